@@ -1,0 +1,1 @@
+//! Moves every database of a PostgreSQL cluster to another one, live.

@@ -1,0 +1,1 @@
+//! The copy engine: planning and COPY pipes.

@@ -1,0 +1,1 @@
+//! The only loop: dispatches steps, journals events, resumes.

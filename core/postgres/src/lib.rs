@@ -1,0 +1,1 @@
+//! PostgreSQL as pghaul sees it: conninfo, TLS, sessions, quoting, catalogs.

@@ -1,0 +1,426 @@
+//! The vocabulary of the journal. Everything that pghaul decides, does or learns is one of these events.
+//!
+//! Names of variants are part of the file format: `docs/reference/journal.md`. A changed payload gets a new
+//! version in [`Event::version`] and an upcaster in [`Event::from_record`]; old journals are read for ever.
+
+use crate::failure::{Failure, Side};
+use crate::finding::Finding;
+use crate::id::{DatabaseName, Epoch, MigrationId, Seq, StepName};
+use crate::plan::{DatabasePlan, Method};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use strum::{EnumDiscriminants, EnumIter, IntoStaticStr};
+
+/// One side as it was first seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// The conninfo as key=value pairs, without any secret.
+    pub conninfo: String,
+    /// `pg_control_system().system_identifier`: another value is another server, and is refused.
+    pub system_identifier: String,
+    /// `server_version_num`, such as 150020.
+    pub version: u32,
+}
+
+/// What the migration was created with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// The user's name for it, unique in the journal file.
+    pub name: String,
+    /// The source.
+    pub source: Endpoint,
+    /// The target.
+    pub target: Endpoint,
+    /// The version of pghaul.
+    pub pghaul: String,
+}
+
+impl Created {
+    /// One of the two endpoints.
+    pub fn endpoint(&self, side: Side) -> &Endpoint {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+}
+
+/// A process that works on the migration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runner {
+    /// Its host.
+    pub host: String,
+    /// Its process id.
+    pub pid: u32,
+    /// The operating system's user.
+    pub user: String,
+    /// Its epoch, one more than the last runner's.
+    pub epoch: Epoch,
+    /// The command: `run` or `remove`.
+    pub command: String,
+    /// Whether it took over from a runner on another host, as the user asked.
+    #[serde(default)]
+    pub took_over: bool,
+}
+
+/// What the user selected. Frozen with the first run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Selection {
+    /// `--database` patterns; empty means all.
+    pub include: Vec<String>,
+    /// `--exclude-database` patterns.
+    pub exclude: Vec<String>,
+    /// `--method`, when given.
+    pub method: Option<Method>,
+    /// `--source-from-target`, without secrets, when given.
+    #[serde(default)]
+    pub source_from_target: Option<String>,
+}
+
+/// Something that was incomplete when a state was proven, and stays so until the cutover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incomplete {
+    /// The object, as PostgreSQL's documentation would name it: `table "public"."t"`.
+    pub object: String,
+    /// Why it is incomplete.
+    pub why: String,
+    /// The time or LSN up to which it is complete, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<String>,
+}
+
+/// The evidence for `syncing` or `done`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Proof {
+    /// How many tables are complete on the target.
+    pub tables: u64,
+    /// How many rows our own copies moved, where they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// The position in the source's WAL up to which the target has confirmed everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<String>,
+    /// What stays incomplete until the cutover.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// How a runner ended, when it could still say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// All its databases reached what the command asks for.
+    Finished,
+    /// At least one database failed.
+    Failed,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// Events of the migration as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, EnumDiscriminants, IntoStaticStr)]
+#[strum_discriminants(derive(EnumIter, IntoStaticStr), strum(serialize_all = "snake_case"))]
+#[strum_discriminants(name(MigrationEventKind), doc = "The kinds of [`MigrationEvent`].")]
+#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum MigrationEvent {
+    /// The first event: names, servers, versions.
+    MigrationCreated(Created),
+    /// A runner took the lock and raised the epoch.
+    RunnerStarted(Runner),
+    /// The databases to be moved are known and numbered from 1, in this order.
+    DatabasesSelected {
+        /// What the user asked for.
+        selection: Selection,
+        /// The databases.
+        databases: Vec<DatabaseName>,
+    },
+    /// The checks of the servers as a whole have been made.
+    ClusterChecked {
+        /// What they found.
+        findings: Vec<Finding>,
+    },
+    /// A runner ended in order.
+    RunnerStopped {
+        /// How.
+        ending: Ending,
+        /// Why, when something outside any database stopped it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Box<Failure>>,
+    },
+}
+
+/// Events of one database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, EnumDiscriminants, IntoStaticStr)]
+#[strum_discriminants(derive(EnumIter, IntoStaticStr), strum(serialize_all = "snake_case"))]
+#[strum_discriminants(name(DatabaseEventKind), doc = "The kinds of [`DatabaseEvent`].")]
+#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum DatabaseEvent {
+    /// Its checks begin.
+    CheckingStarted,
+    /// Its checks have been made.
+    Checked {
+        /// What they found.
+        findings: Vec<Finding>,
+    },
+    /// Its plan is frozen.
+    Planned {
+        /// The plan.
+        plan: Box<DatabasePlan>,
+    },
+    /// Its schema is being created.
+    SchemaStarted,
+    /// The set-up of replication begins.
+    ReplicatingStarted,
+    /// The one-time copy begins.
+    DumpingStarted,
+    /// The first row may have been copied: from here on there is no falling back.
+    CopyBegan,
+    /// Replication turned out to be impossible and was undone; the database is dumped instead.
+    FellBack {
+        /// Why.
+        failure: Box<Failure>,
+    },
+    /// The target was proven to hold and follow everything it should.
+    SyncingProven {
+        /// The evidence.
+        proof: Proof,
+    },
+    /// The one-time copy was proven complete.
+    DoneProven {
+        /// The evidence.
+        proof: Proof,
+    },
+    /// It can't go on.
+    Failed {
+        /// Why.
+        failure: Box<Failure>,
+    },
+    /// A runner goes on where it failed.
+    Resumed,
+    /// The removal of our objects begins.
+    RemovalStarted {
+        /// Whether the user insisted although something was incomplete or unsafe.
+        forced: bool,
+    },
+    /// Nothing of ours is left on either side.
+    Removed,
+}
+
+/// Events of one step, of the cluster or of a database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, EnumDiscriminants, IntoStaticStr)]
+#[strum_discriminants(derive(EnumIter, IntoStaticStr), strum(serialize_all = "snake_case"))]
+#[strum_discriminants(name(StepEventKind), doc = "The kinds of [`StepEvent`].")]
+#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum StepEvent {
+    /// It is about to act. Repeats when a run was killed in between.
+    StepStarted,
+    /// It notes something that it must know again after a crash.
+    StepRecorded {
+        /// The version of the facts' shape.
+        version: u32,
+        /// The facts; core does not look into them.
+        facts: Value,
+    },
+    /// One of its items, such as a table, is complete and durable on the target.
+    ItemFinished {
+        /// The item's name, unique in the step.
+        item: String,
+        /// What is to be remembered of it.
+        outcome: Value,
+    },
+    /// It has done what it promises.
+    StepFinished {
+        /// Its output, for the steps after it.
+        output: Value,
+        /// Whether it was found done on the servers instead of being run now.
+        #[serde(default)]
+        found: bool,
+    },
+    /// It failed, and what it began is undone or proven absent.
+    StepFailed {
+        /// Why.
+        failure: Box<Failure>,
+    },
+    /// Its effects were taken back.
+    StepUndone,
+}
+
+/// An event with what it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// About the migration.
+    Migration(MigrationEvent),
+    /// About a step of the cluster.
+    ClusterStep(StepName, StepEvent),
+    /// About a database.
+    Database(DatabaseName, DatabaseEvent),
+    /// About a step of a database.
+    DatabaseStep(DatabaseName, StepName, StepEvent),
+}
+
+/// An event as a store keeps it: flat, with a kind, a version and a JSON payload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The database it is about.
+    pub database: Option<DatabaseName>,
+    /// The step it is about.
+    pub step: Option<StepName>,
+    /// The item it is about.
+    pub item: Option<String>,
+    /// The kind, such as `step_started`.
+    pub kind: String,
+    /// The version of the payload's shape.
+    pub version: u32,
+    /// The payload.
+    pub payload: Value,
+}
+
+/// A journaled event with its place and time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Envelope {
+    /// The migration.
+    pub migration: MigrationId,
+    /// The position in the migration's journal.
+    pub seq: Seq,
+    /// The runner's epoch.
+    pub epoch: Epoch,
+    /// RFC 3339, UTC, by the runner's clock. For readers only: it is never compared.
+    pub at: String,
+    /// The event.
+    pub event: Event,
+}
+
+/// A record that this version of pghaul can't read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownRecord {
+    /// A kind that this version does not know.
+    #[error("unknown kind of event {kind:?}; a newer pghaul wrote it")]
+    Kind {
+        /// The kind.
+        kind: String,
+    },
+    /// A version of a known kind that this version does not know.
+    #[error("event {kind:?} has version {version}; this pghaul reads up to {known}")]
+    Version {
+        /// The kind.
+        kind: String,
+        /// Its version.
+        version: u32,
+        /// The newest known version.
+        known: u32,
+    },
+    /// A payload that does not have the shape its version promises.
+    #[error("event {kind:?} has a payload that can't be read: {reason}")]
+    Payload {
+        /// The kind.
+        kind: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Event {
+    /// The kind, as the journal names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Migration(event) => event.into(),
+            Self::ClusterStep(_, event) | Self::DatabaseStep(_, _, event) => event.into(),
+            Self::Database(_, event) => event.into(),
+        }
+    }
+
+    /// The version of the payload that this pghaul writes.
+    pub fn version(&self) -> u32 {
+        1
+    }
+
+    /// The database it is about, if any.
+    pub fn database(&self) -> Option<&DatabaseName> {
+        match self {
+            Self::Migration(_) | Self::ClusterStep(..) => None,
+            Self::Database(database, _) | Self::DatabaseStep(database, ..) => Some(database),
+        }
+    }
+
+    /// The step it is about, if any.
+    pub fn step(&self) -> Option<&StepName> {
+        match self {
+            Self::Migration(_) | Self::Database(..) => None,
+            Self::ClusterStep(step, _) | Self::DatabaseStep(_, step, _) => Some(step),
+        }
+    }
+
+    /// The item it is about, if any.
+    pub fn item(&self) -> Option<&str> {
+        match self {
+            Self::ClusterStep(_, StepEvent::ItemFinished { item, .. })
+            | Self::DatabaseStep(_, _, StepEvent::ItemFinished { item, .. }) => Some(item),
+            _ => None,
+        }
+    }
+
+    /// The flat form for a store.
+    ///
+    /// # Errors
+    /// When the payload can't be written as JSON, which none of our types can cause.
+    pub fn to_record(&self) -> Result<Record, UnknownRecord> {
+        let tagged = match self {
+            Self::Migration(event) => serde_json::to_value(event),
+            Self::ClusterStep(_, event) | Self::DatabaseStep(_, _, event) => serde_json::to_value(event),
+            Self::Database(_, event) => serde_json::to_value(event),
+        };
+        let mut tagged = tagged.map_err(|e| UnknownRecord::Payload {
+            kind: self.kind().to_owned(),
+            reason: e.to_string(),
+        })?;
+        Ok(Record {
+            database: self.database().cloned(),
+            step: self.step().cloned(),
+            item: self.item().map(str::to_owned),
+            kind: self.kind().to_owned(),
+            version: self.version(),
+            payload: tagged.get_mut("payload").map(Value::take).unwrap_or(Value::Null),
+        })
+    }
+
+    /// Reads a stored record back.
+    ///
+    /// # Errors
+    /// [`UnknownRecord`] when the record was written by a newer version or was damaged. Nothing is guessed.
+    pub fn from_record(record: Record) -> Result<Self, UnknownRecord> {
+        const NEWEST: u32 = 1;
+        if record.version > NEWEST {
+            return Err(UnknownRecord::Version {
+                kind: record.kind,
+                version: record.version,
+                known: NEWEST,
+            });
+        }
+        let Record { database, step, kind, payload, .. } = record;
+        Ok(match (database, step) {
+            (None, None) => Self::Migration(read(kind, payload)?),
+            (None, Some(step)) => Self::ClusterStep(step, read(kind, payload)?),
+            (Some(database), None) => Self::Database(database, read(kind, payload)?),
+            (Some(database), Some(step)) => Self::DatabaseStep(database, step, read(kind, payload)?),
+        })
+    }
+}
+
+fn read<E: DeserializeOwned>(kind: String, payload: Value) -> Result<E, UnknownRecord> {
+    let mut tagged = serde_json::Map::new();
+    tagged.insert("kind".to_owned(), Value::String(kind.clone()));
+    if !payload.is_null() {
+        tagged.insert("payload".to_owned(), payload);
+    }
+    serde_json::from_value(Value::Object(tagged)).map_err(|e| {
+        let reason = e.to_string();
+        if reason.starts_with("unknown variant") {
+            UnknownRecord::Kind { kind }
+        } else {
+            UnknownRecord::Payload { kind, reason }
+        }
+    })
+}

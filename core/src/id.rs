@@ -1,0 +1,113 @@
+//! Names of things. Newtypes, so that a step name is never passed where a database name belongs.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the text as it is.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// Identifies one migration for ever: eight lower-case letters and digits, random, so that names of
+    /// objects on the servers never collide between migrations.
+    MigrationId
+);
+text_id!(
+    /// The name of a database, as PostgreSQL stores it, never quoted.
+    DatabaseName
+);
+text_id!(
+    /// The stable name of a step, such as `schema`; it is part of the journal's format.
+    StepName
+);
+text_id!(
+    /// The stable name of a check, such as `same-server`; users write it after `--accept`.
+    CheckName
+);
+
+/// The position of an event in its migration's journal; the first event has number 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The number after this one.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How many runners have worked on a migration so far. Each runner has its own epoch; everything that an
+/// older epoch left running on the servers is stopped before a newer one acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u32);
+
+impl Epoch {
+    /// The epoch after this one.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The name that every server session of a runner carries as its `application_name`.
+///
+/// ```
+/// use pghaul_core::id::{application_name, Epoch, MigrationId};
+/// assert_eq!(application_name(&MigrationId::new("k3v9x2ab"), Epoch(2)), "pghaul/k3v9x2ab/2");
+/// ```
+pub fn application_name(migration: &MigrationId, epoch: Epoch) -> String {
+    format!("pghaul/{migration}/{epoch}")
+}
+
+/// The name of a publication, slot or subscription of ours: the migration, the database's number in it, the
+/// generation of the copy and the attempt at it. A name is never used twice and fits PostgreSQL's 63 bytes.
+///
+/// ```
+/// use pghaul_core::id::{object_name, MigrationId};
+/// assert_eq!(object_name(&MigrationId::new("k3v9x2ab"), 3, 1, 2), "pghaul_k3v9x2ab_3_g1a2");
+/// ```
+pub fn object_name(migration: &MigrationId, database: u32, generation: u32, attempt: u32) -> String {
+    format!("pghaul_{migration}_{database}_g{generation}a{attempt}")
+}

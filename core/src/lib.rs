@@ -1,0 +1,30 @@
+//! The pure heart of pghaul: everything that can be decided without a server, a clock or a file.
+//!
+//! Read the modules in this order:
+//!
+//! 1. [`id`] names things: migrations, databases, steps, epochs.
+//! 2. [`failure`] and [`finding`] say what can go wrong, during the work and before it.
+//! 3. [`plan`] says what is moved, and how.
+//! 4. [`event`] is the vocabulary of the journal.
+//! 5. [`machine`] holds the state machines; their one transition function serves live runs and replay.
+//! 6. [`status`] derives what users see from the states.
+//! 7. [`journal`] is the trait that a durable store implements.
+//!
+//! No tokio, no SQL, no clock, no randomness: time and ids come in as values. A test keeps it so.
+
+pub mod event;
+pub mod failure;
+pub mod finding;
+pub mod id;
+pub mod journal;
+pub mod machine;
+pub mod plan;
+pub mod status;
+
+pub use event::{DatabaseEvent, Envelope, Event, MigrationEvent, StepEvent};
+pub use failure::{Code, Failure, Side};
+pub use finding::{Concern, Finding, Severity, Subject};
+pub use id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
+pub use journal::{Journal, JournalError};
+pub use machine::{DatabaseState, IllegalTransition, Migration, Phase, StepState};
+pub use plan::{DatabasePlan, Method, TableClass, TablePlan};

@@ -1,0 +1,227 @@
+//! The migration: the fold of its journal.
+
+use super::{DatabaseState, IllegalTransition, StepState};
+use crate::event::{Created, DatabaseEvent, Event, MigrationEvent, Proof, Runner, Selection, StepEvent};
+use crate::failure::Failure;
+use crate::finding::Finding;
+use crate::id::{DatabaseName, Epoch, StepName};
+use crate::plan::{DatabasePlan, Method};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the journal knows of a step.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StepRecord {
+    /// Where it is.
+    pub state: StepState,
+    /// How often it was started.
+    pub starts: u32,
+    /// What it noted, in order, over all its starts.
+    pub facts: Vec<(u32, Value)>,
+    /// Its finished items and what is remembered of them.
+    pub items: BTreeMap<String, Value>,
+    /// Its output, once it has finished.
+    pub output: Option<Value>,
+    /// Why it failed last.
+    pub failure: Option<Failure>,
+}
+
+impl StepRecord {
+    fn apply(&mut self, event: &StepEvent) -> Option<()> {
+        self.state = self.state.apply(event)?;
+        match event {
+            StepEvent::StepStarted => {
+                self.starts += 1;
+                self.failure = None;
+            }
+            StepEvent::StepRecorded { version, facts } => self.facts.push((*version, facts.clone())),
+            StepEvent::ItemFinished { item, outcome } => {
+                self.items.insert(item.clone(), outcome.clone());
+            }
+            StepEvent::StepFinished { output, .. } => self.output = Some(output.clone()),
+            StepEvent::StepFailed { failure } => self.failure = Some((**failure).clone()),
+            StepEvent::StepUndone => {
+                self.items.clear();
+                self.output = None;
+            }
+        }
+        Some(())
+    }
+}
+
+/// What the journal knows of a database.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DatabaseRecord {
+    /// Its number in the migration, from 1.
+    pub number: u32,
+    /// Where it is.
+    pub state: DatabaseState,
+    /// What its checks found last.
+    pub findings: Vec<Finding>,
+    /// Its frozen plan.
+    pub plan: Option<Arc<DatabasePlan>>,
+    /// Why it fell back from replication to dump, if it did.
+    pub fell_back: Option<Failure>,
+    /// Its steps.
+    pub steps: BTreeMap<StepName, StepRecord>,
+    /// The last evidence for `syncing` or `done`.
+    pub proof: Option<Proof>,
+    /// Why it failed last, while it is failed.
+    pub failure: Option<Failure>,
+}
+
+impl DatabaseRecord {
+    /// The method in use: the plan's, unless it fell back.
+    pub fn method(&self) -> Option<Method> {
+        match (&self.plan, &self.fell_back) {
+            (Some(_), Some(_)) => Some(Method::Dump),
+            (Some(plan), None) => Some(plan.method),
+            (None, _) => None,
+        }
+    }
+
+    fn apply(&mut self, event: &DatabaseEvent) -> Option<()> {
+        self.state = self.state.apply(event)?;
+        match event {
+            DatabaseEvent::Checked { findings } => self.findings.clone_from(findings),
+            DatabaseEvent::CheckingStarted => self.plan = None,
+            DatabaseEvent::Planned { plan } => self.plan = Some(Arc::new((**plan).clone())),
+            DatabaseEvent::FellBack { failure } => self.fell_back = Some((**failure).clone()),
+            DatabaseEvent::SyncingProven { proof } | DatabaseEvent::DoneProven { proof } => {
+                self.proof = Some(proof.clone());
+            }
+            DatabaseEvent::Failed { failure } => self.failure = Some((**failure).clone()),
+            DatabaseEvent::Resumed | DatabaseEvent::RemovalStarted { .. } => self.failure = None,
+            DatabaseEvent::SchemaStarted
+            | DatabaseEvent::ReplicatingStarted
+            | DatabaseEvent::DumpingStarted
+            | DatabaseEvent::CopyBegan
+            | DatabaseEvent::Removed => {}
+        }
+        Some(())
+    }
+
+    /// Steps act only while their database is at work, and only undo themselves while it is removed.
+    fn lets_steps(&self, event: &StepEvent) -> bool {
+        match &self.state {
+            DatabaseState::Schema { .. }
+            | DatabaseState::Replicating { .. }
+            | DatabaseState::Dumping
+            | DatabaseState::Syncing => true,
+            DatabaseState::Removing => !matches!(event, StepEvent::ItemFinished { .. }),
+            DatabaseState::Pending
+            | DatabaseState::Checking { .. }
+            | DatabaseState::Done
+            | DatabaseState::Failed { .. }
+            | DatabaseState::Removed => false,
+        }
+    }
+}
+
+/// Everything that the journal knows of a migration.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Migration {
+    /// What it was created with.
+    pub created: Option<Created>,
+    /// The epoch of the last runner.
+    pub epoch: Epoch,
+    /// The last runner.
+    pub runner: Option<Runner>,
+    /// Whether the last runner ended in order.
+    pub stopped: bool,
+    /// What was selected.
+    pub selection: Option<Selection>,
+    /// What the checks of the servers as a whole found last.
+    pub findings: Vec<Finding>,
+    /// The steps of the cluster.
+    pub steps: BTreeMap<StepName, StepRecord>,
+    /// The databases.
+    pub databases: BTreeMap<DatabaseName, DatabaseRecord>,
+}
+
+impl Migration {
+    /// The transition function. After an error nothing has changed.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] when the event makes no sense in the present state.
+    pub fn apply(&mut self, event: &Event) -> Result<(), IllegalTransition> {
+        if self.created.is_none() != matches!(event, Event::Migration(MigrationEvent::MigrationCreated(_))) {
+            let state = if self.created.is_none() { "not created" } else { "created" };
+            return Err(illegal("the migration", state, event));
+        }
+        match event {
+            Event::Migration(inner) => self.apply_own(inner, event),
+            Event::ClusterStep(step, inner) => {
+                // A step record that does not exist yet is idle: only a start may create it.
+                let record = self.steps.get(step).map_or(StepState::Idle, |r| r.state);
+                if record.apply(inner).is_none() {
+                    return Err(illegal(format!("step {step}"), record, event));
+                }
+                self.steps.entry(step.clone()).or_default().apply(inner);
+                Ok(())
+            }
+            Event::Database(name, inner) => {
+                let record = self.database_mut(name, event)?;
+                let state = record.state.phase();
+                record.apply(inner).ok_or_else(|| illegal(format!("database {name}"), state, event))
+            }
+            Event::DatabaseStep(name, step, inner) => {
+                let record = self.database_mut(name, event)?;
+                if !record.lets_steps(inner) {
+                    return Err(illegal(format!("database {name}"), record.state.phase(), event));
+                }
+                let state = record.steps.get(step).map_or(StepState::Idle, |r| r.state);
+                if state.apply(inner).is_none() {
+                    return Err(illegal(format!("step {step} of database {name}"), state, event));
+                }
+                record.steps.entry(step.clone()).or_default().apply(inner);
+                Ok(())
+            }
+        }
+    }
+
+    fn apply_own(&mut self, inner: &MigrationEvent, event: &Event) -> Result<(), IllegalTransition> {
+        match inner {
+            MigrationEvent::MigrationCreated(created) => self.created = Some(created.clone()),
+            MigrationEvent::RunnerStarted(runner) => {
+                if runner.epoch != self.epoch.next() {
+                    return Err(illegal("the migration", format!("in epoch {}", self.epoch), event));
+                }
+                self.epoch = runner.epoch;
+                self.runner = Some(runner.clone());
+                self.stopped = false;
+            }
+            MigrationEvent::DatabasesSelected { selection, databases } => {
+                if self.selection.is_some() {
+                    return Err(illegal("the migration", "already selected", event));
+                }
+                self.selection = Some(selection.clone());
+                for (number, name) in (1..).zip(databases) {
+                    let record = DatabaseRecord { number, ..DatabaseRecord::default() };
+                    self.databases.insert(name.clone(), record);
+                }
+            }
+            MigrationEvent::ClusterChecked { findings } => self.findings.clone_from(findings),
+            MigrationEvent::RunnerStopped { .. } => {
+                if self.runner.is_none() || self.stopped {
+                    return Err(illegal("the migration", "without a runner", event));
+                }
+                self.stopped = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn database_mut(
+        &mut self,
+        name: &DatabaseName,
+        event: &Event,
+    ) -> Result<&mut DatabaseRecord, IllegalTransition> {
+        self.databases.get_mut(name).ok_or_else(|| illegal(format!("database {name}"), "not selected", event))
+    }
+}
+
+fn illegal(subject: impl Into<String>, state: impl ToString, event: &Event) -> IllegalTransition {
+    IllegalTransition { subject: subject.into(), state: state.to_string(), event: event.kind() }
+}

@@ -1,0 +1,206 @@
+//! The plan: what is moved, and how. Made from the catalogs, shown by `plan`, frozen in the journal by `run`.
+
+use crate::finding::Finding;
+use crate::id::DatabaseName;
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString};
+
+/// How the data of a database gets to the target.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumString, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum Method {
+    /// Native logical replication: an initial copy, then every change until it is removed.
+    Replication,
+    /// One copy of one snapshot.
+    Dump,
+}
+
+/// What happens to the rows of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "kebab-case")]
+pub enum TableClass {
+    /// Copied, and replicated afterwards where the method is replication.
+    Replicate,
+    /// Copied, but UPDATE and DELETE could not be replicated; the target keeps the rows as of the copy.
+    NoIdentity {
+        /// Why it has no usable replica identity.
+        why: NoIdentity,
+    },
+    /// Copied, but PostgreSQL does not publish such tables; the target keeps the rows as of the copy.
+    CannotBePublished {
+        /// Why it can't be published.
+        why: Unpublishable,
+    },
+    /// Not copied: the rows are computed on the target, as for a materialized view.
+    ViewOfOthers,
+    /// Not copied: the rows belong to somebody else.
+    NotOurs {
+        /// Who owns the rows.
+        why: NotOurs,
+    },
+    /// A partitioned table that is not published itself: its leaves hold the rows.
+    Partitioned,
+}
+
+/// What PostgreSQL calls a relation kind, as far as rows are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum RelationKind {
+    /// An ordinary table, also a leaf of a partition tree.
+    Table,
+    /// A partitioned table, which has no rows of its own.
+    PartitionedTable,
+    /// A materialized view.
+    MaterializedView,
+    /// A foreign table.
+    ForeignTable,
+}
+
+/// Why a table has no usable replica identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum NoIdentity {
+    /// No primary key.
+    NoPrimaryKey,
+    /// `REPLICA IDENTITY NOTHING`.
+    Nothing,
+    /// The key is deferrable, so PostgreSQL does not accept it as an identity.
+    Deferrable,
+    /// A partition of the tree lacks an identity.
+    Partition,
+}
+
+/// Why a table can't be in a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Unpublishable {
+    /// Unlogged: its changes are not in the WAL.
+    Unlogged,
+}
+
+/// Who owns the rows of a table that is not copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum NotOurs {
+    /// A foreign table: the rows are on another server.
+    Foreign,
+    /// Created by an extension, which fills it itself.
+    Extension,
+}
+
+/// One table, materialized view or foreign table of a database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TablePlan {
+    /// Its number in the plan, from 1; effects and items name tables by it.
+    pub number: u32,
+    /// The schema, unquoted.
+    pub schema: String,
+    /// The name, unquoted.
+    pub name: String,
+    /// Its kind.
+    pub kind: RelationKind,
+    /// What happens to its rows.
+    #[serde(flatten)]
+    pub class: TableClass,
+    /// The published root of the partition tree that this table is a leaf of, as a table number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<u32>,
+    /// The rows of an extension's configuration table: only those that its filter selects are copied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+}
+
+impl TablePlan {
+    /// Whether our own COPY moves this table's rows under the method.
+    pub fn copied_by_us(&self, method: Method) -> bool {
+        if self.kind != RelationKind::Table {
+            return false;
+        }
+        match (&self.class, method) {
+            (TableClass::Replicate, Method::Dump) => true,
+            (TableClass::NoIdentity { .. } | TableClass::CannotBePublished { .. }, _) => true,
+            (TableClass::Replicate, Method::Replication) => false,
+            (TableClass::ViewOfOthers | TableClass::NotOurs { .. } | TableClass::Partitioned, _) => false,
+        }
+    }
+
+    /// Whether the rows stay as of their copy until the cutover, although the method is replication.
+    pub fn deferred(&self) -> bool {
+        matches!(self.class, TableClass::NoIdentity { .. } | TableClass::CannotBePublished { .. })
+    }
+}
+
+/// The frozen plan of one database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabasePlan {
+    /// The database, on both sides.
+    pub database: DatabaseName,
+    /// Its number in the migration, from 1; names of objects carry it.
+    pub number: u32,
+    /// How its data is moved.
+    pub method: Method,
+    /// Whether the user chose the method: then it never falls back.
+    pub forced: bool,
+    /// Why it is not replicated, one sentence each; empty for the method replication.
+    pub reasons: Vec<String>,
+    /// The steps in the order in which they run.
+    pub steps: Vec<crate::id::StepName>,
+    /// Every table, in the order of their numbers.
+    pub tables: Vec<TablePlan>,
+}
+
+impl DatabasePlan {
+    /// The table with a number.
+    pub fn table(&self, number: u32) -> Option<&TablePlan> {
+        self.tables.iter().find(|t| t.number == number)
+    }
+
+    /// The tables that the target's subscription must list, exactly: replicated ones, where the leaves of a
+    /// published root are represented by their root.
+    pub fn replicated(&self) -> impl Iterator<Item = &TablePlan> {
+        self.tables.iter().filter(|t| t.class == TableClass::Replicate && t.root.is_none())
+    }
+
+    /// The tables whose rows stay as of their copy although the method is replication.
+    pub fn deferred(&self) -> impl Iterator<Item = &TablePlan> {
+        let replicating = self.method == Method::Replication;
+        self.tables.iter().filter(move |t| replicating && t.deferred())
+    }
+}
+
+/// A method, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodChoice {
+    /// The method.
+    pub method: Method,
+    /// Why not replication.
+    pub reasons: Vec<String>,
+}
+
+/// Chooses the method of one database from the findings about it and about the cluster.
+///
+/// Replication is the default; an error that concerns only replication makes it a dump. A forced method is
+/// taken as it is: whether it can work, the findings say.
+pub fn choose_method(forced: Option<Method>, findings: &[Finding], database: &DatabaseName) -> MethodChoice {
+    let reasons: Vec<String> = findings
+        .iter()
+        .filter(|f| f.stops_replication() && !f.stops_migration())
+        .filter(|f| f.subject.database().is_none_or(|d| d == database))
+        .map(|f| f.message.clone())
+        .collect();
+    match forced {
+        Some(Method::Replication) => MethodChoice { method: Method::Replication, reasons: Vec::new() },
+        Some(Method::Dump) => {
+            MethodChoice { method: Method::Dump, reasons: vec!["--method dump was given".to_owned()] }
+        }
+        None if reasons.is_empty() => MethodChoice { method: Method::Replication, reasons },
+        None => MethodChoice { method: Method::Dump, reasons },
+    }
+}

@@ -1,0 +1,1 @@
+//! What a step or a check is: traits, contexts, registry, conformance battery.

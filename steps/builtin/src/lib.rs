@@ -1,0 +1,1 @@
+//! Registers every built-in step and check.

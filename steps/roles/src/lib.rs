@@ -1,0 +1,1 @@
+//! Step: roles and their memberships.

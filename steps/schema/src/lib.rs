@@ -1,0 +1,1 @@
+//! Steps: schema before the data, indexes and constraints after it.

@@ -1,0 +1,1 @@
+//! The journal: one append-only SQLite file with a hash chain.

@@ -1,0 +1,1 @@
+//! Tests across packages: architecture, end to end, crashes.

@@ -1,0 +1,1 @@
+//! Test support: PostgreSQL of a wanted version, clusters, comparison, the binary.
