@@ -1,1 +1,35 @@
-//! Moves every database of a PostgreSQL cluster to another one, live.
+//! The command line of pghaul, as a library: a program of your own adds steps and checks to it.
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     pghaul::Cli::new().with_builtin().run()
+//! }
+//! ```
+//!
+//! - `args` is the command line as it is written; `command` has a module for each command
+//! - `journals` finds the journal and the migration in it, `servers` the two servers
+//! - `runner` is a process that has the lock: it opens, journals its start and its end
+//! - `view` is what is shown of a migration; `report` makes texts of it, `printer` alone prints them
+//! - `progress` watches the engine, with bars or with lines
+//! - [`ExitCode`] is how it all ends
+
+mod args;
+mod cli;
+mod command;
+mod exit_code;
+mod journals;
+mod logging;
+mod naming;
+mod printer;
+mod progress;
+#[cfg(test)]
+mod reference;
+mod report;
+mod runner;
+mod servers;
+mod signals;
+mod style;
+mod view;
+
+pub use cli::Cli;
+pub use exit_code::ExitCode;

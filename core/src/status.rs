@@ -23,9 +23,17 @@ fn rank(phase: Phase) -> u8 {
 pub fn overall(phases: &[Phase]) -> Phase {
     let at_end = |p: &Phase| matches!(p, Phase::Syncing | Phase::Done);
     if !phases.is_empty() && phases.iter().all(at_end) {
-        return if phases.iter().all(|p| *p == Phase::Syncing) { Phase::Syncing } else { Phase::Done };
+        return if phases.iter().all(|p| *p == Phase::Syncing) {
+            Phase::Syncing
+        } else {
+            Phase::Done
+        };
     }
-    phases.iter().copied().min_by_key(|p| rank(*p)).unwrap_or(Phase::Pending)
+    phases
+        .iter()
+        .copied()
+        .min_by_key(|p| rank(*p))
+        .unwrap_or(Phase::Pending)
 }
 
 /// The method as `status --json` names it.

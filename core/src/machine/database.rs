@@ -101,15 +101,21 @@ impl DatabaseState {
                 Some(Self::Checking { planned: None })
             }
             (Self::Checking { .. }, E::Checked { .. }) => Some(Self::Checking { planned: None }),
-            (Self::Checking { planned: None }, E::Planned { plan }) => {
-                Some(Self::Checking { planned: Some(plan.method) })
-            }
-            (Self::Checking { planned: Some(method) }, E::SchemaStarted) => {
-                Some(Self::Schema { method: *method })
-            }
-            (Self::Schema { method: Method::Replication }, E::ReplicatingStarted) => {
-                Some(Self::Replicating { copy_began: false })
-            }
+            (Self::Checking { planned: None }, E::Planned { plan }) => Some(Self::Checking {
+                planned: Some(plan.method),
+            }),
+            (
+                Self::Checking {
+                    planned: Some(method),
+                },
+                E::SchemaStarted,
+            ) => Some(Self::Schema { method: *method }),
+            (
+                Self::Schema {
+                    method: Method::Replication,
+                },
+                E::ReplicatingStarted,
+            ) => Some(Self::Replicating { copy_began: false }),
             (Self::Schema { method: Method::Dump }, E::DumpingStarted) => Some(Self::Dumping),
             (Self::Replicating { copy_began: false }, E::CopyBegan) => {
                 Some(Self::Replicating { copy_began: true })
@@ -120,7 +126,9 @@ impl DatabaseState {
             (Self::Dumping, E::DoneProven { .. }) => Some(Self::Done),
             (Self::Failed { during }, E::Resumed) => Some((**during).clone()),
             (Self::Failed { .. } | Self::Removed | Self::Done | Self::Pending, E::Failed { .. }) => None,
-            (working, E::Failed { .. }) => Some(Self::Failed { during: Box::new(working.clone()) }),
+            (working, E::Failed { .. }) => Some(Self::Failed {
+                during: Box::new(working.clone()),
+            }),
             (Self::Removed, E::RemovalStarted { .. }) => None,
             (_, E::RemovalStarted { .. }) => Some(Self::Removing),
             (Self::Removing, E::Removed) => Some(Self::Removed),

@@ -1,32 +1,55 @@
-//! The documented diagram, written by the machine itself.
+//! The documented diagrams, written by the machines themselves.
 
-use super::DatabaseState;
-use crate::event::{DatabaseEvent, DatabaseEventKind};
+use super::{DatabaseState, StepState};
+use crate::event::{DatabaseEvent, DatabaseEventKind, StepEvent, StepEventKind};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 /// The Mermaid diagram of the database machine, from every given state and event.
 pub fn mermaid(states: &[DatabaseState], events: &[DatabaseEvent]) -> String {
-    let mut arrows: BTreeMap<(usize, usize), Vec<&'static str>> = BTreeMap::new();
-    let place = |state: &DatabaseState| states.iter().position(|s| s.phase() == state.phase());
+    let arrow = |state: &DatabaseState, event: &DatabaseEvent| {
+        Some((state.apply(event)?.phase(), DatabaseEventKind::from(event).into()))
+    };
+    draw(states, DatabaseState::phase, events, arrow) + "    removed --> [*]\n"
+}
+
+/// The Mermaid diagram of the step machine, from every given state and event.
+pub fn step_mermaid(states: &[StepState], events: &[StepEvent]) -> String {
+    let arrow =
+        |state: &StepState, event: &StepEvent| Some((state.apply(event)?, StepEventKind::from(event).into()));
+    draw(states, |state| *state, events, arrow)
+}
+
+/// Draws an arrow from state to state for every possible event; the first state is where the machine begins.
+fn draw<S, E, N: Display + PartialEq + Copy>(
+    states: &[S],
+    name: impl Fn(&S) -> N,
+    events: &[E],
+    arrow: impl Fn(&S, &E) -> Option<(N, &'static str)>,
+) -> String {
+    let place = |wanted: N| states.iter().position(|state| name(state) == wanted);
+    let mut arrows: BTreeMap<_, (N, N, Vec<&'static str>)> = BTreeMap::new();
     for state in states {
         for event in events {
-            let Some(next) = state.apply(event) else { continue };
-            if let (Some(from), Some(to)) = (place(state), place(&next)) {
-                let label: &'static str = DatabaseEventKind::from(event).into();
-                let labels = arrows.entry((from, to)).or_default();
-                if !labels.contains(&label) {
-                    labels.push(label);
-                }
+            let Some((to, label)) = arrow(state, event) else {
+                continue;
+            };
+            let from = name(state);
+            let labels = &mut arrows
+                .entry((place(from), place(to)))
+                .or_insert((from, to, Vec::new()))
+                .2;
+            if !labels.contains(&label) {
+                labels.push(label);
             }
         }
     }
-    let mut text = String::from("stateDiagram-v2\n    [*] --> pending\n");
-    for ((from, to), labels) in arrows {
-        if let (Some(from), Some(to)) = (states.get(from), states.get(to)) {
-            let _ = writeln!(text, "    {} --> {}: {}", from.phase(), to.phase(), labels.join(", "));
-        }
+    let mut text = String::from("stateDiagram-v2\n");
+    if let Some(first) = states.first() {
+        let _ = writeln!(text, "    [*] --> {}", name(first));
     }
-    text.push_str("    removed --> [*]\n");
+    for (from, to, labels) in arrows.into_values() {
+        let _ = writeln!(text, "    {from} --> {to}: {}", labels.join(", "));
+    }
     text
 }

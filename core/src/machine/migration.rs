@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::id::{DatabaseName, Epoch, StepName};
 use crate::plan::{DatabasePlan, Method};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the journal knows of a step.
@@ -82,9 +82,17 @@ impl DatabaseRecord {
     }
 
     fn apply(&mut self, event: &DatabaseEvent) -> Option<()> {
+        let forced = self.plan.as_ref().is_some_and(|plan| plan.forced);
+        if forced && matches!(event, DatabaseEvent::FellBack { .. }) {
+            return None;
+        }
         self.state = self.state.apply(event)?;
         match event {
-            DatabaseEvent::Checked { findings } => self.findings.clone_from(findings),
+            DatabaseEvent::Checked { findings } => {
+                self.findings.clone_from(findings);
+                // A plan rests on what was found before it was made.
+                self.plan = None;
+            }
             DatabaseEvent::CheckingStarted => self.plan = None,
             DatabaseEvent::Planned { plan } => self.plan = Some(Arc::new((**plan).clone())),
             DatabaseEvent::FellBack { failure } => self.fell_back = Some((**failure).clone()),
@@ -147,7 +155,11 @@ impl Migration {
     /// [`IllegalTransition`] when the event makes no sense in the present state.
     pub fn apply(&mut self, event: &Event) -> Result<(), IllegalTransition> {
         if self.created.is_none() != matches!(event, Event::Migration(MigrationEvent::MigrationCreated(_))) {
-            let state = if self.created.is_none() { "not created" } else { "created" };
+            let state = if self.created.is_none() {
+                "not created"
+            } else {
+                "created"
+            };
             return Err(illegal("the migration", state, event));
         }
         match event {
@@ -164,7 +176,9 @@ impl Migration {
             Event::Database(name, inner) => {
                 let record = self.database_mut(name, event)?;
                 let state = record.state.phase();
-                record.apply(inner).ok_or_else(|| illegal(format!("database {name}"), state, event))
+                record
+                    .apply(inner)
+                    .ok_or_else(|| illegal(format!("database {name}"), state, event))
             }
             Event::DatabaseStep(name, step, inner) => {
                 let record = self.database_mut(name, event)?;
@@ -186,7 +200,11 @@ impl Migration {
             MigrationEvent::MigrationCreated(created) => self.created = Some(created.clone()),
             MigrationEvent::RunnerStarted(runner) => {
                 if runner.epoch != self.epoch.next() {
-                    return Err(illegal("the migration", format!("in epoch {}", self.epoch), event));
+                    return Err(illegal(
+                        "the migration",
+                        format!("in epoch {}", self.epoch),
+                        event,
+                    ));
                 }
                 self.epoch = runner.epoch;
                 self.runner = Some(runner.clone());
@@ -196,9 +214,15 @@ impl Migration {
                 if self.selection.is_some() {
                     return Err(illegal("the migration", "already selected", event));
                 }
+                if databases.iter().collect::<BTreeSet<_>>().len() != databases.len() {
+                    return Err(illegal("the migration", "given a database twice", event));
+                }
                 self.selection = Some(selection.clone());
                 for (number, name) in (1..).zip(databases) {
-                    let record = DatabaseRecord { number, ..DatabaseRecord::default() };
+                    let record = DatabaseRecord {
+                        number,
+                        ..DatabaseRecord::default()
+                    };
                     self.databases.insert(name.clone(), record);
                 }
             }
@@ -218,10 +242,16 @@ impl Migration {
         name: &DatabaseName,
         event: &Event,
     ) -> Result<&mut DatabaseRecord, IllegalTransition> {
-        self.databases.get_mut(name).ok_or_else(|| illegal(format!("database {name}"), "not selected", event))
+        self.databases
+            .get_mut(name)
+            .ok_or_else(|| illegal(format!("database {name}"), "not selected", event))
     }
 }
 
 fn illegal(subject: impl Into<String>, state: impl ToString, event: &Event) -> IllegalTransition {
-    IllegalTransition { subject: subject.into(), state: state.to_string(), event: event.kind() }
+    IllegalTransition {
+        subject: subject.into(),
+        state: state.to_string(),
+        event: event.kind(),
+    }
 }

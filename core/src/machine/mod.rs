@@ -9,7 +9,7 @@ mod migration;
 mod step;
 
 pub use database::{DatabaseState, Phase};
-pub use diagram::mermaid;
+pub use diagram::{mermaid, step_mermaid};
 pub use migration::{DatabaseRecord, Migration, StepRecord};
 pub use step::StepState;
 

@@ -1,1 +1,49 @@
-//! What a step or a check is: traits, contexts, registry, conformance battery.
+//! What a step or a check is.
+//!
+//! A migration is made of plug-ins. A [`Check`] looks and reports [`Finding`]s; a [`Step`] acts. Both are
+//! plain structs that implement a trait and are added to a [`Registry`]; the engine can't tell a built-in one
+//! from yours. `docs/how-to/add-a-step.md` walks through a first one.
+//!
+//! - [`step`]: the trait [`Step`], its descriptor and the contract that its author signs
+//! - [`check`]: the trait [`Check`]
+//! - [`finding`]: from an author's enum to a [`Finding`]
+//! - [`context`]: what a step is given: sessions, the plan, items, outputs of earlier steps
+//! - [`ownership`]: the schema `pghaul` in each target database: who may write, and which effects are there
+//! - [`recorder`]: the one way into the journal
+//! - [`registry`]: the set of all plug-ins, and the order they run in
+//! - [`fault`]: positions at which a test stops the process
+//! - `conformance` (a feature of that name): the battery of tests that every step must pass
+
+pub mod check;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod context;
+pub mod fault;
+pub mod finding;
+pub mod ownership;
+pub mod progress;
+pub mod recorder;
+pub mod registry;
+pub mod scope;
+pub mod step;
+
+pub use check::{Check, CheckContext, CheckDescriptor};
+pub use context::{Context, RunContext, WayBack};
+pub use fault::Faults;
+pub use finding::{FindingKind, listed, quoted};
+pub use ownership::{OwnedTransaction, Ownership};
+pub use progress::{Observer, Progress};
+pub use recorder::Recorder;
+pub use registry::{Registry, RegistryError};
+pub use scope::{Cluster, Database, Scope};
+pub use step::{Descriptor, Probe, Standing, Step, StepPhase};
+
+// The vocabulary that plug-ins need, so that they depend on this package alone.
+pub use async_trait::async_trait;
+pub use pghaul_core::event::{Incomplete, Proof};
+pub use pghaul_core::journal::Head;
+pub use pghaul_core::{
+    Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Severity, Side, Subject, TableClass,
+    TablePlan, plan,
+};
+pub use pghaul_postgres as postgres;

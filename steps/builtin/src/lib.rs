@@ -1,1 +1,79 @@
-//! Registers every built-in step and check.
+//! Registers every step and check that comes with pghaul, and nothing else.
+
+use pghaul_step::Registry;
+
+/// Adds every step and check that comes with pghaul.
+pub fn builtin(registry: Registry) -> Registry {
+    let registry = checks(registry);
+    registry
+        .with_cluster_step(pghaul_roles::Roles)
+        .with_step(pghaul_schema::Schema)
+        .with_step(pghaul_schema::Keys)
+        .with_step(pghaul_method_replication::Publication)
+        .with_step(pghaul_method_replication::Slot)
+        .with_step(pghaul_method_replication::Subscription)
+        .with_step(pghaul_method_replication::InitialCopy)
+        .with_step(pghaul_copy_step::Copy)
+        .with_step(pghaul_schema::PostData)
+        .with_step(pghaul_schema::Matviews)
+        .with_step(pghaul_sequences::Sequences)
+        .with_step(pghaul_method_replication::Follow)
+        .with_step(pghaul_method_dump::Complete)
+}
+
+fn checks(registry: Registry) -> Registry {
+    registry
+        .with_cluster_check(pghaul_check_connection::Connection)
+        .with_cluster_check(pghaul_check_same_server::SameServer)
+        .with_cluster_check(pghaul_check_version::Version)
+        .with_cluster_check(pghaul_schema::PgDumpFits)
+        .with_cluster_check(pghaul_check_replication::ReplicationSource)
+        .with_cluster_check(pghaul_check_replication::ReplicationTarget)
+        .with_cluster_check(pghaul_check_source::LongTransactions::default())
+        .with_cluster_check(pghaul_check_target::TargetRights)
+        .with_check(pghaul_check_connection::DatabaseConnection)
+        .with_check(pghaul_check_replication::ReplicationDatabase)
+        .with_check(pghaul_check_source::RowSecurity)
+        .with_check(pghaul_check_source::Privileges)
+        .with_check(pghaul_check_source::LargeObjects)
+        .with_check(pghaul_check_source::ReservedSchema)
+        .with_check(pghaul_check_source::Tables)
+        .with_check(pghaul_check_source::TriggersAlways)
+        .with_check(pghaul_check_target::TargetEmpty)
+        .with_check(pghaul_check_target::Extensions)
+        .with_check(pghaul_check_target::Languages)
+        .with_check(pghaul_check_target::Locale)
+        .with_check(pghaul_check_target::Tablespaces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::builtin;
+    use pghaul_step::{Method, Registry};
+
+    #[test]
+    fn names_are_unique_and_the_order_is_possible() {
+        builtin(Registry::new()).validate().unwrap();
+    }
+
+    #[test]
+    fn the_steps_of_each_method_run_in_this_order() {
+        let registry = builtin(Registry::new());
+        let names = |method| {
+            let names = registry.step_names(method).unwrap();
+            names
+                .iter()
+                .map(|n| n.as_str().to_owned())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(
+            names(Method::Dump),
+            "schema copy post-data matviews sequences complete"
+        );
+        assert_eq!(
+            names(Method::Replication),
+            "schema keys publication slot subscription initial-copy copy post-data matviews sequences follow"
+        );
+    }
+}

@@ -1,1 +1,260 @@
-//! Check: connection.
+//! The checks `connection` and `database-connection`: can we get in?
+//!
+//! [`Connection`] opens a session in the maintenance database of each server; nearly every other check of the
+//! servers comes after it. [`DatabaseConnection`] opens one in a selected database on the source, and in the
+//! database of that name on the target where there is one. Whatever keeps us out is told apart by the [`Code`]
+//! of the failure and becomes one [`Obstacle`].
+//!
+//! This is the smallest check there is, and a model for others: an enum of what can be found, a [`Check`] that
+//! looks, and a page in `docs/checks/` that says how to mend each kind.
+
+use pghaul_step::check::maintenance;
+use pghaul_step::postgres::{PgError, ReadOnly, Server, Session, SideMarker};
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Cluster, Code, Database, Failure, Finding, FindingKind, Side,
+    Subject, async_trait, quoted,
+};
+use serde::Serialize;
+
+/// What keeps us out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Obstacle {
+    /// The server can't be reached, or does not let us in.
+    CannotConnect {
+        /// Which server.
+        side: Side,
+        /// What kind of failure.
+        code: Code,
+        /// What could not be done, with host and port.
+        operation: String,
+        /// What the server or the system says, with its causes.
+        error: String,
+        /// What the user can do.
+        #[serde(skip)]
+        hint: Option<String>,
+    },
+    /// The role may not connect to the database.
+    NoConnectPrivilege {
+        /// Which server.
+        side: Side,
+        /// The database.
+        database: String,
+        /// The role.
+        role: String,
+    },
+    /// Nobody may connect to the database (`datallowconn`).
+    ConnectionsNotAllowed {
+        /// Which server.
+        side: Side,
+        /// The database.
+        database: String,
+    },
+    /// The database does not exist.
+    DatabaseMissing {
+        /// Which server.
+        side: Side,
+        /// The database.
+        database: String,
+    },
+}
+
+impl Obstacle {
+    /// What an error at the connection's start means.
+    fn new(failure: Failure, side: Side, role: &str) -> Self {
+        let database = failure.database.clone().unwrap_or_default();
+        match (failure.code, failure.sqlstate.as_deref()) {
+            (Code::UnknownDatabase, _) => Self::DatabaseMissing { side, database },
+            (Code::PermissionDenied, Some("42501")) => Self::NoConnectPrivilege {
+                side,
+                database,
+                role: role.to_owned(),
+            },
+            (Code::PermissionDenied, Some("55000")) => Self::ConnectionsNotAllowed { side, database },
+            (code, _) => {
+                let mut error = failure.message;
+                for cause in failure.causes {
+                    error = format!("{error}: {cause}");
+                }
+                let operation = failure.operation.unwrap_or_else(|| "connect".to_owned());
+                Self::CannotConnect {
+                    side,
+                    code,
+                    operation,
+                    error,
+                    hint: failure.hint,
+                }
+            }
+        }
+    }
+}
+
+impl FindingKind for Obstacle {
+    fn message(&self) -> String {
+        match self {
+            Self::CannotConnect {
+                side,
+                operation,
+                error,
+                ..
+            } => {
+                format!("could not {operation} (the {side}): {error}")
+            }
+            Self::NoConnectPrivilege { side, database, role } => {
+                format!(
+                    "role {} may not connect to database {database} on the {side}",
+                    quoted(role)
+                )
+            }
+            Self::ConnectionsNotAllowed { side, database } => {
+                format!("database {database} on the {side} does not accept connections")
+            }
+            Self::DatabaseMissing { side, database } => {
+                format!("database {database} does not exist on the {side}")
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::CannotConnect { hint, .. } => hint.clone(),
+            Self::NoConnectPrivilege { database, role, .. } => Some(format!(
+                "GRANT CONNECT ON DATABASE {} TO {};",
+                quoted(database),
+                quoted(role)
+            )),
+            Self::ConnectionsNotAllowed { database, .. } => Some(format!(
+                "ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;",
+                quoted(database)
+            )),
+            Self::DatabaseMissing { .. } => {
+                Some("check the name; `\\l` in psql lists those that exist".to_owned())
+            }
+        }
+    }
+}
+
+/// Tries to get into a database.
+async fn obstacle<S: SideMarker>(server: &Server<S>, database: &str) -> Option<Obstacle> {
+    let session: Result<Session<S, ReadOnly>, PgError> = server.connect(database).await;
+    let error = match session {
+        Ok(session) => {
+            session.close().await;
+            return None;
+        }
+        Err(error) => error,
+    };
+    Some(Obstacle::new(error.into(), S::SIDE, server.resolved().user()))
+}
+
+/// The check `connection`.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection;
+
+#[async_trait]
+impl Check for Connection {
+    type Scope = Cluster;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "connection",
+            summary: "both servers can be reached",
+            after: &[],
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
+        let (source, target) = (ctx.source_server(), ctx.target_server());
+        let found = [
+            obstacle(source, source.resolved().database()).await,
+            obstacle(target, target.resolved().database()).await,
+        ];
+        Ok(found
+            .into_iter()
+            .flatten()
+            .map(|o| o.about("connection", Subject::Cluster))
+            .collect())
+    }
+}
+
+/// The check `database-connection`.
+#[derive(Debug, Clone, Copy)]
+pub struct DatabaseConnection;
+
+#[async_trait]
+impl Check for DatabaseConnection {
+    type Scope = Database;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "database-connection",
+            summary: "each database can be entered, on both sides where it exists",
+            after: &["connection", "same-server"],
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
+        let database = ctx.database().as_str();
+        let mut found = Vec::from_iter(obstacle(ctx.source_server(), database).await);
+        if exists_on_target(ctx).await? {
+            found.extend(obstacle(ctx.target_server(), database).await);
+        }
+        let subject = Subject::Database(ctx.database().clone());
+        Ok(found
+            .into_iter()
+            .map(|o| o.about("database-connection", subject.clone()))
+            .collect())
+    }
+}
+
+/// Asked rather than tried: `pg_hba.conf` is looked at before it is known that a database is missing.
+async fn exists_on_target(ctx: &CheckContext<Database>) -> Result<bool, Failure> {
+    let session: Session<_, ReadOnly> = match maintenance(ctx.target_server()).await {
+        Ok(session) => session,
+        // That the target can't be reached at all is for the check `connection` to say.
+        Err(_) => return Ok(false),
+    };
+    let sql = "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1";
+    let row = session
+        .doing("look for the database")
+        .query_opt(sql, &[&ctx.database().as_str()])
+        .await?;
+    Ok(row.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(code: Code, sqlstate: &str) -> Failure {
+        Failure::new(code, "no")
+            .with_database("shop")
+            .with_sqlstate(sqlstate)
+            .with_operation("connect to h:1")
+    }
+
+    #[test]
+    fn refusals_are_told_apart() {
+        let kind = |code, sqlstate| {
+            Obstacle::new(failure(code, sqlstate), Side::Source, "app")
+                .about("connection", Subject::Cluster)
+                .kind
+        };
+        assert_eq!(kind(Code::PermissionDenied, "42501"), "no-connect-privilege");
+        assert_eq!(kind(Code::PermissionDenied, "55000"), "connections-not-allowed");
+        assert_eq!(kind(Code::UnknownDatabase, "3D000"), "database-missing");
+        assert_eq!(kind(Code::NotInHba, "28000"), "cannot-connect");
+    }
+
+    #[test]
+    fn a_finding_names_host_and_cause() {
+        let failure = failure(Code::ConnectionRefused, "").with_cause("Connection refused");
+        let finding = Obstacle::new(failure, Side::Target, "app").about("connection", Subject::Cluster);
+        assert_eq!(
+            finding.message,
+            "could not connect to h:1 (the target): no: Connection refused"
+        );
+        assert_eq!(finding.facts["code"], "connection-refused");
+        assert_eq!(finding.facts["side"], "target");
+    }
+}

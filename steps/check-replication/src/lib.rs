@@ -1,1 +1,22 @@
-//! Check: replication.
+//! The checks of what logical replication needs. An error here concerns the method `replication` alone: the
+//! database is dumped instead, and the finding's sentence becomes the reason in its plan.
+//!
+//! - [`ReplicationSource`]: the source decodes its WAL, and lets our role have it
+//! - [`ReplicationTarget`]: the target may subscribe, and its server reaches the source
+//! - [`ReplicationDatabase`]: there are a slot, a WAL sender and a worker left for the database, and our role may
+//!   publish its tables
+//!
+//! What only trying can tell is tried: a replication connection, `CREATE PUBLICATION` and `CREATE SUBSCRIPTION`
+//! in transactions that are rolled back. Managed services give these rights in ways that no catalog shows.
+//!
+//! The module `probe` is the part with a secret: the conninfo with which the target's server connects to the source.
+
+mod capacity;
+mod database;
+mod probe;
+mod source;
+mod target;
+
+pub use database::{DatabaseObstacle, ReplicationDatabase};
+pub use source::{ReplicationSource, SourceObstacle};
+pub use target::{ReplicationTarget, TargetObstacle};

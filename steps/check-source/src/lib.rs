@@ -1,1 +1,41 @@
-//! Check: source.
+//! The checks of what is in the source's databases.
+//!
+//! Errors, each of which would otherwise show itself late or never:
+//!
+//! - [`RowSecurity`]: row-level security would hide rows from our role
+//! - [`Privileges`]: our role may not read everything
+//! - [`LargeObjects`]: there are some, and this version does not move them
+//! - [`ReservedSchema`]: a schema of users has the name of ours
+//!
+//! Worth knowing before a cutover:
+//!
+//! - [`Tables`]: what is copied once and not replicated, or not copied at all
+//! - [`TriggersAlways`]: triggers that replication would fire a second time, so they are held back
+//! - [`LongTransactions`]: a replication slot can't be created before they end
+//!
+//! Each check has a module with its enum of findings and its queries beside it.
+
+mod large_objects;
+mod long_transactions;
+mod privileges;
+mod reserved_schema;
+mod row_security;
+mod tables;
+mod triggers;
+
+pub use large_objects::{LargeObjects, LargeObjectsFound};
+pub use long_transactions::{Blocker, LongTransactions};
+pub use privileges::{MissingPrivilege, Privileges};
+pub use reserved_schema::{NameTaken, ReservedSchema};
+pub use row_security::{HiddenRows, RowSecurity};
+pub use tables::{NotReplicated, Tables};
+pub use triggers::{HeldBack, TriggersAlways};
+
+use pghaul_step::{CheckContext, Database, Subject};
+
+/// What the checks of one database come after.
+const AFTER: &[&str] = &["database-connection"];
+
+fn database(ctx: &CheckContext<Database>) -> Subject {
+    Subject::Database(ctx.database().clone())
+}

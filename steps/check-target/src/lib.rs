@@ -1,1 +1,49 @@
-//! Check: target.
+//! The checks of whether the target can take what the source has.
+//!
+//! - [`TargetRights`]: the target takes writes, and our role may create databases and roles
+//! - [`TargetEmpty`]: a database that exists already is empty, or this migration's own
+//! - [`Locale`]: a database can be created with the source's locale
+//! - [`Extensions`], [`Languages`], [`Tablespaces`]: what the schema needs is there
+//!
+//! All but the first look at one database. Each check has a module with its enum of findings and its queries
+//! beside it.
+
+mod empty;
+mod extensions;
+mod languages;
+mod locale;
+mod rights;
+mod tablespaces;
+
+pub use empty::{NotFree, TargetEmpty};
+pub use extensions::{Extensions, MissingExtension};
+pub use languages::{Languages, MissingLanguage};
+pub use locale::{Locale, MissingLocale};
+pub use rights::{MissingRight, TargetRights};
+pub use tablespaces::{MissingTablespace, Tablespaces};
+
+use pghaul_step::check::maintenance;
+use pghaul_step::postgres::{ReadOnly, Session, Target};
+use pghaul_step::{CheckContext, Database, Failure, Subject};
+
+/// What the checks of one database come after.
+const AFTER: &[&str] = &["database-connection"];
+
+fn database(ctx: &CheckContext<Database>) -> Subject {
+    Subject::Database(ctx.database().clone())
+}
+
+/// A session for looking at the target as a whole.
+async fn target(ctx: &CheckContext<Database>) -> Result<Session<Target, ReadOnly>, Failure> {
+    Ok(maintenance(ctx.target_server()).await?)
+}
+
+/// Whether the target has a database of the subject's name.
+async fn exists(target: &Session<Target, ReadOnly>, ctx: &CheckContext<Database>) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1";
+    let row = target
+        .doing("look for the database")
+        .query_opt(sql, &[&ctx.database().as_str()])
+        .await?;
+    Ok(row.is_some())
+}

@@ -1,1 +1,104 @@
-//! Steps of the method dump.
+//! The method `dump`: one copy of one snapshot.
+//!
+//! Its rows are moved by step `copy`, its schema by the steps of `pghaul-schema`, its sequences by step
+//! `sequences`. What is left for the step of this package is the end: to prove from the journal that nothing is
+//! missing, and to take our bookkeeping out of the target.
+
+use async_trait::async_trait;
+use pghaul_step::ownership::is_established;
+use pghaul_step::{Context, Database, Descriptor, Failure, Method, Probe, Proof, Standing, Step, StepPhase};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Step `complete`.
+#[derive(Debug, Default)]
+pub struct Complete;
+
+/// What is needed of the output of step `copy`.
+#[derive(Deserialize)]
+struct Copied {
+    tables: u64,
+    rows: u64,
+    as_of: String,
+    numbers: BTreeSet<u32>,
+}
+
+/// The proof, as remembered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CompleteOutput {
+    /// How many tables were copied.
+    pub tables: u64,
+    /// How many rows; both sides have counted the same.
+    pub rows: u64,
+    /// The source's WAL position of the snapshot.
+    pub as_of: String,
+}
+
+#[async_trait]
+impl Step for Complete {
+    type Scope = Database;
+    type Output = CompleteOutput;
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            methods: &[Method::Dump],
+            after: &["copy", "post-data", "sequences", "matviews"],
+            ..Descriptor::new("complete", "proves that everything was copied", StepPhase::Data)
+        }
+    }
+
+    /// Once this step has begun, a missing schema `pghaul` means that it had come to its end.
+    async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<CompleteOutput>, Failure> {
+        if ctx.was_started() && !is_established(&ctx.target().await?).await? {
+            return Ok(Probe::Present(prove(ctx)?));
+        }
+        Ok(Probe::Absent)
+    }
+
+    async fn run(&self, ctx: &Context<Database>) -> Result<CompleteOutput, Failure> {
+        let output = prove(ctx)?;
+        let mut target = ctx.target().await?;
+        let transaction = ctx.begin(&mut target).await?;
+        transaction
+            .batch("drop the schema pghaul", "DROP SCHEMA pghaul CASCADE")
+            .await?;
+        transaction.commit("drop the schema pghaul").await?;
+        Ok(output)
+    }
+
+    async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
+        let Some(output) = ctx.output::<CompleteOutput>("complete")? else {
+            return Ok(None);
+        };
+        let proof = Proof {
+            tables: output.tables,
+            rows: Some(output.rows),
+            fence: Some(output.as_of),
+            incomplete: Vec::new(),
+        };
+        Ok(Some(Standing {
+            proof,
+            ..Standing::default()
+        }))
+    }
+}
+
+/// Every table of the plan whose rows are ours to move has its place in the output of step `copy`, which only
+/// accepts tables whose rows both sides have counted alike.
+fn prove(ctx: &Context<Database>) -> Result<CompleteOutput, Failure> {
+    let copied: Copied = ctx
+        .output("copy")?
+        .ok_or_else(|| Failure::bug("step copy has not finished"))?;
+    let planned = ctx.plan().tables.iter().filter(|t| t.copied_by_us(Method::Dump));
+    match planned.into_iter().find(|t| !copied.numbers.contains(&t.number)) {
+        Some(missing) => Err(Failure::bug(format!(
+            "table {}.{} was not copied",
+            missing.schema, missing.name
+        ))),
+        None => Ok(CompleteOutput {
+            tables: copied.tables,
+            rows: copied.rows,
+            as_of: copied.as_of,
+        }),
+    }
+}

@@ -1,1 +1,74 @@
-//! Steps of the method replication.
+//! The method `replication`: PostgreSQL's own logical replication, with the target's workers doing the copy.
+//!
+//! In the order in which the steps run:
+//!
+//! 1. [`Publication`] names the tables on the source. It comes before the slot: changes that a slot has seen
+//!    before its publication existed are lost (on PostgreSQL 18 without any error).
+//! 2. [`Slot`] keeps the source's WAL from here on.
+//! 3. [`Subscription`] lets the target's workers copy the tables and follow the changes.
+//! 4. [`InitialCopy`] waits until every table is copied and has caught up.
+//! 5. [`Follow`] proves that the target holds and follows everything it should; `status`, every further `run`
+//!    and `remove` ask it again.
+//!
+//! Nothing is adopted by looks: each step notes in the journal the name of what it is about to create, and a
+//! name is never used twice.
+
+mod follow;
+mod initial_copy;
+mod publication;
+mod slot;
+mod subscription;
+
+pub use follow::Follow;
+pub use initial_copy::InitialCopy;
+pub use publication::Publication;
+pub use slot::Slot;
+pub use subscription::Subscription;
+
+use pghaul_step::{Code, Context, Database, Failure};
+use serde::{Deserialize, Serialize};
+
+/// The name of an object, noted before the object is created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// The name.
+    pub name: String,
+}
+
+/// Notes and returns a name that was never used before.
+async fn new_name(ctx: &Context<Database>) -> Result<String, Failure> {
+    let attempt = u32::try_from(ctx.facts::<Named>()?.len())
+        .unwrap_or(u32::MAX)
+        .saturating_add(1);
+    let name = ctx.object_name(1, attempt);
+    ctx.record(&Named { name: name.clone() }).await?;
+    Ok(name)
+}
+
+/// The name that was noted last, if any.
+fn last_name(ctx: &Context<Database>) -> Result<Option<String>, Failure> {
+    Ok(ctx.facts::<Named>()?.pop().map(|named| named.name))
+}
+
+/// The name of the object that an earlier step has made.
+fn name_of(ctx: &Context<Database>, step: &str) -> Result<String, Failure> {
+    let named: Option<Named> = ctx.output(step)?;
+    named
+        .map(|n| n.name)
+        .ok_or_else(|| Failure::bug(format!("step {step} has not finished")))
+}
+
+/// An error that says that replication can't be set up here, as the reason for a dump instead.
+fn or_dump(error: pghaul_step::postgres::PgError) -> Failure {
+    // 42501 insufficient_privilege, 55000 wal_level too low, 53400 no free slot, 0A000 not supported
+    let reason = matches!(error.sqlstate(), Some("42501" | "55000" | "53400" | "0A000"));
+    let failure = Failure::from(error);
+    if reason {
+        Failure {
+            code: Code::ReplicationImpossible,
+            ..failure
+        }
+    } else {
+        failure
+    }
+}

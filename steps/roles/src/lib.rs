@@ -1,1 +1,220 @@
-//! Step: roles and their memberships.
+//! The step `roles`: creates the source's roles that the target lacks.
+//!
+//! Roles belong to the whole server, so this step runs once, before any database's schema, which names them as
+//! owners and in its grants. A role that the target has already is never altered.
+//!
+//! - `role`: a role on the source, and the statements that create it
+//! - `setting`: `ALTER ROLE … SET`, where some values are lists
+//! - `membership`: who is a member of whom
+//!
+//! **After a crash.** The names are computed and noted in the journal before the first role is created, so a
+//! noted role that exists is one of ours. Each role is an item once it is complete; settings, comments and
+//! memberships of one that is not are set again, which changes nothing.
+//!
+//! **What may be missing afterwards** is in the output: passwords that the source does not show, attributes that
+//! our role may not give, settings and memberships that the target refuses.
+//!
+//! Settings of a role in one database (`ALTER ROLE … IN DATABASE`) come with that database's archive.
+
+mod membership;
+mod role;
+mod setting;
+
+pub use role::Weakened;
+
+use membership::Membership;
+use pghaul_step::postgres::{PgError, ReadWrite, Right, Session, SideMarker, Target};
+use pghaul_step::{Cluster, Context, Descriptor, Failure, Probe, Step, StepPhase, async_trait};
+use role::{Creator, Role};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The names that will be created, noted before the first one is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Intent {
+    to_create: BTreeSet<String>,
+}
+
+/// What the step has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// The roles that this migration has created.
+    pub created: Vec<String>,
+    /// How many roles of the source the target had already.
+    pub present: usize,
+    /// How many memberships were granted.
+    pub memberships: usize,
+    /// Created roles that may log in, but whose password the source does not show.
+    pub without_password: Vec<String>,
+    /// Created roles that lack attributes which they have on the source.
+    pub weakened: Vec<Weakened>,
+    /// Settings and memberships that the target refuses.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A setting or a membership that the target refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The statement, which can be run once the reason is gone.
+    pub statement: String,
+    /// What the target says.
+    pub why: String,
+}
+
+/// The step `roles`.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles;
+
+#[async_trait]
+impl Step for Roles {
+    type Scope = Cluster;
+    type Output = Output;
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor::new(
+            "roles",
+            "creates the source's roles that the target lacks",
+            StepPhase::Schema,
+        )
+    }
+
+    async fn probe(&self, ctx: &Context<Cluster>) -> Result<Probe<Output>, Failure> {
+        let noted = !ctx.facts::<Intent>()?.is_empty();
+        Ok(if noted { Probe::Partial } else { Probe::Absent })
+    }
+
+    async fn run(&self, ctx: &Context<Cluster>) -> Result<Output, Failure> {
+        let source = ctx.source().await?;
+        let roles = role::read(&source).await?;
+        let memberships = membership::read(&source).await?;
+        source.close().await;
+        let mut target = ctx.target().await?;
+        let creator = Creator::of(&target).await?;
+        let there = names(&target).await?;
+        let ours = noted(ctx, &roles, &there).await?;
+        let mut complete: BTreeMap<String, Vec<LeftOut>> = ctx.items()?;
+        let mut output = Output::default();
+        for role in &roles {
+            if !ours.contains(&role.name) {
+                output.present += 1;
+                continue;
+            }
+            ctx.check_cancelled()?;
+            let left_out = match complete.remove(&role.name) {
+                Some(left_out) => left_out,
+                None => complete_role(ctx, &mut target, role, &creator, there.contains(&role.name)).await?,
+            };
+            output.left_out.extend(left_out);
+            output.created.push(role.name.clone());
+            output
+                .without_password
+                .extend(role.lacks_password().then(|| role.name.clone()));
+            output.weakened.extend(creator.weakened(role));
+        }
+        for membership in memberships.iter().filter(|membership| membership.concerns(&ours)) {
+            grant(ctx, &target, membership, &mut output).await?;
+        }
+        Ok(output)
+    }
+}
+
+/// The roles that are ours to create: those noted by earlier starts, and those missing now, noted here.
+async fn noted(
+    ctx: &Context<Cluster>,
+    roles: &[Role],
+    there: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, Failure> {
+    let mut ours: BTreeSet<String> = ctx
+        .facts::<Intent>()?
+        .into_iter()
+        .flat_map(|intent| intent.to_create)
+        .collect();
+    let names = roles.iter().map(|role| &role.name);
+    let to_create: BTreeSet<String> = names
+        .filter(|name| !there.contains(*name) && !ours.contains(*name))
+        .cloned()
+        .collect();
+    if !to_create.is_empty() {
+        ours.extend(to_create.iter().cloned());
+        ctx.record(&Intent { to_create }).await?;
+    }
+    Ok(ours)
+}
+
+async fn names<S: SideMarker, R: Right>(session: &Session<S, R>) -> Result<BTreeSet<String>, Failure> {
+    let sql = "SELECT rolname::text FROM pg_catalog.pg_roles";
+    let rows = session.doing("list the roles").query(sql, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Creates a role with its settings and its comment in one transaction, and notes it as an item. Returns the
+/// settings that the target refuses.
+async fn complete_role(
+    ctx: &Context<Cluster>,
+    target: &mut Session<Target, ReadWrite>,
+    role: &Role,
+    creator: &Creator,
+    exists: bool,
+) -> Result<Vec<LeftOut>, Failure> {
+    let operation = format!("create role {}", role.name);
+    let mut transaction = target.transaction().await?;
+    transaction.keep_out_of_the_log().await?;
+    if !exists {
+        transaction
+            .doing(&operation)
+            .batch(&creator.create_role(role)?)
+            .await?;
+    }
+    let mut left_out = Vec::new();
+    for statement in role.alter_statements()? {
+        let savepoint = transaction.savepoint().await?;
+        let altered = savepoint.doing(&operation).batch(&statement).await;
+        match altered {
+            Ok(()) => savepoint.commit().await?,
+            Err(error) if is_refusal(&error) => {
+                savepoint.rollback().await?;
+                left_out.push(LeftOut {
+                    statement,
+                    why: error.message().to_owned(),
+                });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    ctx.act(&operation, transaction.commit()).await?;
+    ctx.item(role.name.as_str(), &left_out).await?;
+    Ok(left_out)
+}
+
+async fn grant(
+    ctx: &Context<Cluster>,
+    target: &Session<Target, ReadWrite>,
+    membership: &Membership,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let statement = membership.statement()?;
+    let operation = format!("grant {} to {}", membership.role, membership.member);
+    match ctx
+        .act(&operation, target.doing(&operation).batch(&statement))
+        .await
+    {
+        Ok(()) => output.memberships += 1,
+        Err(error) if is_refusal(&error) => {
+            output.left_out.push(LeftOut {
+                statement,
+                why: error.message().to_owned(),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// Whether the target knows no such setting or role, or our role may not give it: permission denied, invalid
+/// grant, undefined object, and parameters that can't be changed or have no such value there.
+fn is_refusal(error: &PgError) -> bool {
+    matches!(
+        error.sqlstate(),
+        Some("42501" | "0LP01" | "42704" | "55P02" | "22023")
+    )
+}

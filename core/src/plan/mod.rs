@@ -1,5 +1,11 @@
 //! The plan: what is moved, and how. Made from the catalogs, shown by `plan`, frozen in the journal by `run`.
 
+mod classify;
+mod hold_back;
+
+pub use classify::{RelationFacts, classify};
+pub use hold_back::{ForeignKeyFacts, HeldBack, HeldBackKind, TriggerFacts, hold_back};
+
 use crate::finding::Finding;
 use crate::id::DatabaseName;
 use serde::{Deserialize, Serialize};
@@ -43,6 +49,12 @@ pub enum TableClass {
     },
     /// A partitioned table that is not published itself: its leaves hold the rows.
     Partitioned,
+    /// The configuration table of an extension: the rows that its filter selects are copied, nothing more.
+    ExtensionRows {
+        /// The extension's WHERE clause, with the word WHERE, as `pg_extension.extcondition` has it; may be
+        /// empty.
+        filter: String,
+    },
 }
 
 /// What PostgreSQL calls a relation kind, as far as rows are concerned.
@@ -112,9 +124,6 @@ pub struct TablePlan {
     /// The published root of the partition tree that this table is a leaf of, as a table number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<u32>,
-    /// The rows of an extension's configuration table: only those that its filter selects are copied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub filter: Option<String>,
 }
 
 impl TablePlan {
@@ -125,7 +134,12 @@ impl TablePlan {
         }
         match (&self.class, method) {
             (TableClass::Replicate, Method::Dump) => true,
-            (TableClass::NoIdentity { .. } | TableClass::CannotBePublished { .. }, _) => true,
+            (
+                TableClass::NoIdentity { .. }
+                | TableClass::CannotBePublished { .. }
+                | TableClass::ExtensionRows { .. },
+                _,
+            ) => true,
             (TableClass::Replicate, Method::Replication) => false,
             (TableClass::ViewOfOthers | TableClass::NotOurs { .. } | TableClass::Partitioned, _) => false,
         }
@@ -133,7 +147,13 @@ impl TablePlan {
 
     /// Whether the rows stay as of their copy until the cutover, although the method is replication.
     pub fn deferred(&self) -> bool {
-        matches!(self.class, TableClass::NoIdentity { .. } | TableClass::CannotBePublished { .. })
+        self.kind == RelationKind::Table
+            && matches!(
+                self.class,
+                TableClass::NoIdentity { .. }
+                    | TableClass::CannotBePublished { .. }
+                    | TableClass::ExtensionRows { .. }
+            )
     }
 }
 
@@ -154,6 +174,10 @@ pub struct DatabasePlan {
     pub steps: Vec<crate::id::StepName>,
     /// Every table, in the order of their numbers.
     pub tables: Vec<TablePlan>,
+    /// Objects that would break or be broken by replication: not active on the target until the cutover. A
+    /// dump ignores the list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<HeldBack>,
 }
 
 impl DatabasePlan {
@@ -165,7 +189,9 @@ impl DatabasePlan {
     /// The tables that the target's subscription must list, exactly: replicated ones, where the leaves of a
     /// published root are represented by their root.
     pub fn replicated(&self) -> impl Iterator<Item = &TablePlan> {
-        self.tables.iter().filter(|t| t.class == TableClass::Replicate && t.root.is_none())
+        self.tables
+            .iter()
+            .filter(|t| t.class == TableClass::Replicate && t.root.is_none())
     }
 
     /// The tables whose rows stay as of their copy although the method is replication.
@@ -196,11 +222,21 @@ pub fn choose_method(forced: Option<Method>, findings: &[Finding], database: &Da
         .map(|f| f.message.clone())
         .collect();
     match forced {
-        Some(Method::Replication) => MethodChoice { method: Method::Replication, reasons: Vec::new() },
-        Some(Method::Dump) => {
-            MethodChoice { method: Method::Dump, reasons: vec!["--method dump was given".to_owned()] }
-        }
-        None if reasons.is_empty() => MethodChoice { method: Method::Replication, reasons },
-        None => MethodChoice { method: Method::Dump, reasons },
+        Some(Method::Replication) => MethodChoice {
+            method: Method::Replication,
+            reasons: Vec::new(),
+        },
+        Some(Method::Dump) => MethodChoice {
+            method: Method::Dump,
+            reasons: vec!["--method dump was given".to_owned()],
+        },
+        None if reasons.is_empty() => MethodChoice {
+            method: Method::Replication,
+            reasons,
+        },
+        None => MethodChoice {
+            method: Method::Dump,
+            reasons,
+        },
     }
 }

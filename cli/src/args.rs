@@ -1,0 +1,343 @@
+//! The command line as it is written. What it means is decided by the commands.
+
+use crate::printer::Color;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use pghaul_core::Method;
+use pghaul_core::event::Selection;
+use pghaul_engine::OnCheckFailure;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  export PGHAUL_SOURCE='host=old.example.com user=mover sslmode=verify-full'
+  export PGHAUL_TARGET='host=new.example.com user=mover sslmode=verify-full'
+  pghaul plan            what would be moved, and how; writes nothing
+  pghaul run             move everything; stopped at any instant, the same command goes on
+  pghaul status          is the target in step? Asks the servers, not only the journal
+  pghaul remove          after the cutover: take publications, slots and subscriptions away
+  pghaul demo            all of that between two throwaway clusters, in a few seconds
+
+Connections are given as `postgresql://…` or `key=value` conninfo; PG* variables, the password file and the
+service file work as with psql. PGHAUL_SOURCE_PASSWORD and PGHAUL_TARGET_PASSWORD hold one side's password.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  pghaul run --source 'host=old user=mover' --target 'host=new user=mover'
+  pghaul run                                     go on with the only open migration
+  pghaul run --database 'shop*' --name shops     only some databases, under a name of its own
+  pghaul run --method dump                       one copy of everything, nothing is replicated
+
+Ctrl-C stops it in order, a second Ctrl-C at once; either way `pghaul run` goes on where it stopped.
+Exit code 0 means that every database is syncing or done; see docs/reference/exit-codes.md for the others.";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  pghaul status                                  of the only open migration
+  pghaul status --watch                          drawn again every two seconds
+  pghaul status --json | jq -r .migration.status
+
+The servers are taken from the journal and asked anew. A database whose servers can't be reached keeps its
+journaled state, marked as not checked. Exit code 9 means that a database is failed.";
+
+const REMOVE_EXAMPLES: &str = "\
+Examples:
+  pghaul remove                                  proves everything once more, sets sequences, then removes
+  pghaul remove --force                          although something is incomplete; all data is kept
+
+What is removed: subscriptions, slots, publications and the schema pghaul. Rows and tables never are.";
+
+/// Moves every database of a PostgreSQL cluster to another one, live.
+#[derive(Debug, Parser)]
+#[command(name = "pghaul", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    pub(crate) general: General,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct General {
+    /// When to colour; a non-empty NO_COLOR switches colours off
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Output"
+    )]
+    pub(crate) color: Color,
+    /// Log what is done to stderr; twice for every detail
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+    /// Write nothing to stderr but errors
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what would be moved, and how; writes nothing anywhere
+    Plan(PlanArgs),
+    /// Make all checks and show what they found; writes nothing anywhere
+    Check(PlanArgs),
+    /// Move the databases, or go on with it
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Ask the servers how the migration stands
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Show everything that the journal holds, in order
+    History(HistoryArgs),
+    /// Take every object of pghaul off both servers, and never a row
+    #[command(after_help = REMOVE_EXAMPLES)]
+    Remove(RemoveArgs),
+    /// List the steps and checks in the order in which they run
+    Steps(StepsArgs),
+    /// Watch a whole migration between two throwaway clusters
+    Demo(DemoArgs),
+}
+
+/// The two servers.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServerArgs {
+    /// The server to move from
+    #[arg(
+        long,
+        env = "PGHAUL_SOURCE",
+        hide_env_values = true,
+        value_name = "CONNINFO",
+        help_heading = "Servers"
+    )]
+    pub(crate) source: Option<String>,
+    /// The server to move to
+    #[arg(
+        long,
+        env = "PGHAUL_TARGET",
+        hide_env_values = true,
+        value_name = "CONNINFO",
+        help_heading = "Servers"
+    )]
+    pub(crate) target: Option<String>,
+    /// How many connections to open to each server at most
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u16).range(4..),
+        help_heading = "Servers"
+    )]
+    pub(crate) max_connections: u16,
+}
+
+/// What is moved.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SelectionArgs {
+    /// Move only databases whose whole name matches; may be repeated; * ? [ab] as in a shell
+    #[arg(long, value_name = "PATTERN", help_heading = "What is moved")]
+    pub(crate) database: Vec<String>,
+    /// Leave out databases whose whole name matches; may be repeated
+    #[arg(long, value_name = "PATTERN", help_heading = "What is moved")]
+    pub(crate) exclude_database: Vec<String>,
+    /// Insist on one method for all databases; otherwise replication wherever it is possible
+    #[arg(
+        long,
+        value_name = "METHOD",
+        value_parser = PossibleValuesParser::new(["replication", "dump"]).try_map(|text| text.parse::<Method>()),
+        help_heading = "What is moved"
+    )]
+    pub(crate) method: Option<Method>,
+    /// How the target's server reaches the source; by default as pghaul does
+    #[arg(
+        long,
+        env = "PGHAUL_SOURCE_FROM_TARGET",
+        hide_env_values = true,
+        value_name = "CONNINFO",
+        help_heading = "Servers"
+    )]
+    pub(crate) source_from_target: Option<String>,
+}
+
+impl SelectionArgs {
+    /// What the journal keeps of it: no secrets.
+    pub(crate) fn selection(&self, source_from_target: Option<String>) -> Selection {
+        Selection {
+            include: self.database.clone(),
+            exclude: self.exclude_database.clone(),
+            method: self.method,
+            source_from_target,
+        }
+    }
+}
+
+/// Which journal, and which migration in it.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct JournalArgs {
+    /// The migration's name; by default the only open one
+    #[arg(long, value_name = "NAME", help_heading = "Journal")]
+    pub(crate) name: Option<String>,
+    /// The journal file; by default pghaul/journal.db in $XDG_STATE_HOME or ~/.local/state
+    #[arg(long, env = "PGHAUL_JOURNAL", value_name = "FILE", help_heading = "Journal")]
+    pub(crate) journal: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) servers: ServerArgs,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Answer in JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) servers: ServerArgs,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+    /// What a check that finds an error in one database stops
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "run",
+        value_parser = PossibleValuesParser::new(["run", "database"]).try_map(|text| text.parse::<OnCheckFailure>()),
+        help_heading = "Work"
+    )]
+    pub(crate) on_check_failure: OnCheckFailure,
+    /// How many databases are moved side by side
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 2,
+        value_parser = clap::value_parser!(u16).range(1..),
+        help_heading = "Work"
+    )]
+    pub(crate) databases_at_once: u16,
+    /// How many tables of a database are copied side by side
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 4,
+        value_parser = clap::value_parser!(u16).range(1..),
+        help_heading = "Work"
+    )]
+    pub(crate) jobs: u16,
+    /// Go on although the last runner was on another host and has not ended in order
+    #[arg(long, help_heading = "Work")]
+    pub(crate) take_over: bool,
+    /// Answer in JSON, as `status --json` does
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) servers: ServerArgs,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+    /// Answer in JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Ask again every two seconds until Ctrl-C
+    #[arg(long, help_heading = "Output")]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+    /// Answer in JSON, one event a line
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RemoveArgs {
+    #[command(flatten)]
+    pub(crate) servers: ServerArgs,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+    /// Remove although something is incomplete or unsafe; data is kept all the same
+    #[arg(long, help_heading = "Work")]
+    pub(crate) force: bool,
+    /// Go on although the last runner was on another host and has not ended in order
+    #[arg(long, help_heading = "Work")]
+    pub(crate) take_over: bool,
+    /// Answer in JSON, as `status --json` does
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StepsArgs {
+    /// Answer in JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArgs {
+    /// Keep both clusters until Ctrl-C, and say how to reach them
+    #[arg(long, help_heading = "Work")]
+    pub(crate) keep: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CommandLine;
+    use clap::{CommandFactory as _, Parser as _};
+
+    fn error(arguments: &[&str]) -> String {
+        let arguments = std::iter::once("pghaul").chain(arguments.iter().copied());
+        CommandLine::try_parse_from(arguments).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        let mistakes: [&[&str]; 6] = [
+            &["runn"],
+            &["run", "--methd", "dump"],
+            &["run", "--method", "pg_dump"],
+            &["run", "--jobs", "0"],
+            &["run", "--on-check-failure", "nothing"],
+            &["status", "--nme", "x"],
+        ];
+        let texts: Vec<String> = mistakes
+            .iter()
+            .map(|m| format!("$ pghaul {}\n{}", m.join(" "), error(m)))
+            .collect();
+        insta::assert_snapshot!(texts.join("\n"));
+    }
+
+    #[test]
+    fn help_shows_no_value_of_the_environment() {
+        for (name, secret) in [
+            ("PGHAUL_SOURCE", true),
+            ("PGHAUL_TARGET", true),
+            ("PGHAUL_JOURNAL", false),
+        ] {
+            let command = CommandLine::command();
+            let run = command.find_subcommand("run").unwrap();
+            let argument = run
+                .get_arguments()
+                .find(|a| a.get_env().is_some_and(|env| env == name))
+                .unwrap();
+            assert_eq!(argument.is_hide_env_values_set(), secret, "{name}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The commands. Each decides; `report` says how it looks.
+
+mod demo;
+mod history;
+mod remove;
+mod run;
+mod status;
+mod steps;
+mod survey;
+
+use crate::args::Command;
+use crate::exit_code::ExitCode;
+use crate::printer::Printer;
+use pghaul_core::Failure;
+use pghaul_step::Registry;
+use std::sync::Arc;
+
+/// What all commands share.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) printer: Printer,
+}
+
+impl Session {
+    /// Does what the command says, and shows the error if there is one.
+    pub(crate) async fn execute(&self, command: Command) -> ExitCode {
+        let outcome = match command {
+            Command::Plan(args) => survey::plan(self, &args).await,
+            Command::Check(args) => survey::check(self, &args).await,
+            Command::Run(args) => run::run(self, &args).await,
+            Command::Status(args) => status::status(self, &args).await,
+            Command::History(args) => history::history(self, &args),
+            Command::Remove(args) => remove::remove(self, &args).await,
+            Command::Steps(args) => steps::steps(self, &args),
+            Command::Demo(args) => demo::demo(self, &args).await,
+        };
+        outcome.unwrap_or_else(|failure: Failure| {
+            self.printer.error(&failure);
+            failure.code.into()
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! `pghaul remove`: takes every object of ours off both servers.
+
+use super::Session;
+use super::run::{Worked, answer, interrupted, show_failures, shown};
+use crate::args::RemoveArgs;
+use crate::exit_code::ExitCode;
+use crate::journals;
+use crate::progress::Watcher;
+use crate::runner::{Equipment, Locked, Start};
+use crate::servers::{Given, way_back};
+use crate::signals::Signals;
+use pghaul_core::{Code, Failure, Migration, Phase};
+
+const STOPPING: &str =
+    "stopping in order; Ctrl-C once more stops at once (`pghaul remove` goes on either way)";
+
+/// Removes, and shows how the migration stands then.
+pub(crate) async fn remove(session: &Session, args: &RemoveArgs) -> Result<ExitCode, Failure> {
+    let signals = Signals::watch(&session.printer, STOPPING)?;
+    let worked = match work(session, args, &signals).await {
+        Ok(worked) => worked,
+        Err(failure) if failure.code == Code::Interrupted => return Ok(signals.exit_code(failure.code)),
+        Err(failure) => return Err(failure),
+    };
+    if worked.over {
+        session.printer.note(&format!(
+            "migration {} is removed already: there is nothing to do",
+            worked.view.name
+        ));
+    }
+    if args.json || worked.outcome.is_ok() {
+        answer(session, args.json, &worked.view)?;
+    }
+    match worked.outcome {
+        Ok(()) => Ok(ExitCode::Success),
+        Err(failure) => {
+            show_failures(session, &worked.view, &failure);
+            Ok(signals.exit_code(failure.code))
+        }
+    }
+}
+
+/// Removes, showing nothing but progress.
+///
+/// # Errors
+/// What kept the removal from beginning.
+pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals) -> Result<Worked, Failure> {
+    let file = journals::open(&args.journal)?;
+    let entry = journals::existing(&file, args.journal.name.as_deref())?;
+    let locked = Locked::take(&file, &entry.id)?;
+    if locked.read(is_removed) {
+        // The removal may have been killed between its last event and this.
+        locked.clear_state_directory();
+        return Ok(Worked {
+            view: shown(&locked),
+            outcome: Ok(()),
+            over: true,
+        });
+    }
+    locked.check_last_runner(args.take_over)?;
+    let created = locked.read(journals::created)?;
+    let ways = Given::new(&args.servers)?.or_journaled(&created)?;
+    let application_name = locked.application_name();
+    let servers = tokio::select! {
+        servers = ways.connect(Some(&application_name)) => servers?,
+        () = signals.token().cancelled() => return Err(interrupted()),
+    };
+    servers.check(&created)?;
+    let journaled = locked.read(|m| m.selection.as_ref().and_then(|s| s.source_from_target.clone()));
+    let way_back = way_back(None, journaled.as_deref(), &servers.source)?;
+    let watcher = Watcher::start(&session.printer, locked.read(Clone::clone));
+    let equipment = Equipment {
+        servers,
+        way_back,
+        jobs: 1,
+        signals: signals.clone(),
+        observer: watcher.observer(),
+    };
+    let start = Start {
+        command: "remove",
+        take_over: args.take_over,
+    };
+    let runner = locked.start(session, start, equipment).await?;
+    let outcome = tokio::select! {
+        outcome = runner.engine.remove(args.force) => outcome,
+        () = signals.token().cancelled() => {
+            Err(Failure::new(Code::Interrupted, "the removal was stopped"))
+        }
+    };
+    watcher.finish();
+    let locked = runner.stop(&outcome).await;
+    if outcome.is_ok() {
+        locked.clear_state_directory();
+    }
+    Ok(Worked {
+        view: shown(&locked),
+        outcome,
+        over: false,
+    })
+}
+
+fn is_removed(migration: &Migration) -> bool {
+    let mut databases = migration.databases.values();
+    !migration.databases.is_empty() && databases.all(|d| d.state.phase() == Phase::Removed)
+}

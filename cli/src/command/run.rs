@@ -1,0 +1,386 @@
+//! `pghaul run`: finds the migration or begins one, and takes every database to `syncing` or `done`.
+
+use super::Session;
+use crate::args::{JournalArgs, RunArgs, SelectionArgs};
+use crate::exit_code::ExitCode;
+use crate::journals::{self, Choice};
+use crate::naming;
+use crate::progress::Watcher;
+use crate::report;
+use crate::runner::{Equipment, Locked, Start};
+use crate::servers::{Given, Servers, way_back};
+use crate::signals::Signals;
+use crate::view::View;
+use pghaul_core::event::{Created, Selection};
+use pghaul_core::{Code, Failure, MigrationId, Phase};
+use pghaul_engine::{RunRequest, candidates, selection};
+use pghaul_postgres::ConnInfo;
+use pghaul_step::WayBack;
+use pghaul_store::JournalFile;
+
+const STOPPING: &str = "stopping in order; Ctrl-C once more stops at once (`pghaul run` goes on either way)";
+
+/// What working on a migration led to.
+pub(super) struct Worked {
+    /// How it stands then.
+    pub(super) view: View,
+    /// What stopped it, if anything did.
+    pub(super) outcome: Result<(), Failure>,
+    /// Whether there was nothing to do.
+    pub(super) over: bool,
+}
+
+/// Runs a migration and shows how it stands then.
+pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<ExitCode, Failure> {
+    let signals = Signals::watch(&session.printer, STOPPING)?;
+    let worked = match work(session, args, &signals).await {
+        Ok(worked) => worked,
+        Err(failure) if failure.code == Code::Interrupted => return Ok(signals.exit_code(failure.code)),
+        Err(failure) => return Err(failure),
+    };
+    if worked.over {
+        over(session, args, &worked.view)?;
+        return Ok(ExitCode::Success);
+    }
+    answer(session, args.json, &worked.view)?;
+    match worked.outcome {
+        Ok(()) => Ok(ExitCode::Success),
+        Err(failure) => {
+            show_failures(session, &worked.view, &failure);
+            Ok(signals.exit_code(failure.code))
+        }
+    }
+}
+
+/// Runs a migration, showing nothing but progress.
+///
+/// # Errors
+/// What kept the run from beginning: the journal holds no runner of ours then.
+pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -> Result<Worked, Failure> {
+    let opened = tokio::select! {
+        opened = open(session, args) => opened?,
+        () = signals.token().cancelled() => return Err(interrupted()),
+    };
+    let (locked, servers) = match opened {
+        Opened::Over(view) => {
+            return Ok(Worked {
+                view: *view,
+                outcome: Ok(()),
+                over: true,
+            });
+        }
+        Opened::Ready(locked, servers) => (locked, servers),
+    };
+    check_frozen(&args.selection, locked.read(|m| m.selection.clone()).as_ref())?;
+    let (way_back, way_to_journal) = way(&args.selection, &locked, &servers)?;
+    let watcher = Watcher::start(&session.printer, locked.read(Clone::clone));
+    let at_once = usize::from(args.databases_at_once);
+    let budget = usize::from(args.servers.max_connections);
+    let jobs = pghaul_engine::workers_within(budget, at_once, usize::from(args.jobs))?;
+    let equipment = Equipment {
+        servers,
+        way_back,
+        jobs,
+        signals: signals.clone(),
+        observer: watcher.observer(),
+    };
+    let start = Start {
+        command: "run",
+        take_over: args.take_over,
+    };
+    let runner = locked.start(session, start, equipment).await?;
+    let request = RunRequest {
+        selection: args.selection.selection(way_to_journal),
+        on_check_failure: args.on_check_failure,
+        databases_at_once: at_once,
+    };
+    let outcome = runner.engine.run(&request).await;
+    watcher.finish();
+    let locked = runner.stop(&outcome).await;
+    Ok(Worked {
+        view: shown(&locked),
+        outcome,
+        over: false,
+    })
+}
+
+pub(super) fn interrupted() -> Failure {
+    Failure::new(Code::Interrupted, "stopped before anything was begun")
+}
+
+/// How it stands after work on it.
+pub(super) fn shown(locked: &Locked) -> View {
+    View::of_journal(
+        locked.id(),
+        &locked.read(Clone::clone),
+        locked.head(),
+        &proven_now(locked),
+    )
+}
+
+/// What a look into the journal led to.
+enum Opened {
+    /// Every database is done or removed.
+    Over(Box<View>),
+    /// The lock is ours and the servers are the right ones.
+    Ready(Locked, Servers),
+}
+
+async fn open(session: &Session, args: &RunArgs) -> Result<Opened, Failure> {
+    let given = Given::new(&args.servers)?;
+    let path = journals::path(&args.journal)?;
+    // An empty file is what a run leaves that was killed while it created the journal.
+    let begun = std::fs::metadata(&path).is_ok_and(|found| !found.is_file() || found.len() > 0);
+    let file = begun.then(|| JournalFile::open(&path)).transpose()?;
+    let choice = match &file {
+        None => Choice::New(args.journal.name.clone()),
+        Some(file) => choose(file, &args.journal, &given).await?,
+    };
+    match (choice, file) {
+        (Choice::Existing(entry), Some(file)) => go_on(&file, &entry.id, &given, args).await,
+        (Choice::Existing(_), None) => Err(Failure::bug("a migration without a journal")),
+        (Choice::New(name), _) => begin(session, args, &given, name).await,
+    }
+}
+
+async fn choose(file: &JournalFile, args: &JournalArgs, given: &Given) -> Result<Choice, Failure> {
+    let name = args.name.as_deref();
+    if name.is_some() {
+        return journals::choose(file, name, &given.nobody());
+    }
+    journals::choose(file, None, &given.identify().await?)
+}
+
+/// Goes on with a migration that the journal holds.
+async fn go_on(
+    file: &JournalFile,
+    id: &MigrationId,
+    given: &Given,
+    args: &RunArgs,
+) -> Result<Opened, Failure> {
+    let open = file.read_migration(id)?;
+    let loaded = open.load()?;
+    let view = View::of_journal(id, &loaded.migration, loaded.head, &journals::times(&open)?);
+    if view.is_over() {
+        return Ok(Opened::Over(Box::new(view)));
+    }
+    let locked = Locked::take(file, id)?;
+    locked.check_last_runner(args.take_over)?;
+    let created = locked.read(journals::created)?;
+    let servers = given
+        .or_journaled(&created)?
+        .connect(Some(&locked.application_name()))
+        .await?;
+    servers.check(&created)?;
+    Ok(Opened::Ready(locked, servers))
+}
+
+/// Begins a migration: its first event is written when everything that can be known before is known.
+async fn begin(
+    session: &Session,
+    args: &RunArgs,
+    given: &Given,
+    name: Option<String>,
+) -> Result<Opened, Failure> {
+    let ways = given.both()?;
+    let id = naming::migration_id()?;
+    let application_name = pghaul_core::id::application_name(&id, pghaul_core::Epoch::default().next());
+    let servers = ways.connect(Some(&application_name)).await?;
+    for warning in servers.warnings() {
+        session.printer.note(&format!("warning: {warning}"));
+    }
+    // A pattern that selects nothing is found before anything is written.
+    selection::select(
+        &candidates(&servers.source).await?,
+        &args.selection.selection(None),
+    )?;
+    let file = JournalFile::create(journals::path(&args.journal)?)?;
+    let name = match name {
+        Some(name) => checked_name(name)?,
+        None => free_name(&file)?,
+    };
+    let created = Created {
+        name: name.clone(),
+        source: servers.source_identity.clone(),
+        target: servers.target_identity.clone(),
+        pghaul: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    file.begin(&id, created)?;
+    session.printer.note(&format!(
+        "migration {name} ({id}) begins; its journal is {}",
+        file.path().display()
+    ));
+    Ok(Opened::Ready(Locked::take(&file, &id)?, servers))
+}
+
+/// Names are typed again and again, and stand in messages.
+fn checked_name(name: String) -> Result<String, Failure> {
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.starts_with('-') || name.chars().count() > 60 || !name.chars().all(plain) {
+        return Err(
+            Failure::new(Code::BadInput, format!("{name:?} is no name for a migration"))
+                .with_hint("use up to 60 letters, digits, hyphens, underscores and dots"),
+        );
+    }
+    Ok(name)
+}
+
+fn free_name(file: &JournalFile) -> Result<String, Failure> {
+    for _ in 0..50 {
+        let name = naming::migration_name()?;
+        if file.find(&name)?.is_none() {
+            return Ok(name);
+        }
+    }
+    Ok(format!(
+        "{}-{}",
+        naming::migration_name()?,
+        naming::migration_id()?
+    ))
+}
+
+/// The selection is frozen by the first run; options that say something else are refused, not ignored.
+fn check_frozen(given: &SelectionArgs, frozen: Option<&Selection>) -> Result<(), Failure> {
+    let Some(frozen) = frozen else { return Ok(()) };
+    let differs = [
+        (
+            "--database",
+            !given.database.is_empty() && given.database != frozen.include,
+        ),
+        (
+            "--exclude-database",
+            !given.exclude_database.is_empty() && given.exclude_database != frozen.exclude,
+        ),
+        (
+            "--method",
+            given.method.is_some() && given.method != frozen.method,
+        ),
+    ];
+    match differs.iter().find(|(_, differs)| *differs) {
+        None => Ok(()),
+        Some((option, _)) => Err(Failure::new(
+            Code::BadInput,
+            format!("{option} differs from what the first run of this migration was given"),
+        )
+        .with_hint("leave it out to go on; or begin another migration with another --name")),
+    }
+}
+
+/// How the target reaches the source, and what the journal keeps of it.
+fn way(
+    args: &SelectionArgs,
+    locked: &Locked,
+    servers: &Servers,
+) -> Result<(WayBack, Option<String>), Failure> {
+    let journaled = locked.read(|m| m.selection.as_ref().and_then(|s| s.source_from_target.clone()));
+    let way = way_back(
+        args.source_from_target.as_deref(),
+        journaled.as_deref(),
+        &servers.source,
+    )?;
+    let kept = way.from_target.as_ref().map(ConnInfo::without_secrets);
+    Ok((way, kept))
+}
+
+/// A run that has just ended has just proven what it says.
+fn proven_now(locked: &Locked) -> crate::view::Times {
+    let now = pghaul_store::Clock::system().now();
+    locked.read(|m| {
+        let arrived = m
+            .databases
+            .iter()
+            .filter(|(_, d)| matches!(d.state.phase(), Phase::Syncing | Phase::Done));
+        arrived.map(|(name, _)| (name.clone(), now.clone())).collect()
+    })
+}
+
+fn over(session: &Session, args: &RunArgs, view: &View) -> Result<(), Failure> {
+    if args.json {
+        return session.printer.json(&report::json::status(view));
+    }
+    session.printer.answer(&format!(
+        "migration {} is {}: there is nothing to do\n",
+        view.name, view.status
+    ))?;
+    if view.databases.iter().all(|d| d.phase == Phase::Removed) {
+        session
+            .printer
+            .note("to move the databases again, begin another migration with another --name");
+    }
+    Ok(())
+}
+
+/// The answer of a command that has worked on the migration.
+pub(super) fn answer(session: &Session, json: bool, view: &View) -> Result<(), Failure> {
+    if json {
+        return session.printer.json(&report::json::status(view));
+    }
+    session.printer.answer(&report::status::text(view))?;
+    if view.has_arrived() {
+        session
+            .printer
+            .answer(&format!("\n{}", report::status::next_steps(view, &view.name)))?;
+    }
+    Ok(())
+}
+
+/// Every failure: the one that ended the run, and those of other databases.
+pub(super) fn show_failures(session: &Session, view: &View, outcome: &Failure) {
+    let failed = view.databases.iter().filter(|d| d.phase == Phase::Failed);
+    let others = failed
+        .filter_map(|d| d.error.as_ref())
+        .filter(|failure| *failure != outcome)
+        // One that lists what it rests on has said it all.
+        .filter(|failure| match outcome.code {
+            Code::CheckFailed => failure.code != Code::CheckFailed,
+            Code::NotSafeToRemove => false,
+            _ => true,
+        });
+    for failure in others {
+        session.printer.error(failure);
+    }
+    match outcome.code {
+        // The user knows why.
+        Code::Interrupted => session
+            .printer
+            .note("stopped in order; the same command goes on from here"),
+        _ => session.printer.error(outcome),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_frozen, checked_name};
+    use crate::args::SelectionArgs;
+    use pghaul_core::Method;
+    use pghaul_core::event::Selection;
+
+    #[test]
+    fn a_frozen_selection_is_not_changed_by_options() {
+        let frozen = Selection {
+            include: vec!["a*".into()],
+            ..Selection::default()
+        };
+        let same = SelectionArgs {
+            database: vec!["a*".into()],
+            ..SelectionArgs::default()
+        };
+        let other = SelectionArgs {
+            method: Some(Method::Dump),
+            ..SelectionArgs::default()
+        };
+        assert_eq!(check_frozen(&SelectionArgs::default(), Some(&frozen)), Ok(()));
+        assert_eq!(check_frozen(&same, Some(&frozen)), Ok(()));
+        assert_eq!(check_frozen(&other, None), Ok(()));
+        let refusal = check_frozen(&other, Some(&frozen)).unwrap_err();
+        assert!(refusal.message.starts_with("--method"), "{refusal}");
+    }
+
+    #[test]
+    fn names_are_plain_words() {
+        assert!(checked_name("shops-2026_b.1".to_owned()).is_ok());
+        for name in ["", "-x", "a b", "a/b", &"x".repeat(61)] {
+            assert!(checked_name((*name).to_owned()).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `pghaul status`: the journal without its lock, and over it a fresh look at the servers.
+
+use super::Session;
+use crate::args::StatusArgs;
+use crate::exit_code::ExitCode;
+use crate::journals;
+use crate::printer::Printer;
+use crate::report;
+use crate::servers::{Given, way_back};
+use crate::signals::Signals;
+use crate::view::View;
+use pghaul_core::{Code, DatabaseState, Failure, MigrationId, id};
+use pghaul_engine::Engine;
+use pghaul_engine::standing::Replayed;
+use pghaul_step::progress::Blind;
+use pghaul_step::{Faults, Recorder, RunContext};
+use pghaul_store::{Clock, JournalFile, Loaded};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often `--watch` asks.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Clears a terminal and goes to its upper left corner.
+const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
+
+/// Shows how the migration stands, once or until Ctrl-C.
+pub(crate) async fn status(session: &Session, args: &StatusArgs) -> Result<ExitCode, Failure> {
+    let file = journals::open(&args.journal)?;
+    let entry = journals::existing(&file, args.journal.name.as_deref())?;
+    let given = Given::new(&args.servers)?;
+    if !args.watch {
+        let view = look(session, &file, &entry.id, &given).await?;
+        show(session, args, &view, "")?;
+        return Ok(view.exit_code());
+    }
+    let signals = Signals::watch(&session.printer, "")?;
+    let clear = if Printer::stdout_is_terminal() && !args.json {
+        CLEAR
+    } else {
+        ""
+    };
+    loop {
+        let view = tokio::select! {
+            view = look(session, &file, &entry.id, &given) => view?,
+            () = signals.token().cancelled() => return Ok(ExitCode::Success),
+        };
+        show(session, args, &view, clear)?;
+        if session.printer.is_closed() {
+            return Ok(ExitCode::Success);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = signals.token().cancelled() => return Ok(ExitCode::Success),
+        }
+    }
+}
+
+fn show(session: &Session, args: &StatusArgs, view: &View, clear: &str) -> Result<(), Failure> {
+    match (args.json, args.watch) {
+        // One line each, so that a program can read them as they come.
+        (true, true) => session
+            .printer
+            .answer(&format!("{}\n", report::json::status(view))),
+        (true, false) => session.printer.json(&report::json::status(view)),
+        (false, _) => session.printer.raw_answer(clear, &report::status::text(view)),
+    }
+}
+
+/// What the journal says, and what the servers say where they can be asked.
+pub(super) async fn look(
+    session: &Session,
+    file: &JournalFile,
+    id: &MigrationId,
+    given: &Given,
+) -> Result<View, Failure> {
+    let open = file.read_migration(id)?;
+    let loaded = open.load()?;
+    let view = View::of_journal(
+        id,
+        &loaded.migration,
+        loaded.head.clone(),
+        &journals::times(&open)?,
+    );
+    if !loaded
+        .migration
+        .databases
+        .values()
+        .any(|d| d.state == DatabaseState::Syncing)
+    {
+        return Ok(view);
+    }
+    match engine(session, id, loaded, given).await {
+        Ok(engine) => Ok(view.with_standings(engine.look().await, &Clock::system().now())),
+        Err(failure) if failure.code == Code::OtherServer || failure.code == Code::BadInput => Err(failure),
+        Err(failure) => Ok(view.unreachable(&failure)),
+    }
+}
+
+/// An engine that can only look.
+async fn engine(
+    session: &Session,
+    id: &MigrationId,
+    loaded: Loaded,
+    given: &Given,
+) -> Result<Engine, Failure> {
+    let created = journals::created(&loaded.migration)?;
+    let epoch = loaded.migration.epoch;
+    let servers = given
+        .or_journaled(&created)?
+        .connect(Some(&id::application_name(id, epoch)))
+        .await?;
+    servers.check(&created)?;
+    let journaled = loaded
+        .migration
+        .selection
+        .as_ref()
+        .and_then(|s| s.source_from_target.clone());
+    let way = way_back(None, journaled.as_deref(), &servers.source)?;
+    let journal = Replayed::new(id.clone(), loaded.migration, loaded.head);
+    let run = RunContext {
+        source: servers.source,
+        target: servers.target,
+        recorder: Recorder::new(Arc::new(journal), Arc::new(Faults::default()), Arc::new(Blind)),
+        migration: id.clone(),
+        epoch,
+        state_directory: std::path::PathBuf::new(),
+        way_back: way,
+        jobs: 1,
+        cancel: CancellationToken::new(),
+    };
+    Ok(Engine {
+        run: Arc::new(run),
+        registry: Arc::clone(&session.registry),
+    })
+}

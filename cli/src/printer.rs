@@ -1,0 +1,192 @@
+//! The only place that writes to the terminal. stdout takes the answer, stderr everything else.
+//!
+//! Renderers make texts with ANSI styles; here they are taken out where nobody wants them.
+
+use crate::report::failure;
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use pghaul_core::{Code, Failure};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Writes; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Printer {
+    color_stdout: bool,
+    color_stderr: bool,
+    quiet: bool,
+    bars: MultiProgress,
+    draws: bool,
+    closed: Arc<AtomicBool>,
+}
+
+impl Printer {
+    /// A printer for this process' terminal.
+    pub(crate) fn new(color: Color, quiet: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let plain = dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let wanted = |terminal: bool| match color {
+            Color::Auto => terminal && !plain,
+            Color::Always => true,
+            Color::Never => false,
+        };
+        let draws = io::stderr().is_terminal() && !dumb && !quiet;
+        let target = if draws {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            color_stdout: wanted(io::stdout().is_terminal()),
+            color_stderr: wanted(io::stderr().is_terminal()),
+            quiet,
+            bars: MultiProgress::with_draw_target(target),
+            draws,
+            closed: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// Where progress bars are drawn.
+    pub(crate) fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// Whether progress bars can be drawn.
+    pub(crate) fn draws(&self) -> bool {
+        self.draws
+    }
+
+    /// Whether progress bars may be coloured.
+    pub(crate) fn colors_stderr(&self) -> bool {
+        self.color_stderr
+    }
+
+    /// Whether stdout is a terminal, which can be drawn over.
+    pub(crate) fn stdout_is_terminal() -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Whether nobody reads stdout any more: the rest of the answer need not be made.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// A part of the answer, on stdout. A reader that has gone away is no error.
+    ///
+    /// # Errors
+    /// When stdout can't be written, such as when its disk is full.
+    pub(crate) fn answer(&self, text: &str) -> Result<(), Failure> {
+        self.raw_answer("", text)
+    }
+
+    fn write(&self, text: &str) -> Result<(), Failure> {
+        let written = self.bars.suspend(|| {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        });
+        match written {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.closed.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => Err(
+                Failure::new(Code::OutOfResources, "standard output can't be written")
+                    .with_cause(error)
+                    .with_hint("make room where it goes to, then run the command again"),
+            ),
+        }
+    }
+
+    /// The answer after a control sequence for the terminal, which is kept even without colours.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub(crate) fn raw_answer(&self, control: &str, text: &str) -> Result<(), Failure> {
+        let text = shown(text, self.color_stdout);
+        self.write(&format!("{control}{text}"))
+    }
+
+    /// The answer as JSON, indented.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub(crate) fn json(&self, value: &serde_json::Value) -> Result<(), Failure> {
+        self.answer(&format!("{value:#}\n"))
+    }
+
+    /// A line for whoever watches, on stderr; not when `--quiet` is given.
+    pub(crate) fn note(&self, line: &str) {
+        if !self.quiet {
+            self.to_stderr(&format!("{line}\n"));
+        }
+    }
+
+    /// An error, on stderr.
+    pub(crate) fn error(&self, failure: &Failure) {
+        self.to_stderr(&failure::text(failure));
+    }
+
+    /// Text on stderr as it is. What can't be written there has nowhere else to go.
+    pub(crate) fn to_stderr(&self, text: &str) {
+        let text = shown(text, self.color_stderr);
+        self.bars.suspend(|| {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        });
+    }
+}
+
+fn shown(text: &str, color: bool) -> String {
+    if color {
+        text.to_owned()
+    } else {
+        anstream::adapter::strip_str(text).to_string()
+    }
+}
+
+/// Logs go to stderr too, between the progress bars.
+impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Printer {
+    type Writer = LogLine;
+
+    fn make_writer(&'a self) -> LogLine {
+        LogLine {
+            printer: self.clone(),
+            text: Vec::new(),
+        }
+    }
+}
+
+/// One line of the log, written as a whole when it is complete.
+pub(crate) struct LogLine {
+    printer: Printer,
+    text: Vec<u8>,
+}
+
+impl Write for LogLine {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for LogLine {
+    fn drop(&mut self) {
+        self.printer.to_stderr(&String::from_utf8_lossy(&self.text));
+    }
+}

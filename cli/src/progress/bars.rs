@@ -1,0 +1,174 @@
+//! Progress on a terminal: a bar for each database that is being worked on.
+
+use super::row;
+use crate::printer::Printer;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use pghaul_core::{DatabaseEvent, DatabaseName, Event, Migration, MigrationEvent};
+use pghaul_step::Progress;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const TICK: Duration = Duration::from_millis(120);
+const COPY: &str = "{prefix} {spinner} {msg} {bar:24} {percent:>3}%  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
+const WORK: &str = "{prefix} {spinner} {msg}";
+
+/// The bars of all databases at work.
+pub(super) struct Bars {
+    all: MultiProgress,
+    colors: bool,
+    width: usize,
+    rows: BTreeMap<Option<DatabaseName>, Row>,
+}
+
+struct Row {
+    bar: ProgressBar,
+    phase: String,
+    copies: bool,
+}
+
+impl Bars {
+    pub(super) fn new(printer: &Printer, migration: &Migration) -> Self {
+        let width = widest(migration.databases.keys());
+        Self {
+            all: printer.bars().clone(),
+            colors: printer.colors_stderr(),
+            width,
+            rows: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn progress(&mut self, database: Option<&DatabaseName>, progress: Progress) {
+        let (copy_style, work_style) = (self.style(COPY), self.style(WORK));
+        let row = self.row(database);
+        match &progress {
+            Progress::Copy {
+                bytes,
+                total_bytes,
+                tables,
+                total_tables,
+            } => {
+                row.bar.set_length((*total_bytes).max(*bytes));
+                if !row.copies {
+                    row.bar.set_style(copy_style);
+                    row.bar.set_position(*bytes);
+                    row.bar.reset_eta();
+                    row.copies = true;
+                }
+                row.bar.set_position(*bytes);
+                row.bar
+                    .set_message(format!("{} tables {tables}/{total_tables}", row.phase));
+            }
+            other => {
+                if row.copies {
+                    row.bar.set_style(work_style);
+                    row.copies = false;
+                }
+                row.bar
+                    .set_message(format!("{} · {}", row.phase, row::words(other)));
+            }
+        }
+    }
+
+    pub(super) fn journaled(&mut self, event: &Event) {
+        match event {
+            Event::Migration(MigrationEvent::DatabasesSelected { databases, .. }) => {
+                self.width = widest(databases.iter());
+            }
+            Event::Database(database, event) => {
+                if let Some(phase) = phase(event) {
+                    let row = self.row(Some(database));
+                    row.phase = phase.to_owned();
+                    row.bar.set_message(phase);
+                } else if ends(event)
+                    && let Some(row) = self.rows.remove(&Some(database.clone()))
+                {
+                    row.bar.finish_and_clear();
+                }
+            }
+            Event::Migration(_) | Event::ClusterStep(..) | Event::DatabaseStep(..) => {}
+        }
+        // Cluster steps come before any database's schema.
+        if matches!(event, Event::Database(_, DatabaseEvent::SchemaStarted))
+            && let Some(row) = self.rows.remove(&None)
+        {
+            row.bar.finish_and_clear();
+        }
+    }
+
+    /// Takes all bars away.
+    pub(super) fn clear(&mut self) {
+        for row in std::mem::take(&mut self.rows).into_values() {
+            row.bar.finish_and_clear();
+        }
+    }
+
+    fn row(&mut self, database: Option<&DatabaseName>) -> &mut Row {
+        let (style, width, all) = (self.style(WORK), self.width, &self.all);
+        self.rows.entry(database.cloned()).or_insert_with(|| {
+            let name = database.map_or("all databases", DatabaseName::as_str);
+            let bar = all.add(
+                ProgressBar::new(0)
+                    .with_style(style)
+                    .with_prefix(format!("{name:<width$}")),
+            );
+            bar.enable_steady_tick(TICK);
+            Row {
+                bar,
+                phase: String::new(),
+                copies: false,
+            }
+        })
+    }
+
+    fn style(&self, template: &str) -> ProgressStyle {
+        let template = match self.colors {
+            true => template
+                .replace("{prefix}", "{prefix:.bold}")
+                .replace("{bar:24}", "{bar:24.cyan/dim}"),
+            false => template.to_owned(),
+        };
+        ProgressStyle::with_template(&template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("━╸─")
+            .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+    }
+}
+
+/// The phase that begins with an event.
+fn phase(event: &DatabaseEvent) -> Option<&'static str> {
+    match event {
+        DatabaseEvent::CheckingStarted => Some("checking"),
+        DatabaseEvent::SchemaStarted => Some("schema"),
+        DatabaseEvent::ReplicatingStarted => Some("replicating"),
+        DatabaseEvent::DumpingStarted | DatabaseEvent::FellBack { .. } => Some("dumping"),
+        DatabaseEvent::RemovalStarted { .. } => Some("removing"),
+        DatabaseEvent::Checked { .. }
+        | DatabaseEvent::Planned { .. }
+        | DatabaseEvent::CopyBegan
+        | DatabaseEvent::SyncingProven { .. }
+        | DatabaseEvent::DoneProven { .. }
+        | DatabaseEvent::Failed { .. }
+        | DatabaseEvent::Resumed
+        | DatabaseEvent::Removed => None,
+    }
+}
+
+/// Whether nothing more happens to the database in this run, or nothing for a while.
+fn ends(event: &DatabaseEvent) -> bool {
+    matches!(
+        event,
+        DatabaseEvent::Planned { .. }
+            | DatabaseEvent::SyncingProven { .. }
+            | DatabaseEvent::DoneProven { .. }
+            | DatabaseEvent::Failed { .. }
+            | DatabaseEvent::Removed
+    )
+}
+
+fn widest<'a>(names: impl Iterator<Item = &'a DatabaseName>) -> usize {
+    names
+        .map(|name| name.as_str().chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(40)
+}

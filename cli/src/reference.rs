@@ -1,0 +1,87 @@
+//! Keeps `docs/reference` true. `UPDATE_DOCS=1 cargo test -p pghaul reference` writes the generated pages.
+
+use crate::args::CommandLine;
+use crate::exit_code::ExitCode;
+use clap::CommandFactory as _;
+use pghaul_core::Code;
+use std::path::PathBuf;
+use strum::IntoEnumIterator as _;
+
+fn page(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/reference")
+        .join(name)
+}
+
+fn check(name: &str, expected: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(page(name), expected).unwrap();
+    }
+    let found = std::fs::read_to_string(page(name)).unwrap_or_default();
+    assert!(
+        found == expected,
+        "docs/reference/{name} is out of date: UPDATE_DOCS=1 writes it"
+    );
+}
+
+#[test]
+fn exit_codes_are_documented() {
+    let mut text = String::from(
+        "# Exit codes\n\nGenerated from `cli/src/exit_code.rs`. Numbers are stable.\n\n\
+         | Exit code | Meaning | Errors |\n|---|---|---|\n",
+    );
+    for exit in ExitCode::iter() {
+        let codes: Vec<String> = Code::iter()
+            .filter(|code| ExitCode::from(*code) == exit)
+            .map(|code| format!("`{code}`"))
+            .collect();
+        text.push_str(&format!(
+            "| {} | {} | {} |\n",
+            exit.number(),
+            exit.meaning(),
+            codes.join(", ")
+        ));
+    }
+    check("exit-codes.md", &text);
+}
+
+#[test]
+fn the_command_line_is_documented() {
+    let mut command = CommandLine::command().term_width(100);
+    command.build();
+    let mut text = String::from("# Command line\n\nGenerated from `cli/src/args.rs`.\n");
+    let mut add = |title: &str, help: String| {
+        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+        text.push_str(&format!(
+            "\n## {title}\n\n```text\n{}\n```\n",
+            help.join("\n").trim_end()
+        ));
+    };
+    add("pghaul", command.render_long_help().to_string());
+    for subcommand in command.get_subcommands_mut().filter(|c| c.get_name() != "help") {
+        let title = format!("pghaul {}", subcommand.get_name());
+        add(&title, subcommand.render_long_help().to_string());
+    }
+    check("command-line.md", &text);
+}
+
+#[test]
+fn every_error_has_a_section() {
+    let text = std::fs::read_to_string(page("errors.md")).unwrap();
+    for code in Code::iter() {
+        let (heading, exit) = (format!("\n## `{code}`\n"), ExitCode::from(code).number());
+        let section = text
+            .split_once(&heading)
+            .unwrap_or_else(|| panic!("errors.md lacks {code}"))
+            .1;
+        assert!(
+            section.trim_start().starts_with(&format!("Exit code {exit}. ")),
+            "errors.md: {code} is {exit}"
+        );
+    }
+    assert_eq!(
+        text.matches("\n## `").count(),
+        Code::iter().count(),
+        "a section without a code"
+    );
+}

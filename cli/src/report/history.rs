@@ -1,0 +1,42 @@
+//! One event of the journal as a line, or as JSON.
+
+use super::sentence;
+use crate::style::{BOLD, DIM, paint};
+use pghaul_core::Envelope;
+use pghaul_core::event::UnknownRecord;
+use serde_json::{Value, json};
+
+/// Number, time, database, step and a sentence.
+pub(crate) fn line(envelope: &Envelope) -> String {
+    let subject = match (envelope.event.database(), envelope.event.step()) {
+        (None, None) => String::new(),
+        (Some(database), None) => format!("{}: ", paint(BOLD, database)),
+        (None, Some(step)) => format!("{}: ", paint(BOLD, step)),
+        (Some(database), Some(step)) => format!("{}: ", paint(BOLD, format_args!("{database} {step}"))),
+    };
+    format!(
+        "{:>5}  {}  {subject}{}\n",
+        envelope.seq.0,
+        paint(DIM, &envelope.at),
+        sentence::of(&envelope.event)
+    )
+}
+
+/// The whole event, in one line.
+///
+/// # Errors
+/// When the event can't be written as JSON.
+pub(crate) fn json(envelope: &Envelope) -> Result<Value, UnknownRecord> {
+    let record = envelope.event.to_record()?;
+    Ok(json!({
+        "seq": envelope.seq,
+        "epoch": envelope.epoch,
+        "at": envelope.at,
+        "database": record.database,
+        "step": record.step,
+        "item": record.item,
+        "kind": record.kind,
+        "version": record.version,
+        "payload": record.payload,
+    }))
+}

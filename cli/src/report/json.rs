@@ -1,0 +1,45 @@
+//! A migration as programs read it. The names inside `migration` that users of hosted migrations know keep their
+//! meaning for ever; our own stand beside them.
+
+use crate::view::{DatabaseView, View};
+use pghaul_core::status::method_label;
+use serde_json::{Value, json};
+
+/// `status --json`.
+pub(crate) fn status(view: &View) -> Value {
+    json!({ "migration": {
+        "error": view.error().map(ToString::to_string).unwrap_or_default(),
+        "method": view.method(),
+        "status": view.status.to_string(),
+        "migration_detail": view.databases.iter().map(database).collect::<Vec<_>>(),
+        "id": view.id,
+        "name": view.name,
+        "source": view.source,
+        "target": view.target,
+        "head": view.head.to_string(),
+        "as_of": view.as_of,
+    } })
+}
+
+fn database(view: &DatabaseView) -> Value {
+    json!({
+        "dbname": view.name,
+        "error": view.error.as_ref().map(ToString::to_string).unwrap_or_default(),
+        "method": view.method.map(method_label).unwrap_or_default(),
+        "status": view.phase.to_string(),
+        "failure": view.error,
+        "reasons": view.reasons,
+        "tables": view.tables,
+        "rows": view.rows,
+        "lag_bytes": view.lag_bytes,
+        "retained_wal_bytes": view.retained_bytes,
+        "incomplete": view.incomplete.iter().map(|item| json!({
+            "object": item.object,
+            "why": item.why,
+            "as_of": item.as_of,
+        })).collect::<Vec<_>>(),
+        "as_of": view.as_of,
+        "checked": view.checked,
+        "unchecked_because": view.unchecked,
+    })
+}

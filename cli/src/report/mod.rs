@@ -1,0 +1,12 @@
+//! Renderers: functions from data to text or JSON. They print nothing and know no terminal.
+
+pub(crate) mod columns;
+pub(crate) mod failure;
+pub(crate) mod finding;
+pub(crate) mod history;
+pub(crate) mod json;
+pub(crate) mod plan;
+pub(crate) mod quantity;
+pub(crate) mod sentence;
+pub(crate) mod status;
+pub(crate) mod steps;

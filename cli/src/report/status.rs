@@ -1,0 +1,325 @@
+//! A migration as people read it: the answer of `run`, `status` and `remove`.
+
+use super::columns::{Align, lines};
+use super::failure;
+use super::quantity::{bytes, count};
+use crate::style::{BOLD, DIM, ERROR, WARNING, of_phase, paint};
+use crate::view::{DatabaseView, View};
+use pghaul_core::status::method_label;
+use pghaul_core::{Method, Phase};
+
+/// Everything that is known, the most important first.
+pub(crate) fn text(view: &View) -> String {
+    let mut text = format!(
+        "migration {} ({}): {}\n  from {}\n  to   {}\n\n",
+        paint(BOLD, &view.name),
+        view.id,
+        paint(of_phase(view.status), view.status),
+        view.source,
+        view.target,
+    );
+    if view.databases.is_empty() {
+        text.push_str("no database has been selected yet\n");
+    } else {
+        text.push_str(&table(&view.databases));
+    }
+    for section in [errors(view), unchecked(view), reasons(view), incomplete(view)]
+        .into_iter()
+        .flatten()
+    {
+        text.push('\n');
+        text.push_str(&section);
+    }
+    text.push('\n');
+    if let Some(as_of) = &view.as_of {
+        text.push_str(&paint(DIM, format_args!("as of    {as_of}")));
+        text.push('\n');
+    }
+    text.push_str(&paint(DIM, format_args!("journal  {}", view.head)));
+    text.push('\n');
+    text
+}
+
+/// The databases, a line each.
+pub(crate) fn table(databases: &[DatabaseView]) -> String {
+    let head = [
+        "DATABASE",
+        "STATUS",
+        "METHOD",
+        "TABLES",
+        "ROWS COPIED",
+        "LAG",
+        "WAL KEPT",
+    ];
+    let mut rows = vec![head.iter().map(|title| paint(DIM, title)).collect::<Vec<_>>()];
+    for database in databases {
+        let optional = |number: Option<u64>, shown: fn(u64) -> String| number.map_or("–".to_owned(), shown);
+        rows.push(vec![
+            database.name.to_string(),
+            phase(database),
+            database.method.map_or("–", method_label).to_owned(),
+            optional(database.tables, count),
+            optional(database.rows, count),
+            optional(database.lag_bytes, bytes),
+            optional(database.retained_bytes, bytes),
+        ]);
+    }
+    use Align::{Left, Right};
+    lines(&[Left, Left, Left, Right, Right, Right, Right], &rows)
+}
+
+fn phase(database: &DatabaseView) -> String {
+    let painted = paint(of_phase(database.phase), database.phase);
+    match database.during {
+        Some(during) => format!("{painted} while {during}"),
+        None => painted,
+    }
+}
+
+fn errors(view: &View) -> Option<String> {
+    let failed = view.databases.iter().filter(|d| d.phase == Phase::Failed);
+    let texts: Vec<String> = failed
+        .filter_map(|database| {
+            let error = database.error.as_ref()?;
+            let hint = error
+                .hint
+                .as_ref()
+                .map(|hint| format!("    hint: {hint}\n"))
+                .unwrap_or_default();
+            Some(format!("  {}: {}\n{hint}", database.name, failure::line(error)))
+        })
+        .collect();
+    (!texts.is_empty()).then(|| format!("{}\n{}", paint(ERROR, "failed"), texts.concat()))
+}
+
+fn unchecked(view: &View) -> Option<String> {
+    let texts: Vec<String> = view
+        .databases
+        .iter()
+        .filter_map(|database| {
+            let failure = database.unchecked.as_ref()?;
+            let as_of = database.as_of.as_deref().unwrap_or("the last run");
+            Some(format!(
+                "  {}: as of {as_of}; {}\n",
+                database.name,
+                failure::line(failure)
+            ))
+        })
+        .collect();
+    let title = paint(WARNING, "not checked now");
+    (!texts.is_empty()).then(|| format!("{title}\n{}", texts.concat()))
+}
+
+fn reasons(view: &View) -> Option<String> {
+    let texts: Vec<String> = view
+        .databases
+        .iter()
+        .filter(|database| database.method == Some(Method::Dump) && database.phase != Phase::Removed)
+        .flat_map(|database| {
+            database
+                .reasons
+                .iter()
+                .map(move |reason| format!("  {}: {reason}\n", database.name))
+        })
+        .collect();
+    (!texts.is_empty()).then(|| {
+        format!(
+            "{}\n{}",
+            paint(BOLD, "copied once, not replicated"),
+            texts.concat()
+        )
+    })
+}
+
+fn incomplete(view: &View) -> Option<String> {
+    let texts: Vec<String> = view
+        .databases
+        .iter()
+        .filter(|database| database.phase != Phase::Removed)
+        .flat_map(|database| database.incomplete.iter().map(move |item| (database, item)))
+        .map(|(database, item)| {
+            let as_of = item
+                .as_of
+                .as_ref()
+                .map(|as_of| format!(" (as of {as_of})"))
+                .unwrap_or_default();
+            format!("  {}: {}: {}{as_of}\n", database.name, item.object, item.why)
+        })
+        .collect();
+    (!texts.is_empty()).then(|| {
+        format!(
+            "{}\n{}",
+            paint(WARNING, "to be completed at the cutover"),
+            texts.concat()
+        )
+    })
+}
+
+/// What to do after a `run` that has arrived.
+pub(crate) fn next_steps(view: &View, name: &str) -> String {
+    let mut steps: Vec<String> = Vec::new();
+    let replicated = view.databases.iter().any(|d| d.phase == Phase::Syncing);
+    if replicated {
+        steps.push("stop everything that writes to the source".to_owned());
+        steps.push(format!("pghaul status --name {name}   until the lag is 0"));
+    }
+    let incomplete = view.databases.iter().any(|d| !d.incomplete.is_empty());
+    if incomplete {
+        steps.push("complete by hand what is listed above".to_owned());
+    }
+    let force = if incomplete { " --force" } else { "" };
+    let what = match replicated {
+        true => "sets the sequences, and removes all that is ours",
+        false => "closes the migration; nothing of ours is left on the servers",
+    };
+    steps.push(format!("pghaul remove --name {name}{force}   {what}"));
+    steps.push("let your applications use the target".to_owned());
+    let numbered = (1..)
+        .zip(steps)
+        .map(|(number, step)| format!("  {number}. {step}\n"));
+    format!(
+        "{}\n{}",
+        paint(BOLD, "next, when you want to change over"),
+        numbered.collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{next_steps, text};
+    use crate::exit_code::ExitCode;
+    use crate::report::json;
+    use crate::view::{DatabaseView, View};
+    use pghaul_core::event::Incomplete;
+    use pghaul_core::journal::Head;
+    use pghaul_core::{Code, DatabaseName, Failure, Method, MigrationId, Phase, Seq, Side};
+    use pghaul_step::{Proof, Standing};
+    use std::collections::BTreeMap;
+
+    const NOW: &str = "2026-11-22T17:10:00.000Z";
+
+    fn database(number: u32, name: &str, phase: Phase, method: Method) -> DatabaseView {
+        DatabaseView {
+            name: DatabaseName::from(name),
+            number,
+            phase,
+            during: None,
+            method: Some(method),
+            error: None,
+            reasons: Vec::new(),
+            tables: Some(8),
+            rows: Some(1_200_034),
+            incomplete: Vec::new(),
+            lag_bytes: None,
+            retained_bytes: None,
+            as_of: Some("2026-11-22T17:00:00.000Z".to_owned()),
+            checked: false,
+            unchecked: None,
+        }
+    }
+
+    fn view() -> View {
+        let reasons = vec!["max_replication_slots of the source is 1".to_owned()];
+        View {
+            id: MigrationId::new("k3v9x2ab"),
+            name: "brave-otter".to_owned(),
+            source: "host=old user=mover".to_owned(),
+            target: "host=new user=mover".to_owned(),
+            status: Phase::Done,
+            databases: vec![
+                database(1, "shop", Phase::Syncing, Method::Replication),
+                DatabaseView {
+                    reasons,
+                    ..database(2, "stats", Phase::Done, Method::Dump)
+                },
+            ],
+            head: Head {
+                seq: Seq(41),
+                hash: "9f3a".to_owned(),
+            },
+            as_of: None,
+        }
+    }
+
+    fn looked(standing: Result<Standing, Failure>) -> View {
+        view().with_standings(BTreeMap::from([(DatabaseName::from("shop"), standing)]), NOW)
+    }
+
+    fn plain(view: &View) -> String {
+        anstream::adapter::strip_str(&text(view)).to_string()
+    }
+
+    #[test]
+    fn a_proven_migration() {
+        let object = "table public.audit".to_owned();
+        let incomplete = vec![Incomplete {
+            object,
+            why: "not replicated".to_owned(),
+            as_of: None,
+        }];
+        let proof = Proof {
+            tables: 8,
+            incomplete,
+            ..Proof::default()
+        };
+        let found = Standing {
+            proof,
+            lag_bytes: Some(0),
+            retained_bytes: Some(56),
+            ..Standing::default()
+        };
+        let view = looked(Ok(found));
+        insta::assert_snapshot!(plain(&view));
+        insta::assert_snapshot!(anstream::adapter::strip_str(&next_steps(&view, &view.name)).to_string());
+        insta::assert_snapshot!(format!("{:#}", json::status(&view)));
+        assert_eq!(view.exit_code(), ExitCode::Success);
+    }
+
+    #[test]
+    fn broken_replication_is_a_failure_whatever_the_journal_says() {
+        let problem = Failure::new(Code::ApplyFailed, "the subscription is disabled")
+            .with_side(Side::Target)
+            .with_hint("see the target's log");
+        let view = looked(Ok(Standing {
+            problems: vec![problem],
+            ..Standing::default()
+        }));
+        assert_eq!(
+            (view.status, view.exit_code()),
+            (Phase::Failed, ExitCode::MigrationFailed)
+        );
+        insta::assert_snapshot!(plain(&view));
+        let lost = looked(Err(Failure::new(Code::SlotLost, "the slot is gone")));
+        assert_eq!(lost.status, Phase::Failed);
+    }
+
+    #[test]
+    fn a_server_that_can_not_be_asked_leaves_the_journaled_state_and_says_so() {
+        let refused = Failure::new(Code::ConnectionRefused, "Connection refused").with_side(Side::Target);
+        let view = looked(Err(refused.clone()));
+        assert_eq!((view.status, view.exit_code()), (Phase::Done, ExitCode::Success));
+        assert!(!view.databases[0].checked);
+        assert_eq!(
+            json::status(&view)["migration"]["migration_detail"][0]["checked"],
+            false
+        );
+        let text = plain(&view);
+        assert!(
+            text.contains("not checked now\n  shop: as of 2026-11-22T17:00:00.000Z; target: Connection"),
+            "{text}"
+        );
+        let view = self::view().unreachable(&refused);
+        let unchecked: Vec<bool> = view.databases.iter().map(|d| d.unchecked.is_some()).collect();
+        assert_eq!(unchecked, [true, false], "a finished copy needs no server");
+    }
+
+    #[test]
+    fn the_overall_method_is_empty_where_the_databases_differ() {
+        assert_eq!(view().method(), "");
+        let same = View {
+            databases: view().databases.into_iter().take(1).collect(),
+            ..view()
+        };
+        assert_eq!(same.method(), "replication");
+    }
+}

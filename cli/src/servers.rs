@@ -1,0 +1,271 @@
+//! The two servers: from what was given, or from the journal, to servers that are known by their identity.
+
+use crate::args::ServerArgs;
+use pghaul_core::event::{Created, Endpoint};
+use pghaul_core::{Code, Failure, Side};
+use pghaul_postgres::{ConnInfo, Environment, ReadOnly, Resolved, Server, SideMarker, Source, Target};
+use pghaul_step::WayBack;
+use pghaul_step::check::maintenance;
+
+/// The `application_name` before it is known for which migration we connect.
+const NOBODY_YET: &str = "pghaul";
+
+/// What was given for each side, completed from the environment.
+pub(crate) struct Given {
+    source: Option<Resolved>,
+    target: Option<Resolved>,
+    connections: usize,
+}
+
+/// Both sides, completed from the environment.
+pub(crate) struct Ways {
+    source: Resolved,
+    target: Resolved,
+    connections: usize,
+}
+
+/// Both servers, connected to and identified.
+pub(crate) struct Servers {
+    pub(crate) source: Server<Source>,
+    pub(crate) target: Server<Target>,
+    pub(crate) source_identity: Endpoint,
+    pub(crate) target_identity: Endpoint,
+}
+
+impl Given {
+    /// Reads what was given.
+    ///
+    /// # Errors
+    /// A conninfo that can't be read, with its side.
+    pub(crate) fn new(args: &ServerArgs) -> Result<Self, Failure> {
+        let read = |side, text: &Option<String>| text.as_deref().map(|text| resolve(side, text)).transpose();
+        Ok(Self {
+            source: read(Side::Source, &args.source)?,
+            target: read(Side::Target, &args.target)?,
+            connections: usize::from(args.max_connections),
+        })
+    }
+
+    /// Both sides, as they were given.
+    ///
+    /// # Errors
+    /// When one was not given.
+    pub(crate) fn both(&self) -> Result<Ways, Failure> {
+        let one = |side, given: &Option<Resolved>| given.clone().ok_or_else(|| missing(side));
+        Ok(Ways {
+            source: one(Side::Source, &self.source)?,
+            target: one(Side::Target, &self.target)?,
+            connections: self.connections,
+        })
+    }
+
+    /// Both sides, from the journal where they were not given.
+    ///
+    /// # Errors
+    /// When a journaled conninfo can't be completed from this environment.
+    pub(crate) fn or_journaled(&self, created: &Created) -> Result<Ways, Failure> {
+        let one = |side, given: &Option<Resolved>| match given {
+            Some(resolved) => Ok(resolved.clone()),
+            None => resolve(side, &created.endpoint(side).conninfo),
+        };
+        Ok(Ways {
+            source: one(Side::Source, &self.source)?,
+            target: one(Side::Target, &self.target)?,
+            connections: self.connections,
+        })
+    }
+
+    /// Nothing is known of either server.
+    pub(crate) fn nobody(&self) -> Identities {
+        Identities {
+            source: None,
+            target: None,
+        }
+    }
+
+    /// Asks the servers that were given who they are: system identifiers.
+    ///
+    /// # Errors
+    /// When one can't be reached.
+    pub(crate) async fn identify(&self) -> Result<Identities, Failure> {
+        let source = self
+            .source
+            .clone()
+            .map(|way| Server::<Source>::new(way, NOBODY_YET, 1));
+        let target = self
+            .target
+            .clone()
+            .map(|way| Server::<Target>::new(way, NOBODY_YET, 1));
+        let (source, target) = tokio::join!(identity_of(source.as_ref()), identity_of(target.as_ref()));
+        Ok(Identities {
+            source: source?,
+            target: target?,
+        })
+    }
+}
+
+/// The identity of each side that was given.
+pub(crate) struct Identities {
+    source: Option<Endpoint>,
+    target: Option<Endpoint>,
+}
+
+impl Identities {
+    /// Made up, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(source: Option<Endpoint>, target: Option<Endpoint>) -> Self {
+        Self { source, target }
+    }
+
+    /// Whether a migration is one between these servers.
+    pub(crate) fn fit(&self, created: &Created) -> bool {
+        let fits = |side, known: &Option<Endpoint>| {
+            known
+                .as_ref()
+                .is_none_or(|k| k.system_identifier == created.endpoint(side).system_identifier)
+        };
+        fits(Side::Source, &self.source) && fits(Side::Target, &self.target)
+    }
+}
+
+impl Ways {
+    /// Connects to both servers under a name, and asks them who they are.
+    ///
+    /// # Errors
+    /// When one can't be reached.
+    pub(crate) async fn connect(self, application_name: Option<&str>) -> Result<Servers, Failure> {
+        let name = application_name.unwrap_or(NOBODY_YET);
+        let source = Server::<Source>::new(self.source, name, self.connections);
+        let target = Server::<Target>::new(self.target, name, self.connections);
+        let (source_identity, target_identity) = tokio::join!(identity(&source), identity(&target));
+        Ok(Servers {
+            source,
+            target,
+            source_identity: source_identity?,
+            target_identity: target_identity?,
+        })
+    }
+}
+
+impl Servers {
+    /// Refuses servers that are not those of the migration.
+    ///
+    /// # Errors
+    /// [`Code::OtherServer`].
+    pub(crate) fn check(&self, created: &Created) -> Result<(), Failure> {
+        for (side, found) in [
+            (Side::Source, &self.source_identity),
+            (Side::Target, &self.target_identity),
+        ] {
+            let known = created.endpoint(side);
+            if known.system_identifier != found.system_identifier {
+                return Err(Failure::new(
+                    Code::OtherServer,
+                    format!(
+                        "this is not the server that migration {} began with",
+                        created.name
+                    ),
+                )
+                .with_side(side)
+                .with_cause(format!(
+                    "then: {} (system identifier {})",
+                    known.conninfo, known.system_identifier
+                ))
+                .with_cause(format!(
+                    "now: {} (system identifier {})",
+                    found.conninfo, found.system_identifier
+                ))
+                .with_hint(
+                    "give the conninfo of that server; or begin another migration with another --name",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Warnings about the conninfos, such as a password file that others can read.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = &String> {
+        self.source
+            .resolved()
+            .warnings()
+            .iter()
+            .chain(self.target.resolved().warnings())
+    }
+}
+
+/// A server as people read it: `host=db1 port=5432 … (PostgreSQL 15.18)`.
+pub(crate) fn described(endpoint: &Endpoint) -> String {
+    let (major, minor) = (endpoint.version / 10_000, endpoint.version % 10_000);
+    format!("{} (PostgreSQL {major}.{minor})", endpoint.conninfo)
+}
+
+/// How the target's server reaches the source: as was given, as an earlier run was told, or as we do.
+///
+/// # Errors
+/// When the conninfo can't be read.
+pub(crate) fn way_back(
+    given: Option<&str>,
+    journaled: Option<&str>,
+    source: &Server<Source>,
+) -> Result<WayBack, Failure> {
+    let read = |text: &str| {
+        let conninfo = ConnInfo::parse(text);
+        conninfo.map_err(|e| Failure::from(e).with_operation("read --source-from-target"))
+    };
+    let from_target = given.or(journaled).map(read).transpose()?;
+    Ok(WayBack {
+        source: source.resolved().clone(),
+        from_target,
+    })
+}
+
+fn resolve(side: Side, text: &str) -> Result<Resolved, Failure> {
+    let mut environment = Environment::from_process();
+    let variable = match side {
+        Side::Source => "PGHAUL_SOURCE_PASSWORD",
+        Side::Target => "PGHAUL_TARGET_PASSWORD",
+    };
+    if let Some(password) = std::env::var(variable)
+        .ok()
+        .filter(|password| !password.is_empty())
+    {
+        environment = environment.with_password(password);
+    }
+    let failed = |error| Failure::from(error).with_side(side);
+    let conninfo = ConnInfo::parse(text).map_err(failed)?;
+    let resolved = conninfo.resolve(&environment).map_err(failed)?;
+    // libpq's default is the database named like the role; who moves a cluster mostly has none.
+    let named = conninfo.get("dbname").is_some_and(|name| !name.is_empty())
+        || std::env::var_os("PGDATABASE").is_some_and(|name| !name.is_empty())
+        || resolved.database() != resolved.user();
+    Ok(if named {
+        resolved
+    } else {
+        resolved.with_database("postgres")
+    })
+}
+
+async fn identity_of<S: SideMarker>(server: Option<&Server<S>>) -> Result<Option<Endpoint>, Failure> {
+    match server {
+        Some(server) => identity(server).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn identity<S: SideMarker>(server: &Server<S>) -> Result<Endpoint, Failure> {
+    let session = maintenance::<S, ReadOnly>(server).await?;
+    let endpoint = Endpoint {
+        conninfo: server.resolved().without_secrets(),
+        system_identifier: session.identity().await?,
+        version: session.server_version(),
+    };
+    session.close().await;
+    Ok(endpoint)
+}
+
+fn missing(side: Side) -> Failure {
+    Failure::new(Code::BadInput, format!("the {side} is not given")).with_hint(format!(
+        "give --{side} CONNINFO, or set PGHAUL_{}",
+        side.to_string().to_uppercase()
+    ))
+}

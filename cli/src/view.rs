@@ -1,0 +1,233 @@
+//! What is shown of a migration: the journal's state, and over it what a fresh look at the servers found.
+
+use crate::exit_code::ExitCode;
+use pghaul_core::event::{Incomplete, Proof};
+use pghaul_core::journal::Head;
+use pghaul_core::machine::DatabaseRecord;
+use pghaul_core::status::{method_label, overall};
+use pghaul_core::{DatabaseName, DatabaseState, Failure, Method, Migration, MigrationId, Phase};
+use pghaul_step::Standing;
+use std::collections::BTreeMap;
+
+/// A migration as it is shown.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) id: MigrationId,
+    pub(crate) name: String,
+    /// Conninfos without secrets.
+    pub(crate) source: String,
+    pub(crate) target: String,
+    pub(crate) status: Phase,
+    /// In the order of their numbers.
+    pub(crate) databases: Vec<DatabaseView>,
+    pub(crate) head: Head,
+    /// The time of the look, or of the journal's last event.
+    pub(crate) as_of: Option<String>,
+}
+
+/// A database as it is shown.
+#[derive(Debug, Clone)]
+pub(crate) struct DatabaseView {
+    pub(crate) name: DatabaseName,
+    pub(crate) number: u32,
+    pub(crate) phase: Phase,
+    /// The phase it failed in.
+    pub(crate) during: Option<Phase>,
+    pub(crate) method: Option<Method>,
+    /// Why it failed, or what is wrong with its replication.
+    pub(crate) error: Option<Failure>,
+    /// Why it is not replicated.
+    pub(crate) reasons: Vec<String>,
+    pub(crate) tables: Option<u64>,
+    pub(crate) rows: Option<u64>,
+    pub(crate) incomplete: Vec<Incomplete>,
+    pub(crate) lag_bytes: Option<u64>,
+    pub(crate) retained_bytes: Option<u64>,
+    /// When the state was proven last.
+    pub(crate) as_of: Option<String>,
+    /// Whether the servers confirmed the state just now.
+    pub(crate) checked: bool,
+    /// Why they could not be asked.
+    pub(crate) unchecked: Option<Failure>,
+}
+
+/// When states were proven last, by the journal.
+pub(crate) type Times = BTreeMap<DatabaseName, String>;
+
+impl View {
+    /// What the journal says.
+    pub(crate) fn of_journal(id: &MigrationId, migration: &Migration, head: Head, times: &Times) -> Self {
+        let created = migration.created.as_ref();
+        let conninfo = |of: fn(&pghaul_core::event::Created) -> &str| created.map_or("", of).to_owned();
+        let mut databases: Vec<DatabaseView> = migration
+            .databases
+            .iter()
+            .map(|(name, record)| DatabaseView::of_journal(name, record, times.get(name).cloned()))
+            .collect();
+        databases.sort_by_key(|database| database.number);
+        let mut view = Self {
+            id: id.clone(),
+            name: created.map_or("", |c| c.name.as_str()).to_owned(),
+            source: conninfo(|c| c.source.conninfo.as_str()),
+            target: conninfo(|c| c.target.conninfo.as_str()),
+            status: Phase::Pending,
+            databases,
+            head,
+            as_of: times.values().max().cloned(),
+        };
+        view.settle();
+        view
+    }
+
+    /// Takes over what a fresh look found, at a time.
+    pub(crate) fn with_standings(
+        mut self,
+        standings: BTreeMap<DatabaseName, Result<Standing, Failure>>,
+        now: &str,
+    ) -> Self {
+        for (name, standing) in standings {
+            if let Some(database) = self.databases.iter_mut().find(|d| d.name == name) {
+                database.take(standing, now);
+            }
+        }
+        self.as_of = Some(now.to_owned());
+        self.settle();
+        self
+    }
+
+    /// Marks every database that should be asked as not asked, for one reason.
+    pub(crate) fn unreachable(mut self, failure: &Failure) -> Self {
+        for database in self.databases.iter_mut().filter(|d| d.phase == Phase::Syncing) {
+            database.unchecked = Some(failure.clone());
+        }
+        self
+    }
+
+    fn settle(&mut self) {
+        let phases: Vec<Phase> = self.databases.iter().map(|d| d.phase).collect();
+        self.status = overall(&phases);
+    }
+
+    /// Whether every database is where `run` wants it.
+    pub(crate) fn has_arrived(&self) -> bool {
+        !self.databases.is_empty()
+            && self
+                .databases
+                .iter()
+                .all(|d| matches!(d.phase, Phase::Syncing | Phase::Done))
+    }
+
+    /// Whether nothing more can be done by `run`.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.databases.is_empty()
+            && self
+                .databases
+                .iter()
+                .all(|d| matches!(d.phase, Phase::Done | Phase::Removed))
+    }
+
+    /// The first failure of a database.
+    pub(crate) fn error(&self) -> Option<&Failure> {
+        self.databases
+            .iter()
+            .find(|d| d.phase == Phase::Failed)
+            .and_then(|d| d.error.as_ref())
+    }
+
+    /// The method as the overall status names it: the databases', where they agree.
+    pub(crate) fn method(&self) -> &'static str {
+        let mut methods = self.databases.iter().map(|d| d.method);
+        match methods.next() {
+            Some(Some(first)) if methods.all(|m| m == Some(first)) => method_label(first),
+            _ => "",
+        }
+    }
+
+    /// The exit code of a command that only shows.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        if self.status == Phase::Failed {
+            ExitCode::MigrationFailed
+        } else {
+            ExitCode::Success
+        }
+    }
+}
+
+impl DatabaseView {
+    fn of_journal(name: &DatabaseName, record: &DatabaseRecord, as_of: Option<String>) -> Self {
+        let proof = record.proof.as_ref();
+        let during = match &record.state {
+            DatabaseState::Failed { during } => Some(during.phase()),
+            _ => None,
+        };
+        let planned = record.plan.as_ref();
+        let mut reasons = planned.map(|plan| plan.reasons.clone()).unwrap_or_default();
+        if let Some(failure) = &record.fell_back {
+            reasons.push(format!("replication could not be set up: {}", failure.message));
+        }
+        Self {
+            name: name.clone(),
+            number: record.number,
+            phase: record.state.phase(),
+            during,
+            method: record.method(),
+            error: record.failure.clone(),
+            reasons,
+            tables: proof
+                .map(|p| p.tables)
+                .or_else(|| planned.map(|plan| held_tables(plan))),
+            rows: proof.and_then(|p| p.rows),
+            incomplete: proof.map(|p| p.incomplete.clone()).unwrap_or_default(),
+            lag_bytes: None,
+            retained_bytes: None,
+            as_of: as_of.filter(|_| proof.is_some()),
+            checked: false,
+            unchecked: None,
+        }
+    }
+
+    fn take(&mut self, standing: Result<Standing, Failure>, now: &str) {
+        match standing {
+            Ok(standing) => {
+                let Proof {
+                    tables,
+                    rows,
+                    incomplete,
+                    ..
+                } = standing.proof;
+                self.checked = true;
+                self.as_of = Some(now.to_owned());
+                self.tables = Some(tables);
+                self.rows = rows.or(self.rows);
+                self.incomplete = incomplete;
+                self.lag_bytes = standing.lag_bytes;
+                self.retained_bytes = standing.retained_bytes;
+                let mut problems = standing.problems.into_iter();
+                if let Some(first) = problems.next() {
+                    let more = problems.map(|problem| problem.message);
+                    self.fail(more.fold(first, Failure::with_cause));
+                }
+            }
+            Err(failure) => match ExitCode::from(failure.code) {
+                ExitCode::StateLost => {
+                    self.checked = true;
+                    self.as_of = Some(now.to_owned());
+                    self.fail(failure);
+                }
+                _ => self.unchecked = Some(failure),
+            },
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.during = Some(self.phase);
+        self.phase = Phase::Failed;
+        self.error = Some(failure);
+    }
+}
+
+/// How many tables with rows of its own the plan has.
+fn held_tables(plan: &pghaul_core::DatabasePlan) -> u64 {
+    let holds = |t: &&pghaul_core::TablePlan| t.kind == pghaul_core::plan::RelationKind::Table;
+    plan.tables.iter().filter(holds).count() as u64
+}

@@ -1,0 +1,327 @@
+//! Takes one database through its states.
+
+use crate::executor::Execution;
+use pghaul_core::{
+    Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, StepName, StepState,
+};
+use pghaul_step::ownership::Claim;
+use pghaul_step::scope::{Database, DatabaseSubject};
+use pghaul_step::step::ErasedStep;
+use pghaul_step::{Ownership, Registry, RunContext, Standing, StepPhase};
+use std::sync::Arc;
+
+/// One database of a running migration.
+pub(crate) struct Journey<'a> {
+    pub(crate) run: &'a Arc<RunContext>,
+    pub(crate) registry: &'a Registry,
+    pub(crate) database: &'a DatabaseName,
+}
+
+impl Journey<'_> {
+    fn state(&self) -> Result<DatabaseState, Failure> {
+        self.run
+            .recorder
+            .read(|m| m.databases.get(self.database).map(|d| d.state.clone()))
+            .ok_or_else(|| Failure::bug(format!("database {} is not selected", self.database)))
+    }
+
+    pub(crate) async fn append(&self, event: DatabaseEvent) -> Result<(), Failure> {
+        self.run
+            .recorder
+            .append(Event::Database(self.database.clone(), event))
+            .await?;
+        Ok(())
+    }
+
+    /// What its steps work on; only a database with a plan has one.
+    pub(crate) fn subject(&self) -> Result<DatabaseSubject, Failure> {
+        self.run
+            .recorder
+            .read(|m| {
+                let record = m.databases.get(self.database)?;
+                Some(DatabaseSubject {
+                    plan: record.plan.clone()?,
+                    method: record.method()?,
+                })
+            })
+            .ok_or_else(|| Failure::bug(format!("database {} has no plan", self.database)))
+    }
+
+    /// Goes on until the database is `syncing` or `done`. What stops it is journaled, unless the user or the
+    /// journal itself stopped it.
+    pub(crate) async fn complete(&self) -> Result<(), Failure> {
+        if self.run.cancel.is_cancelled() {
+            return Err(Failure::new(Code::Interrupted, "the run was stopped"));
+        }
+        let Err(failure) = self.proceed().await else {
+            return Ok(());
+        };
+        let failure = failure.with_database(self.database.as_str());
+        match failure.code {
+            Code::Interrupted | Code::JournalUnusable | Code::JournalDamaged => {}
+            _ => {
+                self.append(DatabaseEvent::Failed {
+                    failure: Box::new(failure.clone()),
+                })
+                .await?
+            }
+        }
+        Err(failure)
+    }
+
+    async fn proceed(&self) -> Result<(), Failure> {
+        self.refuse_other_steps()?;
+        if let DatabaseState::Failed { .. } = self.state()? {
+            self.append(DatabaseEvent::Resumed).await?;
+        }
+        if let DatabaseState::Schema { .. }
+        | DatabaseState::Replicating { .. }
+        | DatabaseState::Dumping
+        | DatabaseState::Syncing = self.state()?
+        {
+            self.claim().await?;
+        }
+        // A database that becomes `syncing` in this run has just been proven to be.
+        let proven = self.state()? != DatabaseState::Syncing;
+        loop {
+            match self.state()? {
+                DatabaseState::Checking { planned: Some(_) } => {
+                    self.append(DatabaseEvent::SchemaStarted).await?;
+                }
+                DatabaseState::Schema { method } => {
+                    self.run_steps(method, StepPhase::Schema).await?;
+                    self.append(match method {
+                        Method::Replication => DatabaseEvent::ReplicatingStarted,
+                        Method::Dump => DatabaseEvent::DumpingStarted,
+                    })
+                    .await?;
+                }
+                DatabaseState::Replicating { .. } => self.replicate().await?,
+                DatabaseState::Dumping => self.dump().await?,
+                DatabaseState::Syncing if proven => return Ok(()),
+                DatabaseState::Syncing => return self.keep_in_step().await,
+                DatabaseState::Done | DatabaseState::Removed => return Ok(()),
+                DatabaseState::Removing => {
+                    return Err(Failure::new(Code::BadInput, "the database is being removed")
+                        .with_hint("finish that with `pghaul remove`"));
+                }
+                DatabaseState::Pending
+                | DatabaseState::Checking { planned: None }
+                | DatabaseState::Failed { .. } => {
+                    return Err(Failure::bug(format!(
+                        "database {} has not been checked",
+                        self.database
+                    )));
+                }
+            }
+        }
+    }
+
+    /// A pghaul with other steps than the plan was frozen with must not go on with it half-way.
+    fn refuse_other_steps(&self) -> Result<(), Failure> {
+        let plan = self.subject()?.plan;
+        let here = self.registry.step_names(plan.method).map_err(Failure::from)?;
+        if here == plan.steps {
+            return Ok(());
+        }
+        let names = |steps: &[StepName]| steps.iter().map(StepName::as_str).collect::<Vec<_>>().join(", ");
+        Err(Failure::new(
+            Code::PlanChanged,
+            "this pghaul has other steps than the one that made the plan",
+        )
+        .with_cause(format!("the plan: {}", names(&plan.steps)))
+        .with_cause(format!("here: {}", names(&here)))
+        .with_hint("go on with the version of pghaul, and the steps of your own, that began the migration"))
+    }
+
+    /// Raises our epoch in the target database, where it already exists.
+    pub(crate) async fn claim(&self) -> Result<(), Failure> {
+        let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
+        let claim = ownership
+            .claim(&self.run.target, self.database, &self.run.recorder.head())
+            .await?;
+        if claim == Claim::Absent {
+            tracing::debug!(database = %self.database, "the target has no schema pghaul (yet, or any more)");
+        }
+        Ok(())
+    }
+
+    async fn run_steps(&self, method: Method, phase: StepPhase) -> Result<(), Failure> {
+        let subject = self.subject()?;
+        for step in self.registry.database_steps(method).map_err(Failure::from)? {
+            let descriptor = step.descriptor();
+            // What every run repeats follows the source. A dump is one copy: what it has finished stays as it is,
+            // all the more since its last step takes our schema out of the target.
+            if method == Method::Dump && self.has_finished(descriptor.name) {
+                continue;
+            }
+            if descriptor.phase == phase {
+                Execution {
+                    run: self.run,
+                    step: step.as_ref(),
+                    subject: &subject,
+                }
+                .complete()
+                .await?;
+                self.note_progress().await;
+            }
+        }
+        Ok(())
+    }
+
+    fn has_finished(&self, step: &str) -> bool {
+        let step = StepName::from(step);
+        self.run.recorder.read(|m| {
+            let record = m.databases.get(self.database).and_then(|d| d.steps.get(&step));
+            record.is_some_and(|record| record.state == StepState::Finished)
+        })
+    }
+
+    /// Writes the journal's head into the target, so that a stale copy of the journal is noticed. Best effort:
+    /// a head that lags behind only makes that notice later.
+    async fn note_progress(&self) {
+        let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
+        let head = self.run.recorder.head();
+        if let Err(failure) = ownership.note(&self.run.target, self.database, &head).await {
+            tracing::debug!(%failure, "the journal's head was not noted in the target");
+        }
+    }
+
+    async fn replicate(&self) -> Result<(), Failure> {
+        let result = self.run_steps(Method::Replication, StepPhase::Data).await;
+        if let Err(failure) = result {
+            if !self.may_fall_back(&failure)? {
+                return Err(failure);
+            }
+            self.undo_steps(Method::Replication, StepPhase::Data).await?;
+            return self
+                .append(DatabaseEvent::FellBack {
+                    failure: Box::new(failure),
+                })
+                .await;
+        }
+        let standing = self.proven_standing(Method::Replication).await?;
+        self.append(DatabaseEvent::SyncingProven {
+            proof: standing.proof,
+        })
+        .await
+    }
+
+    fn may_fall_back(&self, failure: &Failure) -> Result<bool, Failure> {
+        let forced = self.subject()?.plan.forced;
+        let early = self.state()? == DatabaseState::Replicating { copy_began: false };
+        Ok(failure.prevents_replication() && early && !forced)
+    }
+
+    async fn dump(&self) -> Result<(), Failure> {
+        self.run_steps(Method::Dump, StepPhase::Schema).await?;
+        self.run_steps(Method::Dump, StepPhase::Data).await?;
+        let standing = self.proven_standing(Method::Dump).await?;
+        self.append(DatabaseEvent::DoneProven {
+            proof: standing.proof,
+        })
+        .await
+    }
+
+    /// Another `run` of a database that is in step: what every run repeats, then the proof once more.
+    async fn keep_in_step(&self) -> Result<(), Failure> {
+        self.repeat_steps().await?;
+        let proof = self.proven_standing(Method::Replication).await?.proof;
+        self.append(DatabaseEvent::SyncingProven { proof }).await
+    }
+
+    /// The steps that every run does once more while the database is replicated.
+    pub(crate) async fn repeat_steps(&self) -> Result<(), Failure> {
+        let subject = self.subject()?;
+        let steps = self
+            .registry
+            .database_steps(Method::Replication)
+            .map_err(Failure::from)?;
+        for step in steps.iter().filter(|step| step.descriptor().repeats) {
+            Execution {
+                run: self.run,
+                step: step.as_ref(),
+                subject: &subject,
+            }
+            .complete()
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// A fresh look that has nothing to complain of, and a fence. A target that lags gets time to catch up as
+    /// long as it does.
+    pub(crate) async fn proven_standing(&self, method: Method) -> Result<Standing, Failure> {
+        let mut least_lag = u64::MAX;
+        loop {
+            let standing = self.standing(method).await?;
+            if let Some(problem) = standing.problems.first() {
+                let others = standing.problems.iter().skip(1).map(|p| p.message.clone());
+                let mut problem = problem.clone();
+                problem.causes.extend(others);
+                return Err(problem);
+            }
+            if standing.proof.fence.is_some() {
+                return Ok(standing);
+            }
+            let lag = standing.lag_bytes.unwrap_or(0);
+            if lag >= least_lag {
+                return Err(Failure::new(
+                    Code::ApplyFailed,
+                    format!("the target does not catch up: it is {lag} bytes of WAL behind"),
+                )
+                .with_hint(
+                    "the source writes faster than the target applies; wait for a quieter time and run again",
+                ));
+            }
+            least_lag = lag;
+        }
+    }
+
+    /// A fresh look at what the method's steps have promised.
+    pub(crate) async fn standing(&self, method: Method) -> Result<Standing, Failure> {
+        let subject = self.subject()?;
+        let mut all = Standing::default();
+        for step in self.registry.database_steps(method).map_err(Failure::from)? {
+            let execution = Execution {
+                run: self.run,
+                step: step.as_ref(),
+                subject: &subject,
+            };
+            if let Some(standing) = step.standing(&execution.context()).await? {
+                merge(&mut all, standing);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Undoes the steps of a method in reverse order: all that ever began.
+    pub(crate) async fn undo_steps(&self, method: Method, from: StepPhase) -> Result<(), Failure> {
+        let subject = self.subject()?;
+        let steps: Vec<Arc<dyn ErasedStep<Database>>> =
+            self.registry.database_steps(method).map_err(Failure::from)?;
+        for step in steps.into_iter().rev().filter(|s| s.descriptor().phase >= from) {
+            Execution {
+                run: self.run,
+                step: step.as_ref(),
+                subject: &subject,
+            }
+            .undo()
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+fn merge(all: &mut Standing, one: Standing) {
+    all.proof.tables += one.proof.tables;
+    all.proof.rows = match (all.proof.rows, one.proof.rows) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
+    };
+    all.proof.fence = one.proof.fence.or(all.proof.fence.take());
+    all.proof.incomplete.extend(one.proof.incomplete);
+    all.problems.extend(one.problems);
+    all.lag_bytes = one.lag_bytes.or(all.lag_bytes);
+    all.retained_bytes = one.retained_bytes.or(all.retained_bytes);
+}

@@ -1,0 +1,8 @@
+-- The size of everything that holds rows of users: main forks and their TOAST.
+SELECT coalesce(sum(pg_catalog.pg_table_size(c.oid)), 0)::bigint AS bytes
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'r'
+   AND c.relpersistence <> 't'
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pghaul')
+   AND n.nspname !~ '^pg_(toast|temp)'

@@ -1,0 +1,364 @@
+//! `run`: takes every selected database to `syncing` or `done`.
+
+use crate::database::Journey;
+use crate::executor::Execution;
+use crate::selection::{Candidate, select};
+use crate::survey::{Survey, Surveyor, stopped_by};
+use futures_util::{StreamExt as _, stream};
+use pghaul_core::event::Selection;
+use pghaul_core::{
+    Code, DatabaseEvent, DatabaseName, DatabaseState, Epoch, Event, Failure, Finding, Method, MigrationEvent,
+};
+use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source, Target};
+use pghaul_step::check::{Landscape, Secret, maintenance};
+use pghaul_step::{Cluster, Registry, RunContext};
+use std::sync::Arc;
+use std::time::Duration;
+use strum::{Display, EnumString};
+
+/// How long sessions of an earlier runner may take to end.
+const FENCE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a user who stops a run waits for its sessions to end.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What an error that a check finds in one database stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, EnumString)]
+#[strum(serialize_all = "kebab-case")]
+pub enum OnCheckFailure {
+    /// The whole run, before anything is created.
+    #[default]
+    Run,
+    /// That database; the others are moved.
+    Database,
+}
+
+/// What a run is asked to do.
+#[derive(Debug, Clone)]
+pub struct RunRequest {
+    /// What the user selected; ignored where the journal already holds a selection.
+    pub selection: Selection,
+    /// What an error in one database stops.
+    pub on_check_failure: OnCheckFailure,
+    /// How many databases are moved side by side.
+    pub databases_at_once: usize,
+}
+
+/// Sessions that a database needs on one server besides the workers of its copy: the snapshot's keeper, the
+/// session of the step, and pg_dump's.
+const BESIDES_WORKERS: usize = 3;
+
+/// How many workers may copy each of the databases that are moved side by side, within a budget of connections
+/// to a server: the wanted number, or fewer. Without this bound, databases could wait for each other's
+/// connections for ever.
+///
+/// # Errors
+/// Where the budget does not even allow one worker for each database.
+pub fn workers_within(budget: usize, databases_at_once: usize, wanted: usize) -> Result<usize, Failure> {
+    let databases = databases_at_once.max(1);
+    match (budget / databases).saturating_sub(BESIDES_WORKERS) {
+        0 => Err(Failure::new(
+            Code::BadInput,
+            format!("{budget} connections are too few for {databases} databases at once"),
+        )
+        .with_hint(format!(
+            "allow at least {} with --max-connections, or move fewer databases at once with --databases-at-once",
+            databases * (BESIDES_WORKERS + 1)
+        ))),
+        most => Ok(wanted.clamp(1, most)),
+    }
+}
+
+/// The engine of one run.
+pub struct Engine {
+    /// What all steps share.
+    pub run: Arc<RunContext>,
+    /// The steps and checks.
+    pub registry: Arc<Registry>,
+}
+
+impl Engine {
+    /// Takes every selected database to `syncing` or `done`, as far as that is possible.
+    ///
+    /// # Errors
+    /// The first failure that stopped the run or a database. Other databases went on; the journal has all.
+    pub async fn run(&self, request: &RunRequest) -> Result<(), Failure> {
+        let outcome = self.take_all_to_their_end(request).await;
+        if outcome
+            .as_ref()
+            .is_err_and(|failure| failure.code == Code::Interrupted)
+        {
+            self.end_own_sessions().await;
+        }
+        outcome
+    }
+
+    async fn take_all_to_their_end(&self, request: &RunRequest) -> Result<(), Failure> {
+        self.fence().await?;
+        self.select(&request.selection).await?;
+        let stopped = self.check(request.on_check_failure).await?;
+        self.run_cluster_steps().await?;
+        let failures = self.move_databases(request.databases_at_once).await;
+        match failures.into_iter().next().or(stopped) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends what earlier runners left on the servers: a killed client's statement may live on for minutes.
+    pub(crate) async fn fence(&self) -> Result<(), Failure> {
+        self.end_sessions_before(self.run.epoch, FENCE_TIMEOUT).await
+    }
+
+    /// Ends what this run has left on the servers when the user stopped it, such as a slot that waits for a
+    /// transaction. Best effort: the next run ends it otherwise.
+    async fn end_own_sessions(&self) {
+        let ended = self
+            .end_sessions_before(self.run.epoch.next(), FAREWELL_TIMEOUT)
+            .await;
+        if let Err(failure) = ended {
+            tracing::debug!(%failure, "sessions of this run may be left on the servers for a while");
+        }
+    }
+
+    async fn end_sessions_before(&self, epoch: Epoch, timeout: Duration) -> Result<(), Failure> {
+        let migration = &self.run.migration;
+        let source: Session<Source, ReadWrite> = maintenance(&self.run.source).await?;
+        source.terminate_older_epochs(migration, epoch, timeout).await?;
+        let target: Session<Target, ReadWrite> = maintenance(&self.run.target).await?;
+        target.terminate_older_epochs(migration, epoch, timeout).await?;
+        Ok(())
+    }
+
+    async fn select(&self, selection: &Selection) -> Result<(), Failure> {
+        if self.run.recorder.read(|m| m.selection.is_some()) {
+            return Ok(());
+        }
+        let databases = select(&candidates(&self.run.source).await?, selection)?;
+        let event = MigrationEvent::DatabasesSelected {
+            selection: selection.clone(),
+            databases,
+        };
+        self.run.recorder.append(Event::Migration(event)).await?;
+        Ok(())
+    }
+
+    /// Checks and plans every database that has not begun. Returns the failure of those that can't begin.
+    async fn check(&self, on_failure: OnCheckFailure) -> Result<Option<Failure>, Failure> {
+        let unplanned = self.unplanned();
+        if unplanned.is_empty() {
+            return Ok(None);
+        }
+        for (_, database) in &unplanned {
+            let journey = self.journey(database);
+            if self.state(database).phase() == pghaul_core::Phase::Failed {
+                journey.append(DatabaseEvent::Resumed).await?;
+            }
+            journey.append(DatabaseEvent::CheckingStarted).await?;
+        }
+        let surveyor = self.surveyor();
+        let survey = tokio::select! {
+            survey = surveyor.survey(&unplanned) => survey?,
+            () = self.run.cancel.cancelled() => {
+                return Err(Failure::new(Code::Interrupted, "the run was stopped"));
+            }
+        };
+        self.journal_survey(&survey, on_failure).await
+    }
+
+    fn surveyor(&self) -> Surveyor<'_> {
+        let landscape = self.run.recorder.read(|m| Landscape {
+            selected: m.databases.keys().cloned().collect(),
+            forced: m.selection.as_ref().and_then(|s| s.method),
+            ours: m
+                .databases
+                .iter()
+                .filter(|(_, d)| !d.steps.is_empty())
+                .map(|(n, _)| n.clone())
+                .collect(),
+            migration: Some(self.run.migration.to_string()),
+            source_from_target: None::<Secret>,
+        });
+        Surveyor {
+            source: self.run.source.clone(),
+            target: self.run.target.clone(),
+            registry: &self.registry,
+            landscape: Arc::new(Landscape {
+                source_from_target: self.source_from_target(),
+                ..landscape
+            }),
+        }
+    }
+
+    fn source_from_target(&self) -> Option<Secret> {
+        // A conninfo that can't be used from the target's server is found by a check, which reports it.
+        self.run.way_back.conninfo("postgres", 0).ok()
+    }
+
+    async fn journal_survey(
+        &self,
+        survey: &Survey,
+        on_failure: OnCheckFailure,
+    ) -> Result<Option<Failure>, Failure> {
+        let findings = survey.findings.clone();
+        let mut events = vec![Event::Migration(MigrationEvent::ClusterChecked { findings })];
+        for surveyed in &survey.databases {
+            let event = DatabaseEvent::Checked {
+                findings: surveyed.findings.clone(),
+            };
+            events.push(Event::Database(surveyed.database.clone(), event));
+        }
+        self.run.recorder.append_all(events).await?;
+        let errors: Vec<&Finding> = survey.all_findings().filter(|f| f.stops_migration()).collect();
+        let stop_all = !survey.cluster_is_fit() || (on_failure == OnCheckFailure::Run && !errors.is_empty());
+        for surveyed in &survey.databases {
+            let own: Vec<&Finding> = surveyed.findings.iter().filter(|f| f.stops_migration()).collect();
+            let event = match &surveyed.plan {
+                _ if !own.is_empty() => DatabaseEvent::Failed {
+                    failure: Box::new(stopped_by(&own).with_database(surveyed.database.as_str())),
+                },
+                Some(plan) if !stop_all => DatabaseEvent::Planned {
+                    plan: Box::new(plan.clone()),
+                },
+                _ => continue,
+            };
+            self.run
+                .recorder
+                .append(Event::Database(surveyed.database.clone(), event))
+                .await?;
+        }
+        let failure = (!errors.is_empty()).then(|| stopped_by(&errors));
+        if stop_all {
+            failure.map_or(Ok(None), Err)
+        } else {
+            Ok(failure)
+        }
+    }
+
+    /// The databases that have no plan yet, with their numbers.
+    fn unplanned(&self) -> Vec<(u32, DatabaseName)> {
+        let mut databases = self.run.recorder.read(|m| {
+            m.databases
+                .iter()
+                .filter(|(_, d)| {
+                    matches!(
+                        d.state.work(),
+                        DatabaseState::Pending | DatabaseState::Checking { .. }
+                    )
+                })
+                .map(|(name, d)| (d.number, name.clone()))
+                .collect::<Vec<_>>()
+        });
+        databases.sort();
+        databases
+    }
+
+    async fn run_cluster_steps(&self) -> Result<(), Failure> {
+        for step in self.registry.cluster_steps().map_err(Failure::from)? {
+            Execution::<Cluster> {
+                run: &self.run,
+                step: step.as_ref(),
+                subject: &(),
+            }
+            .complete()
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Moves the databases side by side, the first selected first; one that fails does not stop the others.
+    async fn move_databases(&self, at_once: usize) -> Vec<Failure> {
+        let mut databases = self.run.recorder.read(|m| {
+            m.databases
+                .iter()
+                .filter(|(_, d)| {
+                    !matches!(
+                        d.state.work(),
+                        DatabaseState::Pending | DatabaseState::Checking { planned: None }
+                    )
+                })
+                .map(|(name, d)| (d.number, name.clone()))
+                .collect::<Vec<_>>()
+        });
+        databases.sort();
+        let failures: Vec<Option<Failure>> = stream::iter(databases)
+            .map(|(_, database)| async move { self.journey(&database).complete().await.err() })
+            .buffer_unordered(at_once.max(1))
+            .collect()
+            .await;
+        failures.into_iter().flatten().collect()
+    }
+
+    pub(crate) fn journey<'a>(&'a self, database: &'a DatabaseName) -> Journey<'a> {
+        Journey {
+            run: &self.run,
+            registry: &self.registry,
+            database,
+        }
+    }
+
+    pub(crate) fn state(&self, database: &DatabaseName) -> DatabaseState {
+        self.run
+            .recorder
+            .read(|m| m.databases.get(database).map(|d| d.state.clone()))
+            .unwrap_or(DatabaseState::Pending)
+    }
+
+    /// The method in use for a database, once it has a plan.
+    pub(crate) fn method(&self, database: &DatabaseName) -> Option<Method> {
+        self.run.recorder.read(|m| {
+            m.databases
+                .get(database)
+                .and_then(pghaul_core::machine::DatabaseRecord::method)
+        })
+    }
+}
+
+/// The source's databases, with what the selection needs to know of them.
+///
+/// # Errors
+/// When the source can't be asked.
+pub async fn candidates(source: &Server<Source>) -> Result<Vec<Candidate>, Failure> {
+    let session: Session<Source, ReadOnly> = maintenance(source).await?;
+    let sql = "SELECT datname::text FROM pg_catalog.pg_database ORDER BY datname::text COLLATE \"C\"";
+    let rows = session.doing("list the databases").query(sql, &[]).await?;
+    let mut candidates = Vec::with_capacity(rows.len());
+    for row in rows {
+        let name: String = row.get(0);
+        let has_user_objects = name == "postgres" && uses_postgres(source).await;
+        candidates.push(Candidate {
+            name: DatabaseName::new(name),
+            has_user_objects,
+        });
+    }
+    Ok(candidates)
+}
+
+/// Whether somebody has created something in `postgres`. A `postgres` that can't be looked into counts as
+/// unused: it is a maintenance database.
+async fn uses_postgres(source: &Server<Source>) -> bool {
+    let look = source.read("postgres", async |session| {
+        let row = session
+            .doing("look for objects of users in postgres")
+            .query_one(include_str!("user_objects.sql"), &[])
+            .await?;
+        Ok(row.get::<_, bool>(0))
+    });
+    look.await.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::workers_within;
+
+    #[test]
+    fn workers_fit_into_the_budget_of_connections() {
+        assert_eq!(workers_within(20, 2, 4).unwrap(), 4);
+        assert_eq!(workers_within(10, 2, 4).unwrap(), 2);
+        assert_eq!(workers_within(8, 2, 4).unwrap(), 1);
+        assert_eq!(
+            workers_within(7, 2, 4).unwrap_err().message,
+            "7 connections are too few for 2 databases at once"
+        );
+    }
+}

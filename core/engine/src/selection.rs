@@ -1,0 +1,154 @@
+//! Which databases are moved.
+
+use globset::{GlobBuilder, GlobMatcher};
+use pghaul_core::event::Selection;
+use pghaul_core::{Code, DatabaseName, Failure};
+
+/// Databases that belong to PostgreSQL or to a hosting provider, never to the user.
+const ADMINISTRATIVE: [&str; 10] = [
+    "template0",
+    "template1",
+    "rdsadmin",
+    "cloudsqladmin",
+    "alloydbadmin",
+    "alloydbmetadata",
+    "azure_maintenance",
+    "azure_sys",
+    "_aiven",
+    "_dodb",
+];
+
+/// What a look at the source's list of databases says about one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name.
+    pub name: DatabaseName,
+    /// Whether somebody has created something in it; only asked of `postgres`.
+    pub has_user_objects: bool,
+}
+
+/// Picks the databases to be moved.
+///
+/// Without patterns that is every database but the administrative ones; `postgres` counts as administrative
+/// unless it holds objects of users. A pattern may contain `*`, `?` and `[…]`, matches the whole name, and
+/// reaches administrative databases only when it names them literally.
+///
+/// # Errors
+/// When a pattern can't be read, or selects nothing.
+pub fn select(candidates: &[Candidate], selection: &Selection) -> Result<Vec<DatabaseName>, Failure> {
+    let include = patterns(&selection.include)?;
+    let exclude = patterns(&selection.exclude)?;
+    for pattern in &include {
+        if !candidates.iter().any(|c| pattern.is_match(c.name.as_str())) {
+            return Err(Failure::new(
+                Code::BadInput,
+                format!("no database of the source matches {:?}", pattern.glob().glob()),
+            )
+            .with_hint(format!("the source has: {}", names(candidates))));
+        }
+    }
+    let named = |name: &str| selection.include.iter().any(|p| p == name);
+    let wanted = |candidate: &&Candidate| {
+        let name = candidate.name.as_str();
+        let administrative =
+            ADMINISTRATIVE.contains(&name) || (name == "postgres" && !candidate.has_user_objects);
+        (include.is_empty() || include.iter().any(|p| p.is_match(name)))
+            && !exclude.iter().any(|p| p.is_match(name))
+            && (!administrative || named(name))
+    };
+    let chosen: Vec<_> = candidates.iter().filter(wanted).map(|c| c.name.clone()).collect();
+    if chosen.is_empty() {
+        return Err(Failure::new(Code::BadInput, "there is no database to move").with_hint(format!(
+            "the source has: {}; databases of PostgreSQL itself and of providers are left out unless named",
+            names(candidates)
+        )));
+    }
+    Ok(chosen)
+}
+
+fn names(candidates: &[Candidate]) -> String {
+    candidates
+        .iter()
+        .map(|c| c.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn patterns(texts: &[String]) -> Result<Vec<GlobMatcher>, Failure> {
+    texts.iter().map(|text| pattern(text)).collect()
+}
+
+fn pattern(text: &str) -> Result<GlobMatcher, Failure> {
+    let glob = GlobBuilder::new(text).backslash_escape(true).build().map_err(|e| {
+        Failure::new(Code::BadInput, format!("the database pattern {text:?} can't be read"))
+            .with_cause(e.kind())
+            .with_hint("`*` stands for any text, `?` for one character, `[ab]` for one of a and b; put a \\ before one of them to mean itself")
+    })?;
+    Ok(glob.compile_matcher())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster() -> Vec<Candidate> {
+        ["app", "app_test", "my-shop", "postgres", "rdsadmin", "template1"]
+            .map(|name| Candidate {
+                name: name.into(),
+                has_user_objects: false,
+            })
+            .to_vec()
+    }
+
+    fn chosen(include: &[&str], exclude: &[&str]) -> Result<String, String> {
+        let selection = Selection {
+            include: include.iter().map(ToString::to_string).collect(),
+            exclude: exclude.iter().map(ToString::to_string).collect(),
+            ..Selection::default()
+        };
+        select(&cluster(), &selection)
+            .map(|names| {
+                names
+                    .iter()
+                    .map(DatabaseName::as_str)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .map_err(|f| f.message)
+    }
+
+    #[test]
+    fn administrative_databases_are_left_out_unless_named() {
+        assert_eq!(chosen(&[], &[]).unwrap(), "app app_test my-shop");
+        assert_eq!(chosen(&["*"], &[]).unwrap(), "app app_test my-shop");
+        assert_eq!(chosen(&["postgres"], &[]).unwrap(), "postgres");
+    }
+
+    #[test]
+    fn postgres_is_moved_when_somebody_uses_it() {
+        let used = [Candidate {
+            name: "postgres".into(),
+            has_user_objects: true,
+        }];
+        assert_eq!(select(&used, &Selection::default()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn patterns_match_whole_names() {
+        assert_eq!(chosen(&["app*"], &["*_test"]).unwrap(), "app");
+        assert_eq!(chosen(&["my-?hop"], &[]).unwrap(), "my-shop");
+        assert_eq!(
+            chosen(&["ap"], &[]).unwrap_err(),
+            "no database of the source matches \"ap\""
+        );
+    }
+
+    #[test]
+    fn selecting_nothing_is_an_error() {
+        assert_eq!(chosen(&[], &["*"]).unwrap_err(), "there is no database to move");
+        assert_eq!(
+            chosen(&["[a"], &[]).unwrap_err(),
+            "the database pattern \"[a\" can't be read"
+        );
+    }
+}

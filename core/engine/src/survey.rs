@@ -1,0 +1,248 @@
+//! Looks at everything and touches nothing: the checks, the method of each database, its plan.
+//!
+//! `plan` and `check` show a survey; `run` journals one.
+
+use crate::planning;
+use futures_util::{StreamExt as _, stream};
+use pghaul_core::plan::{MethodChoice, choose_method};
+use pghaul_core::{
+    CheckName, Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Severity, Subject,
+};
+use pghaul_postgres::{ReadOnly, Server, Session, Source, Target};
+use pghaul_step::check::{ErasedCheck, Landscape};
+use pghaul_step::{CheckContext, Cluster, Database, Registry};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How many databases are looked at side by side.
+const AT_ONCE: usize = 4;
+
+/// What a survey found out about one database.
+#[derive(Debug, Clone)]
+pub struct SurveyedDatabase {
+    /// The database.
+    pub database: DatabaseName,
+    /// What its checks found.
+    pub findings: Vec<Finding>,
+    /// Its plan, where nothing stops its migration.
+    pub plan: Option<DatabasePlan>,
+    /// The bytes of its tables on the source.
+    pub bytes: u64,
+}
+
+/// What a survey found out.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// What the checks of the servers as a whole found.
+    pub findings: Vec<Finding>,
+    /// The databases, in the order of the selection.
+    pub databases: Vec<SurveyedDatabase>,
+}
+
+impl Survey {
+    /// All findings, of the servers first.
+    pub fn all_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .chain(self.databases.iter().flat_map(|d| &d.findings))
+    }
+
+    /// Whether the servers as a whole are fit for the migration.
+    pub fn cluster_is_fit(&self) -> bool {
+        !self.findings.iter().any(Finding::stops_migration)
+    }
+}
+
+/// Looks at two servers.
+pub struct Surveyor<'a> {
+    /// The source.
+    pub source: Server<Source>,
+    /// The target.
+    pub target: Server<Target>,
+    /// The checks.
+    pub registry: &'a Registry,
+    /// What is selected, and what is already there.
+    pub landscape: Arc<Landscape>,
+}
+
+impl Surveyor<'_> {
+    /// Makes all checks of the given databases, numbered as given, and plans them.
+    ///
+    /// # Errors
+    /// When a check could not look although the servers can be reached.
+    pub async fn survey(&self, databases: &[(u32, DatabaseName)]) -> Result<Survey, Failure> {
+        let Outcome { findings, failed } = self.check_cluster().await?;
+        let surveyed: Vec<Result<SurveyedDatabase, Failure>> = stream::iter(databases)
+            .map(|(number, database)| self.survey_database(*number, database, &findings, &failed))
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        let databases = surveyed.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Survey { findings, databases })
+    }
+
+    async fn check_cluster(&self) -> Result<Outcome, Failure> {
+        let context = CheckContext::<Cluster>::new(
+            self.source.clone(),
+            self.target.clone(),
+            Arc::clone(&self.landscape),
+            (),
+        );
+        let mut outcome = Outcome::default();
+        for check in self.registry.cluster_checks() {
+            outcome.make(check.as_ref(), &context).await?;
+        }
+        Ok(outcome)
+    }
+
+    async fn survey_database(
+        &self,
+        number: u32,
+        database: &DatabaseName,
+        of_cluster: &[Finding],
+        failed: &BTreeSet<&'static str>,
+    ) -> Result<SurveyedDatabase, Failure> {
+        let context = CheckContext::<Database>::new(
+            self.source.clone(),
+            self.target.clone(),
+            Arc::clone(&self.landscape),
+            database.clone(),
+        );
+        // What rests on a check of the servers that failed need not be looked at.
+        let mut outcome = Outcome {
+            failed: failed.clone(),
+            ..Outcome::default()
+        };
+        for check in self.registry.database_checks() {
+            outcome
+                .make(check.as_ref(), &context)
+                .await
+                .map_err(|f| f.with_database(database.as_str()))?;
+        }
+        let mut findings = outcome.findings;
+        let everything: Vec<Finding> = of_cluster.iter().chain(&findings).cloned().collect();
+        let choice = choose_method(self.landscape.forced, &everything, database);
+        self.refuse_impossible_method(database, &everything, &mut findings);
+        let mut surveyed = SurveyedDatabase {
+            database: database.clone(),
+            findings,
+            plan: None,
+            bytes: 0,
+        };
+        if !surveyed.findings.iter().any(Finding::stops_migration) {
+            self.plan(&mut surveyed, number, choice).await?;
+        }
+        Ok(surveyed)
+    }
+
+    /// A forced replication that can't work is an error about the migration, not a reason for a dump.
+    fn refuse_impossible_method(
+        &self,
+        database: &DatabaseName,
+        everything: &[Finding],
+        findings: &mut Vec<Finding>,
+    ) {
+        if self.landscape.forced != Some(Method::Replication) {
+            return;
+        }
+        let reasons = choose_method(None, everything, database).reasons;
+        if !reasons.is_empty() {
+            findings.push(Finding {
+                check: CheckName::from("method"),
+                severity: Severity::Error,
+                concern: Concern::Migration,
+                subject: Subject::Database(database.clone()),
+                kind: "forced-method-impossible".to_owned(),
+                facts: serde_json::json!({ "reasons": reasons }),
+                message: format!(
+                    "--method replication was given, but is not possible: {}",
+                    reasons.join("; ")
+                ),
+                hint: Some("mend that, or leave --method out: the database is then dumped".to_owned()),
+            });
+        }
+    }
+
+    async fn plan(
+        &self,
+        surveyed: &mut SurveyedDatabase,
+        number: u32,
+        choice: MethodChoice,
+    ) -> Result<(), Failure> {
+        let session: Session<Source, ReadOnly> = self.source.connect(surveyed.database.as_str()).await?;
+        surveyed.bytes = planning::bytes(&session).await?;
+        let tables = planning::tables(&session).await?;
+        surveyed.plan = Some(DatabasePlan {
+            database: surveyed.database.clone(),
+            number,
+            method: choice.method,
+            forced: self.landscape.forced.is_some(),
+            reasons: choice.reasons,
+            steps: self.registry.step_names(choice.method)?,
+            held_back: planning::held_back(&session, &tables).await?,
+            tables,
+        });
+        Ok(())
+    }
+}
+
+/// The findings of the checks made so far, and which checks can't be relied on any more.
+#[derive(Default)]
+struct Outcome {
+    findings: Vec<Finding>,
+    failed: BTreeSet<&'static str>,
+}
+
+impl Outcome {
+    async fn make<S: pghaul_step::Scope>(
+        &mut self,
+        check: &dyn ErasedCheck<S>,
+        context: &CheckContext<S>,
+    ) -> Result<(), Failure> {
+        let descriptor = check.descriptor();
+        if descriptor.after.iter().any(|name| self.failed.contains(name)) {
+            self.failed.insert(descriptor.name);
+            return Ok(());
+        }
+        let mut found = check.examine(context).await.map_err(|failure| Failure {
+            operation: Some(format!("make the check {}", descriptor.name)),
+            ..failure
+        })?;
+        if found.iter().any(Finding::stops_migration) {
+            self.failed.insert(descriptor.name);
+        }
+        self.findings.append(&mut found);
+        Ok(())
+    }
+}
+
+/// The failure of a run that checks have stopped.
+pub fn stopped_by(findings: &[&Finding]) -> Failure {
+    let mut by_subject: BTreeMap<String, usize> = BTreeMap::new();
+    for finding in findings {
+        *by_subject.entry(finding.subject.to_string()).or_default() += 1;
+    }
+    let message = match findings {
+        [only] => format!("check {} stops the migration: {}", only.check, only.message),
+        many => format!("{} findings stop the migration", many.len()),
+    };
+    let failure = Failure::new(Code::CheckFailed, message);
+    let failure = match findings {
+        [only] => Failure {
+            hint: only.hint.clone(),
+            ..failure
+        },
+        many => many.iter().fold(failure, |f, finding| {
+            f.with_cause(format!(
+                "{} ({}): {}",
+                finding.subject, finding.check, finding.message
+            ))
+        }),
+    };
+    match failure.hint {
+        Some(_) => failure,
+        None => failure.with_hint(
+            "mend what was found; or leave databases out with --exclude-database, or go on without them with --on-check-failure=database",
+        ),
+    }
+}

@@ -1,0 +1,12 @@
+-- A replication slot. {wal_status} and {safe_wal_size} depend on the version.
+SELECT s.slot_name,
+       s.slot_type,
+       s.plugin,
+       s.database,
+       s.active_pid,
+       s.restart_lsn,
+       s.confirmed_flush_lsn,
+       {wal_status},
+       {safe_wal_size}
+FROM pg_catalog.pg_replication_slots AS s
+WHERE s.slot_name = $1

@@ -1,0 +1,90 @@
+//! Client programs of PostgreSQL as child processes: how they connect, and that they end with us.
+
+use crate::conninfo::{Endpoint, Host, Resolved};
+use std::process::Stdio;
+use tokio::process::Command;
+
+/// Makes a libpq program connect as we do, to the endpoint that we are connected to.
+///
+/// Everything goes through the environment, which only the same user and root can read: no password is in the
+/// argument list. Variables of ours that would change the meaning are removed. The child dies with this process.
+pub fn connect_like_us(
+    command: &mut Command,
+    resolved: &Resolved,
+    endpoint: &Endpoint,
+    database: &str,
+    application_name: &str,
+) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PG") {
+            command.env_remove(name);
+        }
+    }
+    match &endpoint.host {
+        Host::Tcp { name, address } => {
+            if let Some(name) = name {
+                command.env("PGHOST", name);
+            }
+            if let Some(address) = address {
+                command.env("PGHOSTADDR", address.to_string());
+            }
+        }
+        Host::Socket { directory } => {
+            command.env("PGHOST", directory);
+        }
+    }
+    command
+        .env("PGPORT", endpoint.port.to_string())
+        .env("PGUSER", resolved.user())
+        .env("PGDATABASE", database)
+        .env("PGAPPNAME", application_name)
+        .env("PGSSLMODE", resolved.tls().mode.as_str())
+        .env(
+            "PGOPTIONS",
+            crate::conninfo::startup_options(resolved.options(), &CHILD_SETTINGS),
+        )
+        .env("PGPASSFILE", "/dev/null")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    if let Some(password) = resolved.password_for(endpoint, database) {
+        command.env("PGPASSWORD", password.reveal());
+    }
+    if let Some(file) = &resolved.tls().root_file {
+        command.env("PGSSLROOTCERT", file);
+    } else if resolved.tls().system_roots {
+        command.env("PGSSLROOTCERT", "system");
+    }
+    if let Some((certificate, key)) = &resolved.tls().client {
+        command.env("PGSSLCERT", certificate).env("PGSSLKEY", key);
+    }
+    if let Some(timeout) = resolved.connect_timeout() {
+        command.env("PGCONNECT_TIMEOUT", timeout.as_secs().max(2).to_string());
+    }
+    die_with_parent(command);
+}
+
+/// Settings without which a long-running child could be cut off by the server's own limits.
+const CHILD_SETTINGS: [(&str, &str); 3] = [
+    ("statement_timeout", "0"),
+    ("lock_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+];
+
+/// Lets the kernel kill the child when this process dies, even by `kill -9`.
+#[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "pre_exec; the closure makes one async-signal-safe system call"
+)]
+fn die_with_parent(command: &mut Command) {
+    // SAFETY: between fork and exec only prctl(2) is called, which is async-signal-safe and allocates nothing.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            Ok(())
+        });
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_: &mut Command) {}

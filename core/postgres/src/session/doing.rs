@@ -1,0 +1,115 @@
+//! Statements, each with the words for what it does.
+
+use super::{ReadWrite, Right};
+use crate::error::{PgError, Place};
+use bytes::Bytes;
+use std::marker::PhantomData;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row};
+
+/// A statement about to be run, by [`Session::doing`](super::Session::doing) and its like on transactions.
+pub struct Doing<'a, R> {
+    client: &'a Client,
+    place: &'a Place,
+    operation: &'a str,
+    right: PhantomData<fn() -> R>,
+}
+
+impl<'a, R: Right> Doing<'a, R> {
+    pub(super) fn new(client: &'a Client, place: &'a Place, operation: &'a str) -> Self {
+        Self {
+            client,
+            place,
+            operation,
+            right: PhantomData,
+        }
+    }
+
+    /// Runs a query and returns its rows.
+    ///
+    /// # Errors
+    /// What the server says, or a lost connection.
+    pub async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, PgError> {
+        self.client
+            .query(sql, parameters)
+            .await
+            .map_err(|error| self.error(&error))
+    }
+
+    /// Runs a query that has exactly one row.
+    ///
+    /// # Errors
+    /// As [`Doing::query`]; also no row, or more than one.
+    pub async fn query_one(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, PgError> {
+        self.client
+            .query_one(sql, parameters)
+            .await
+            .map_err(|error| self.error(&error))
+    }
+
+    /// Runs a query that has at most one row.
+    ///
+    /// # Errors
+    /// As [`Doing::query`]; also more than one row.
+    pub async fn query_opt(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, PgError> {
+        self.client
+            .query_opt(sql, parameters)
+            .await
+            .map_err(|error| self.error(&error))
+    }
+
+    /// Runs `COPY … TO STDOUT`. The stream gives the server's messages as they are, a row each; its errors are
+    /// made into ours with [`Doing::error`].
+    ///
+    /// # Errors
+    /// As [`Doing::query`].
+    pub async fn copy_out(&self, sql: &str) -> Result<CopyOutStream, PgError> {
+        self.client
+            .copy_out(sql)
+            .await
+            .map_err(|error| self.error(&error))
+    }
+
+    /// An error of the driver as one of ours, with this side, database and operation.
+    pub fn error(&self, error: &tokio_postgres::Error) -> PgError {
+        PgError::from_driver(self.place, self.operation, error)
+    }
+}
+
+impl Doing<'_, ReadWrite> {
+    /// Runs a statement and returns how many rows it touched.
+    ///
+    /// # Errors
+    /// As [`Doing::query`].
+    pub async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, PgError> {
+        self.client
+            .execute(sql, parameters)
+            .await
+            .map_err(|error| self.error(&error))
+    }
+
+    /// Runs statements separated by semicolons, without parameters, by the simple protocol: together one
+    /// transaction unless they say otherwise.
+    ///
+    /// # Errors
+    /// As [`Doing::query`].
+    pub async fn batch(&self, sql: &str) -> Result<(), PgError> {
+        self.client
+            .batch_execute(sql)
+            .await
+            .map_err(|error| self.error(&error))
+    }
+
+    /// Runs `COPY … FROM STDIN`. Send buffers of 64 KiB and more with `feed`, end with `finish`; dropping the sink
+    /// aborts. Its errors are made into ours with [`Doing::error`].
+    ///
+    /// # Errors
+    /// As [`Doing::query`].
+    pub async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, PgError> {
+        self.client.copy_in(sql).await.map_err(|error| self.error(&error))
+    }
+}

@@ -1,0 +1,106 @@
+//! Trying things out: what only the server can tell, without leaving anything behind.
+
+use super::{Doing, Rehearsal, Session, SideMarker};
+use crate::error::{PgError, Place};
+use pghaul_core::Code;
+use tokio_postgres::types::ToSql;
+
+/// A transaction that will be rolled back whatever happens. There is no commit, and dropping it rolls back too.
+pub struct Rehearsed<'a> {
+    transaction: tokio_postgres::Transaction<'a>,
+    place: &'a Place,
+}
+
+/// The words with which a statement could end the transaction or leave it.
+const FORBIDDEN: &[&str] = &[
+    "abort",
+    "begin",
+    "commit",
+    "end",
+    "prepare",
+    "release",
+    "rollback",
+    "savepoint",
+    "start",
+];
+
+impl<S: SideMarker> Session<S, Rehearsal> {
+    /// Begins a rehearsal. Effects outside of transactions stay even so: never create a slot in one.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn rehearse(&mut self) -> Result<Rehearsed<'_>, PgError> {
+        let place = &self.place;
+        let transaction = self.client.build_transaction().read_only(false).start().await;
+        let transaction =
+            transaction.map_err(|error| PgError::from_driver(place, "begin a rehearsal", &error))?;
+        Ok(Rehearsed { transaction, place })
+    }
+}
+
+impl Rehearsed<'_> {
+    /// Tries a statement; when it fails, what was tried before still stands and more can be tried.
+    ///
+    /// # Errors
+    /// What the server says, which is the point of it. A statement that controls transactions is refused.
+    pub async fn attempt(
+        &mut self,
+        operation: &str,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, PgError> {
+        let word = first_word(sql);
+        if word.is_empty() || FORBIDDEN.contains(&word.to_ascii_lowercase().as_str()) {
+            let message = "a rehearsal can't control its transaction";
+            return Err(PgError::new(Code::Bug, self.place, operation, message));
+        }
+        let place = self.place;
+        let error = |error: tokio_postgres::Error| PgError::from_driver(place, operation, &error);
+        let savepoint = self.transaction.transaction().await.map_err(error)?;
+        // The extended protocol takes one statement only, so nothing can follow it unseen.
+        let touched = savepoint.execute(sql, parameters).await.map_err(error);
+        match touched {
+            Ok(rows) => savepoint.commit().await.map_err(error).map(|()| rows),
+            Err(failed) => savepoint.rollback().await.map_err(error).and(Err(failed)),
+        }
+    }
+
+    /// Reads what the rehearsal sees. An error ends the rehearsal.
+    pub fn doing<'a>(&'a self, operation: &'a str) -> Doing<'a, Rehearsal> {
+        Doing::new(self.transaction.client(), self.place, operation)
+    }
+
+    /// Rolls back and waits for it.
+    ///
+    /// # Errors
+    /// A lost connection; the server has rolled back then, too.
+    pub async fn roll_back(self) -> Result<(), PgError> {
+        let place = self.place;
+        let rolled_back = self.transaction.rollback().await;
+        rolled_back.map_err(|error| PgError::from_driver(place, "roll back the rehearsal", &error))
+    }
+}
+
+/// The first word of a statement, after comments that fill a line.
+fn first_word(sql: &str) -> &str {
+    let code = sql
+        .lines()
+        .map(str::trim_start)
+        .find(|line| !line.is_empty() && !line.starts_with("--"));
+    code.unwrap_or_default()
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .next()
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_word;
+
+    #[test]
+    fn comments_before_a_statement_hide_nothing() {
+        assert_eq!(first_word("-- a comment\n  SELECT 1"), "SELECT");
+        assert_eq!(first_word("-- a comment\n\ncommit; -- x"), "commit");
+        assert_eq!(first_word("/* hidden */ COMMIT"), "");
+    }
+}

@@ -1,0 +1,17 @@
+//! The crate against a real server: PostgreSQL's newest installation on this machine.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic is the report; what is skipped is said"
+)]
+
+mod catalogs;
+mod certificates;
+mod cluster;
+mod connecting;
+mod epochs;
+mod local;
+mod quoting;
+mod sessions;
+mod tls;

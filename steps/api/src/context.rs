@@ -1,0 +1,343 @@
+//! What a step is given.
+
+use crate::check::{Secret, maintenance};
+use crate::ownership::{OwnedTransaction, Ownership};
+use crate::progress::Progress;
+use crate::recorder::Recorder;
+use crate::scope::{Cluster, Database, DatabaseSubject, Scope};
+use pghaul_core::{
+    Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
+};
+use pghaul_postgres::{ConnInfo, ReadOnly, ReadWrite, Resolved, Server, Session, Source, Target};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What all steps of one run share.
+pub struct RunContext {
+    /// The source server.
+    pub source: Server<Source>,
+    /// The target server.
+    pub target: Server<Target>,
+    /// The way into the journal.
+    pub recorder: Recorder,
+    /// The migration.
+    pub migration: MigrationId,
+    /// This run's epoch.
+    pub epoch: Epoch,
+    /// A directory of this migration's own, mode 0700, beside the journal.
+    pub state_directory: PathBuf,
+    /// How the target's server reaches the source.
+    pub way_back: WayBack,
+    /// How many tables of one database are copied at once.
+    pub jobs: usize,
+    /// Cancelled when the user wants the run to end.
+    pub cancel: CancellationToken,
+}
+
+/// How the target's server reaches the source: for subscriptions.
+#[derive(Debug, Clone)]
+pub struct WayBack {
+    /// The source as we reach it.
+    pub source: Resolved,
+    /// What the user says for the target's server, where that differs.
+    pub from_target: Option<ConnInfo>,
+}
+
+impl WayBack {
+    /// The conninfo for `CREATE SUBSCRIPTION`, with its password.
+    ///
+    /// # Errors
+    /// When it names files that are on this machine.
+    pub fn conninfo(&self, database: &str, source_version: u32) -> Result<Secret, Failure> {
+        let extra: &[(&str, &str)] = match source_version {
+            170_000.. => &[("transaction_timeout", "0"), ("idle_session_timeout", "0")],
+            140_000.. => &[("idle_session_timeout", "0")],
+            _ => &[],
+        };
+        let text = match &self.from_target {
+            Some(from_target) => self.source.for_subscription_through(from_target, database, extra),
+            None => self.source.for_subscription(database, extra),
+        };
+        Ok(Secret(text?))
+    }
+}
+
+/// What one step is given: sessions, the plan, its own items and facts, the outputs of earlier steps.
+pub struct Context<S: Scope> {
+    run: Arc<RunContext>,
+    step: StepName,
+    subject: S::Subject,
+}
+
+impl<S: Scope> Context<S> {
+    /// A context for one step on one subject.
+    pub fn new(run: Arc<RunContext>, step: StepName, subject: S::Subject) -> Self {
+        Self { run, step, subject }
+    }
+
+    /// The source server, for sessions in databases of the step's choice.
+    pub fn source_server(&self) -> &Server<Source> {
+        &self.run.source
+    }
+
+    /// The target server, for sessions in databases of the step's choice.
+    pub fn target_server(&self) -> &Server<Target> {
+        &self.run.target
+    }
+
+    /// The migration's id, part of the names of all objects of ours.
+    pub fn migration(&self) -> &MigrationId {
+        &self.run.migration
+    }
+
+    /// This run's epoch.
+    pub fn epoch(&self) -> Epoch {
+        self.run.epoch
+    }
+
+    /// The end of the journal, for the owner row of a new target database.
+    pub fn head(&self) -> pghaul_core::journal::Head {
+        self.run.recorder.head()
+    }
+
+    /// The `application_name` of every session of this run, children's too.
+    pub fn application_name(&self) -> String {
+        id::application_name(&self.run.migration, self.run.epoch)
+    }
+
+    /// A directory of this migration's own, mode 0700.
+    pub fn state_directory(&self) -> &Path {
+        &self.run.state_directory
+    }
+
+    /// How many tables of one database are copied at once.
+    pub fn jobs(&self) -> usize {
+        self.run.jobs
+    }
+
+    /// How the target's server reaches the source.
+    pub fn way_back(&self) -> &WayBack {
+        &self.run.way_back
+    }
+
+    /// Cancelled when the user wants the run to end.
+    pub fn cancel(&self) -> &CancellationToken {
+        &self.run.cancel
+    }
+
+    /// Ends the step where the user wants the run to end.
+    ///
+    /// # Errors
+    /// [`Code::Interrupted`].
+    pub fn check_cancelled(&self) -> Result<(), Failure> {
+        if self.run.cancel.is_cancelled() {
+            return Err(Failure::new(Code::Interrupted, "the run was stopped"));
+        }
+        Ok(())
+    }
+
+    /// Notes facts that the step must know again after a crash, before it acts on them.
+    ///
+    /// # Errors
+    /// When the journal can't be written.
+    pub async fn record(&self, facts: &impl Serialize) -> Result<(), Failure> {
+        let facts = to_json(facts)?;
+        self.append(StepEvent::StepRecorded { version: 1, facts }).await
+    }
+
+    /// Notes that an item is complete and durable on the target.
+    ///
+    /// # Errors
+    /// When the journal can't be written.
+    pub async fn item(&self, item: impl Into<String>, outcome: &impl Serialize) -> Result<(), Failure> {
+        let outcome = to_json(outcome)?;
+        self.append(StepEvent::ItemFinished {
+            item: item.into(),
+            outcome,
+        })
+        .await
+    }
+
+    /// Runs a side effect that is not an owned transaction, with a fault position on both sides.
+    ///
+    /// # Errors
+    /// What the effect returns.
+    pub async fn act<T>(&self, what: &str, effect: impl Future<Output = T> + Send) -> T {
+        self.run.recorder.faults().pass(&format!("before {what}"));
+        let result = effect.await;
+        self.run.recorder.faults().pass(&format!("after {what}"));
+        result
+    }
+
+    async fn append(&self, event: StepEvent) -> Result<(), Failure> {
+        self.run
+            .recorder
+            .append(S::event(&self.subject, self.step.clone(), event))
+            .await?;
+        Ok(())
+    }
+
+    fn own_record<T: Default>(&self, read: impl FnOnce(&pghaul_core::machine::StepRecord) -> T) -> T {
+        self.run.recorder.read(|m| {
+            S::record(m, &self.subject, &self.step)
+                .map(read)
+                .unwrap_or_default()
+        })
+    }
+
+    /// Whether the step was ever started, as far as the journal knows.
+    pub fn was_started(&self) -> bool {
+        self.own_record(|r| r.starts > 0)
+    }
+
+    /// The facts that the step has noted so far, oldest first, over all its starts.
+    ///
+    /// # Errors
+    /// When a fact does not have the expected shape: another version of the step wrote it.
+    pub fn facts<T: DeserializeOwned>(&self) -> Result<Vec<T>, Failure> {
+        let facts = self.own_record(|r| r.facts.clone());
+        facts
+            .into_iter()
+            .map(|(_, value)| from_json(&self.step, value))
+            .collect()
+    }
+
+    /// The items that are finished, with what is remembered of them.
+    ///
+    /// # Errors
+    /// As [`facts`](Self::facts).
+    pub fn items<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, Failure> {
+        let items = self.own_record(|r| r.items.clone());
+        items
+            .into_iter()
+            .map(|(name, value)| Ok((name, from_json(&self.step, value)?)))
+            .collect()
+    }
+
+    /// The output of an earlier step of the same scope, when it has finished.
+    ///
+    /// # Errors
+    /// As [`facts`](Self::facts).
+    pub fn output<T: DeserializeOwned>(&self, step: &str) -> Result<Option<T>, Failure> {
+        let step = StepName::from(step);
+        let output = self
+            .run
+            .recorder
+            .read(|m| S::record(m, &self.subject, &step).and_then(|r| r.output.clone()));
+        output.map(|value| from_json(&step, value)).transpose()
+    }
+}
+
+impl Context<Cluster> {
+    /// A session in the source's maintenance database.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn source(&self) -> Result<Session<Source, ReadOnly>, Failure> {
+        Ok(maintenance(&self.run.source).await?)
+    }
+
+    /// A session in the target's maintenance database.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn target(&self) -> Result<Session<Target, ReadWrite>, Failure> {
+        Ok(maintenance(&self.run.target).await?)
+    }
+
+    /// The source endpoint as it was when the migration was created.
+    pub fn created(&self) -> Option<pghaul_core::event::Created> {
+        self.run.recorder.read(|m| m.created.clone())
+    }
+}
+
+impl Context<Database> {
+    /// The frozen plan.
+    pub fn plan(&self) -> &DatabasePlan {
+        &self.subject.plan
+    }
+
+    /// The method in use: the plan's, unless the database fell back.
+    pub fn method(&self) -> Method {
+        self.subject.method
+    }
+
+    /// The database's name.
+    pub fn database(&self) -> &DatabaseName {
+        self.subject.name()
+    }
+
+    /// The step's subject.
+    pub fn subject(&self) -> &DatabaseSubject {
+        &self.subject
+    }
+
+    /// The name of a publication, slot or subscription of ours in this database.
+    pub fn object_name(&self, generation: u32, attempt: u32) -> String {
+        id::object_name(&self.run.migration, self.subject.plan.number, generation, attempt)
+    }
+
+    /// A session in the database on the source that can only read.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn source(&self) -> Result<Session<Source, ReadOnly>, Failure> {
+        Ok(self.run.source.connect(self.database().as_str()).await?)
+    }
+
+    /// A session in the database on the source that may create objects of ours.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn source_for_writing(&self) -> Result<Session<Source, ReadWrite>, Failure> {
+        Ok(self.run.source.connect(self.database().as_str()).await?)
+    }
+
+    /// A session in the database on the target.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn target(&self) -> Result<Session<Target, ReadWrite>, Failure> {
+        Ok(self.run.target.connect(self.database().as_str()).await?)
+    }
+
+    /// Whose the target database is: ours, in this epoch.
+    pub fn ownership(&self) -> Ownership {
+        Ownership::new(self.run.migration.clone(), self.run.epoch)
+    }
+
+    /// Begins a transaction on the target that is refused where a newer runner has taken over.
+    ///
+    /// # Errors
+    /// When the database is not ours any more, or the server can't be reached.
+    pub async fn begin<'s>(
+        &'s self,
+        session: &'s mut Session<Target, ReadWrite>,
+    ) -> Result<OwnedTransaction<'s>, Failure> {
+        self.ownership().begin(session, self.run.recorder.faults()).await
+    }
+
+    /// Shows progress.
+    pub fn progress(&self, progress: Progress) {
+        self.run.recorder.progress(Some(self.database()), progress);
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|e| Failure::bug(format!("a step's facts are not JSON: {e}")))
+}
+
+fn from_json<T: DeserializeOwned>(step: &StepName, value: Value) -> Result<T, Failure> {
+    serde_json::from_value(value).map_err(|e| {
+        Failure::new(
+            Code::JournalUnusable,
+            format!("what step {step} noted in the journal can't be read"),
+        )
+        .with_cause(e)
+        .with_hint("use the version of pghaul that wrote this journal, or a newer one")
+    })
+}

@@ -1,0 +1,357 @@
+//! The schema `pghaul` in each target database: who may write, and which effects are there.
+//!
+//! `pghaul.owner` holds one row: the migration and its newest epoch. Every transaction of ours that writes to
+//! the database first locks that row FOR SHARE, for its own epoch; a newer runner raises the epoch, and so
+//! keeps older ones out, even those whose connections are still alive somewhere. `pghaul.effect` holds a key
+//! for every effect that was committed: what the journal does not know yet can be read there.
+
+use crate::fault::Faults;
+use pghaul_core::journal::Head;
+use pghaul_core::{Code, DatabaseName, Epoch, Failure, MigrationId, Side};
+use pghaul_postgres::{PgError, ReadWrite, Server, Session, Target, Transaction};
+use std::collections::BTreeSet;
+
+/// What a look for the schema `pghaul` found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// The database is ours, and now knows our epoch.
+    Claimed,
+    /// The database, or the schema in it, does not exist.
+    Absent,
+}
+
+/// A migration and an epoch: the right to write.
+#[derive(Debug, Clone)]
+pub struct Ownership {
+    migration: MigrationId,
+    epoch: Epoch,
+}
+
+impl Ownership {
+    /// The right of one runner.
+    pub fn new(migration: MigrationId, epoch: Epoch) -> Self {
+        Self { migration, epoch }
+    }
+
+    /// Creates the schema in a database that has just been created, or that was found empty.
+    ///
+    /// # Errors
+    /// When the schema exists, or the role may not create it.
+    pub async fn establish(
+        &self,
+        session: &mut Session<Target, ReadWrite>,
+        head: &Head,
+    ) -> Result<(), Failure> {
+        let transaction = session.transaction().await?;
+        let doing = transaction.doing("create the schema pghaul");
+        doing.batch(include_str!("schema.sql")).await?;
+        let sql = "INSERT INTO pghaul.owner (migration, epoch, journal_seq, head) VALUES ($1, $2, $3, $4)";
+        doing
+            .execute(
+                sql,
+                &[
+                    &self.migration.as_str(),
+                    &self.epoch(),
+                    &seq(head),
+                    &head.to_string(),
+                ],
+            )
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Raises the epoch in a database that an earlier runner of this migration has made ours.
+    ///
+    /// # Errors
+    /// [`Code::TargetNotOurs`] where it belongs to another migration, [`Code::JournalStale`] where it has seen
+    /// a later event than our journal holds, [`Code::AlreadyRunning`] where a newer runner has claimed it.
+    pub async fn claim(
+        &self,
+        target: &Server<Target>,
+        database: &DatabaseName,
+        head: &Head,
+    ) -> Result<Claim, Failure> {
+        let mut session: Session<Target, ReadWrite> = match target.connect(database.as_str()).await {
+            Ok(session) => session,
+            Err(error) if error.code() == Code::UnknownDatabase => return Ok(Claim::Absent),
+            Err(error) => return Err(error.into()),
+        };
+        if !is_established(&session).await? {
+            return Ok(Claim::Absent);
+        }
+        let transaction = session.transaction().await?;
+        let doing = transaction.doing("claim the target database");
+        let sql = "SELECT migration, epoch, journal_seq FROM pghaul.owner FOR UPDATE";
+        let row = doing.query_opt(sql, &[]).await?;
+        let owner = row.map(|row| {
+            (
+                row.get::<_, String>(0),
+                row.get::<_, i32>(1),
+                row.get::<_, i64>(2),
+            )
+        });
+        self.judge(owner, database, head)?;
+        let sql = "UPDATE pghaul.owner SET epoch = $1, journal_seq = $2, head = $3";
+        doing
+            .execute(sql, &[&self.epoch(), &seq(head), &head.to_string()])
+            .await?;
+        transaction.commit().await?;
+        Ok(Claim::Claimed)
+    }
+
+    fn judge(
+        &self,
+        owner: Option<(String, i32, i64)>,
+        database: &DatabaseName,
+        head: &Head,
+    ) -> Result<(), Failure> {
+        let refuse = |code, message: String| {
+            Err(Failure::new(code, message)
+                .with_side(Side::Target)
+                .with_database(database.as_str()))
+        };
+        match owner {
+            Some((migration, ..)) if migration != self.migration.as_str() => refuse(
+                Code::TargetNotOurs,
+                format!("database {database} on the target belongs to the migration {migration}"),
+            )
+            .map_err(|f| f.with_hint("finish that migration first, with the journal that it began with")),
+            None => refuse(
+                Code::TargetNotOurs,
+                format!("pghaul.owner in {database} is empty"),
+            )
+            .map_err(|f| f.with_hint("somebody has changed the schema pghaul; look into it")),
+            Some((_, _, seen)) if seen > seq(head) => refuse(
+                Code::JournalStale,
+                format!(
+                    "the target has seen event {seen} of this migration, the journal ends at {}",
+                    head.seq
+                ),
+            )
+            .map_err(|f| f.with_hint("this journal is an old copy; use the one that was last run with")),
+            Some((_, epoch, _)) if epoch > self.epoch() => refuse(
+                Code::AlreadyRunning,
+                format!(
+                    "a newer runner (epoch {epoch}) works on database {database}; this one is {}",
+                    self.epoch
+                ),
+            )
+            .map_err(|f| f.with_hint("use the journal that the newer runner uses")),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Writes the journal's head into the target.
+    ///
+    /// # Errors
+    /// When the target can't be written.
+    pub async fn note(
+        &self,
+        target: &Server<Target>,
+        database: &DatabaseName,
+        head: &Head,
+    ) -> Result<(), Failure> {
+        let session: Session<Target, ReadWrite> = target.connect(database.as_str()).await?;
+        let sql = "UPDATE pghaul.owner SET journal_seq = $1, head = $2 WHERE migration = $3 AND epoch = $4";
+        session
+            .doing("note the journal's head")
+            .execute(
+                sql,
+                &[
+                    &seq(head),
+                    &head.to_string(),
+                    &self.migration.as_str(),
+                    &self.epoch(),
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Begins a transaction that holds the owner row FOR SHARE.
+    ///
+    /// # Errors
+    /// [`Code::AlreadyRunning`] where the row does not name us: a newer runner has taken over, or somebody
+    /// has removed it.
+    pub async fn begin<'s>(
+        &self,
+        session: &'s mut Session<Target, ReadWrite>,
+        faults: &'s Faults,
+    ) -> Result<OwnedTransaction<'s>, Failure> {
+        let transaction = session.transaction().await?;
+        let sql = "SELECT 1 FROM pghaul.owner WHERE migration = $1 AND epoch = $2 FOR SHARE";
+        let row = transaction
+            .doing("begin a transaction on the target")
+            .query_opt(sql, &[&self.migration.as_str(), &self.epoch()])
+            .await
+            .map_err(schema_is_gone)?;
+        if row.is_none() {
+            return Err(Failure::new(
+                Code::AlreadyRunning,
+                "the target database does not belong to this runner any more",
+            )
+            .with_side(Side::Target)
+            .with_hint(
+                "another runner has taken the migration over; let it finish, or stop it and run again",
+            ));
+        }
+        Ok(OwnedTransaction {
+            transaction,
+            epoch: self.epoch(),
+            faults,
+        })
+    }
+
+    /// Drops the schema `pghaul`, where it is ours, and with it all we know of this database.
+    ///
+    /// # Errors
+    /// When it belongs to somebody else, or can't be dropped.
+    pub async fn release(
+        &self,
+        session: &mut Session<Target, ReadWrite>,
+        faults: &Faults,
+    ) -> Result<(), Failure> {
+        if !is_established(session).await? {
+            return Ok(());
+        }
+        let transaction = self.begin(session, faults).await?;
+        transaction
+            .batch("drop the schema pghaul", "DROP SCHEMA pghaul CASCADE")
+            .await?;
+        transaction.commit("drop the schema pghaul").await
+    }
+
+    fn epoch(&self) -> i32 {
+        i32::try_from(self.epoch.0).unwrap_or(i32::MAX)
+    }
+}
+
+/// 42P01 undefined_table: what we knew of this database is gone, and with it the right to write.
+fn schema_is_gone(error: PgError) -> Failure {
+    let gone = error.sqlstate() == Some("42P01");
+    let failure = Failure::from(error);
+    if !gone {
+        return failure;
+    }
+    Failure {
+        code: Code::StateLost,
+        message: "the target database has no schema pghaul any more".to_owned(),
+        ..failure
+    }
+    .with_hint(
+        "either this journal is an old copy, and a newer one has finished this database: use that; or somebody has dropped the schema: then remove this migration with --force, drop the target database, and begin anew",
+    )
+}
+
+fn seq(head: &Head) -> i64 {
+    i64::try_from(head.seq.0).unwrap_or(i64::MAX)
+}
+
+/// Whether the session's database has a schema `pghaul` with an owner.
+///
+/// # Errors
+/// When the server can't be asked.
+pub async fn is_established<R: pghaul_postgres::Right>(
+    session: &Session<Target, R>,
+) -> Result<bool, Failure> {
+    let row = session
+        .doing("look for the schema pghaul")
+        .query_one("SELECT pg_catalog.to_regclass('pghaul.owner') IS NOT NULL", &[])
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Who owns the session's database, if the schema `pghaul` says so.
+///
+/// # Errors
+/// When the server can't be asked.
+pub async fn owner<R: pghaul_postgres::Right>(
+    session: &Session<Target, R>,
+) -> Result<Option<String>, Failure> {
+    if !is_established(session).await? {
+        return Ok(None);
+    }
+    let row = session
+        .doing("read pghaul.owner")
+        .query_opt("SELECT migration FROM pghaul.owner", &[])
+        .await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// The keys of the effects that begin with a prefix.
+///
+/// # Errors
+/// When the server can't be asked.
+pub async fn effects<R: pghaul_postgres::Right>(
+    session: &Session<Target, R>,
+    prefix: &str,
+) -> Result<BTreeSet<String>, Failure> {
+    if !is_established(session).await? {
+        return Ok(BTreeSet::new());
+    }
+    let sql = "SELECT key FROM pghaul.effect WHERE pg_catalog.starts_with(key, $1)";
+    let sql_10 = "SELECT key FROM pghaul.effect WHERE pg_catalog.left(key, pg_catalog.length($1)) = $1";
+    let sql = if session.server_version() < 110_000 {
+        sql_10
+    } else {
+        sql
+    };
+    let rows = session.doing("read the effects").query(sql, &[&prefix]).await?;
+    Ok(rows.into_iter().map(|row| row.get(0)).collect())
+}
+
+/// A transaction on the target that holds the owner row: no other runner can work on the database meanwhile.
+pub struct OwnedTransaction<'s> {
+    transaction: Transaction<'s, Target>,
+    epoch: i32,
+    faults: &'s Faults,
+}
+
+impl<'s> OwnedTransaction<'s> {
+    /// Notes that the effect with this key is there, once the transaction is committed.
+    ///
+    /// # Errors
+    /// When the key is there already, or the target can't be written.
+    pub async fn effect(&self, key: &str) -> Result<(), Failure> {
+        let sql = "INSERT INTO pghaul.effect (key, epoch) VALUES ($1, $2)";
+        self.transaction
+            .doing("note an effect")
+            .execute(sql, &[&key, &self.epoch])
+            .await?;
+        Ok(())
+    }
+
+    /// Runs statements without parameters, separated by semicolons.
+    ///
+    /// # Errors
+    /// The server's first error. The transaction can then only be rolled back.
+    pub async fn batch(&self, operation: &str, sql: &str) -> Result<(), PgError> {
+        self.transaction.doing(operation).batch(sql).await
+    }
+
+    /// The transaction itself, for queries and COPY.
+    pub fn inner(&self) -> &Transaction<'s, Target> {
+        &self.transaction
+    }
+
+    /// Commits. `what` names the fault positions around it.
+    ///
+    /// # Errors
+    /// When the commit failed, or it is not known whether it did.
+    pub async fn commit(self, what: &str) -> Result<(), Failure> {
+        self.faults.pass(&format!("before the commit: {what}"));
+        self.transaction.commit().await?;
+        self.faults.pass(&format!("after the commit: {what}"));
+        Ok(())
+    }
+
+    /// Rolls back.
+    ///
+    /// # Errors
+    /// When the connection is lost; then the server rolls back.
+    pub async fn rollback(self) -> Result<(), Failure> {
+        self.transaction.rollback().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+//! The one way into the journal: append, count the fault positions, tell the observer.
+
+use crate::fault::Faults;
+use crate::progress::{Observer, Progress};
+use pghaul_core::{Code, DatabaseName, Event, Failure, Journal, JournalError, Migration, Seq};
+use std::sync::Arc;
+
+/// The journal of the running migration, with those who watch it.
+#[derive(Clone)]
+pub struct Recorder {
+    journal: Arc<dyn Journal>,
+    faults: Arc<Faults>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Recorder {
+    /// Puts the parts together.
+    pub fn new(journal: Arc<dyn Journal>, faults: Arc<Faults>, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            journal,
+            faults,
+            observer,
+        }
+    }
+
+    /// Appends one event. When it returns, the event is durable and part of the state.
+    ///
+    /// # Errors
+    /// When the event is not possible or can't be written.
+    pub async fn append(&self, event: Event) -> Result<Seq, Failure> {
+        self.append_all(vec![event]).await
+    }
+
+    /// Appends several events, all or none.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub async fn append_all(&self, events: Vec<Event>) -> Result<Seq, Failure> {
+        let kind = events.first().map_or("nothing", Event::kind);
+        self.faults.pass(&format!("before event {kind}"));
+        let shown = events.clone();
+        let seq = self.journal.append(events).await.map_err(journal_failure)?;
+        self.faults.pass(&format!("after event {kind}"));
+        for event in &shown {
+            self.observer.journaled(event);
+        }
+        Ok(seq)
+    }
+
+    /// Reads something out of the state as of the last durable event.
+    pub fn read<T>(&self, read: impl FnOnce(&Migration) -> T) -> T {
+        self.journal.read(read)
+    }
+
+    /// The journal's end.
+    pub fn head(&self) -> pghaul_core::journal::Head {
+        self.journal.head()
+    }
+
+    /// The fault positions.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Shows progress. It is not journaled.
+    pub fn progress(&self, database: Option<&DatabaseName>, progress: Progress) {
+        self.observer.progress(database, progress);
+    }
+}
+
+/// A journal error as a failure of the run.
+fn journal_failure(error: JournalError) -> Failure {
+    match error {
+        JournalError::Illegal(_) | JournalError::Format(_) => Failure::bug(error.to_string()),
+        JournalError::NotWritten { .. } => Failure::new(Code::JournalUnusable, error.to_string())
+            .with_hint("make room for the journal or make it writable, then run the same command again"),
+        JournalError::Overtaken { .. } => Failure::new(Code::JournalDamaged, error.to_string()).with_hint(
+            "the journal must be used by one runner alone; look for another process that has it open",
+        ),
+    }
+}

@@ -1,0 +1,213 @@
+//! The trait [`Step`]: something that acts on a server.
+
+use crate::context::Context;
+use crate::scope::Scope;
+use async_trait::async_trait;
+use pghaul_core::event::{Incomplete, Proof};
+use pghaul_core::{Failure, Method};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use strum::Display;
+
+/// When a step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display)]
+#[strum(serialize_all = "kebab-case")]
+pub enum StepPhase {
+    /// While the database is in state `schema`, or, for cluster steps, before any database is.
+    Schema,
+    /// While the database is in state `replicating` or `dumping`.
+    Data,
+}
+
+/// What the engine knows of a step without running it.
+#[derive(Debug, Clone)]
+pub struct Descriptor {
+    /// The stable name, in lower case with hyphens. It is part of the journal.
+    pub name: &'static str,
+    /// The version of the step's facts and output. A journal with a newer one is refused.
+    pub version: u32,
+    /// One line for `pghaul steps`.
+    pub summary: &'static str,
+    /// When it runs.
+    pub phase: StepPhase,
+    /// The methods it belongs to.
+    pub methods: &'static [Method],
+    /// Steps that must have finished before, where the method has them.
+    pub after: &'static [&'static str],
+    /// Whether rows get to the target: once it has started, there is no falling back to a dump.
+    pub copies_rows: bool,
+    /// Whether every `run` does it once more, as for sequences.
+    pub repeats: bool,
+}
+
+impl Descriptor {
+    /// A step of both methods; the rest is set with the struct-update syntax.
+    pub const fn new(name: &'static str, summary: &'static str, phase: StepPhase) -> Self {
+        Self {
+            name,
+            version: 1,
+            summary,
+            phase,
+            methods: &[Method::Replication, Method::Dump],
+            after: &[],
+            copies_rows: false,
+            repeats: false,
+        }
+    }
+}
+
+/// What a look at the servers says about a step's effects.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Probe<O> {
+    /// Nothing is there: run it.
+    Absent,
+    /// Some effects are there and known: run it, it goes on.
+    Partial,
+    /// Everything is there: it need not run.
+    Present(O),
+    /// Something is there that is not ours: stop.
+    Foreign(Failure),
+    /// Something of ours is gone or changed: stop. Running the step again would not repair it.
+    Lost(Failure),
+}
+
+impl<O> Probe<O> {
+    /// Changes the output.
+    pub fn map<T>(self, map: impl FnOnce(O) -> T) -> Probe<T> {
+        match self {
+            Self::Absent => Probe::Absent,
+            Self::Partial => Probe::Partial,
+            Self::Present(output) => Probe::Present(map(output)),
+            Self::Foreign(failure) => Probe::Foreign(failure),
+            Self::Lost(failure) => Probe::Lost(failure),
+        }
+    }
+}
+
+/// What a fresh look says about a database that is `syncing` or `done`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Standing {
+    /// What is proven, where nothing is wrong.
+    pub proof: Proof,
+    /// What is wrong.
+    pub problems: Vec<Failure>,
+    /// How many bytes of the source's WAL the target has yet to confirm.
+    pub lag_bytes: Option<u64>,
+    /// How many bytes of WAL the source keeps for us.
+    pub retained_bytes: Option<u64>,
+}
+
+/// Something that acts on a server, for the cluster or for one database.
+///
+/// # The contract
+///
+/// - **Idempotent.** [`run`](Self::run) may be called again after it was killed at any instant; it looks at
+///   what is there (items, effects, catalogs) and goes on. It never assumes that it is the first.
+/// - **Probe first.** The engine calls [`probe`](Self::probe) before every `run`. A probe only reads. It says
+///   [`Probe::Lost`] rather than guessing.
+/// - **Effects are owned.** Every transaction that writes to the target begins with [`Context::begin`], and
+///   notes a key with [`crate::OwnedTransaction::effect`] where "done but not journaled" must be known.
+///   Effects on the source are noted in the journal, with [`Context::record`], before they are made.
+/// - **Cancellation.** It may be dropped at any `.await`. Long loops call [`Context::check_cancelled`].
+/// - **Company.** Steps of one database run one after another; those of several databases side by side.
+/// - **Done means done.** When `run` returns, its effects are durable on the servers.
+/// - **Undo** takes back what the step did to the servers, except data: it never drops or truncates a table
+///   with rows in it. It is idempotent too, and does nothing where there is nothing.
+#[async_trait]
+pub trait Step: Send + Sync + 'static {
+    /// For the cluster or for each database.
+    type Scope: Scope;
+    /// What later steps may read with [`Context::output`].
+    type Output: Serialize + DeserializeOwned + Send;
+
+    /// Name, order and methods.
+    fn descriptor(&self) -> Descriptor;
+
+    /// Looks at the servers: are the effects there?
+    async fn probe(&self, ctx: &Context<Self::Scope>) -> Result<Probe<Self::Output>, Failure>;
+
+    /// Acts.
+    async fn run(&self, ctx: &Context<Self::Scope>) -> Result<Self::Output, Failure>;
+
+    /// Takes the effects back: for a fallback, or for `remove`.
+    async fn undo(&self, ctx: &Context<Self::Scope>) -> Result<(), Failure> {
+        let _ = ctx;
+        Ok(())
+    }
+
+    /// Proves once more, by reading alone, that what the step promised still holds. The last step of a method
+    /// answers; `run`, `status` and `remove` ask.
+    async fn standing(&self, ctx: &Context<Self::Scope>) -> Result<Option<Standing>, Failure> {
+        let _ = ctx;
+        Ok(None)
+    }
+}
+
+/// A [`Step`] with its output type erased: what the engine and the registry hold.
+#[async_trait]
+pub trait ErasedStep<S: Scope>: sealed::Sealed<S> + Send + Sync {
+    /// See [`Step::descriptor`].
+    fn descriptor(&self) -> Descriptor;
+    /// See [`Step::probe`].
+    async fn probe(&self, ctx: &Context<S>) -> Result<Probe<Value>, Failure>;
+    /// See [`Step::run`].
+    async fn run(&self, ctx: &Context<S>) -> Result<Value, Failure>;
+    /// See [`Step::undo`].
+    async fn undo(&self, ctx: &Context<S>) -> Result<(), Failure>;
+    /// See [`Step::standing`].
+    async fn standing(&self, ctx: &Context<S>) -> Result<Option<Standing>, Failure>;
+}
+
+mod sealed {
+    pub trait Sealed<S> {}
+    impl<T: super::Step> Sealed<T::Scope> for T {}
+}
+
+#[async_trait]
+impl<T: Step> ErasedStep<T::Scope> for T {
+    fn descriptor(&self) -> Descriptor {
+        Step::descriptor(self)
+    }
+
+    async fn probe(&self, ctx: &Context<T::Scope>) -> Result<Probe<Value>, Failure> {
+        Ok(match Step::probe(self, ctx).await? {
+            Probe::Present(output) => Probe::Present(erase(&output)?),
+            other => other.map(|_| Value::Null),
+        })
+    }
+
+    async fn run(&self, ctx: &Context<T::Scope>) -> Result<Value, Failure> {
+        erase(&Step::run(self, ctx).await?)
+    }
+
+    async fn undo(&self, ctx: &Context<T::Scope>) -> Result<(), Failure> {
+        Step::undo(self, ctx).await
+    }
+
+    async fn standing(&self, ctx: &Context<T::Scope>) -> Result<Option<Standing>, Failure> {
+        Step::standing(self, ctx).await
+    }
+}
+
+fn erase(output: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(output).map_err(|e| Failure::bug(format!("a step's output is not JSON: {e}")))
+}
+
+/// Objects that stay incomplete until the cutover because of a plan: deferred tables.
+pub fn incomplete_tables(plan: &pghaul_core::DatabasePlan) -> Vec<Incomplete> {
+    plan.deferred()
+        .map(|table| Incomplete {
+            object: format!("table {}.{}", table.schema, table.name),
+            why: match &table.class {
+                pghaul_core::TableClass::NoIdentity { why } => {
+                    format!("not replicated: it has no usable replica identity ({why})")
+                }
+                pghaul_core::TableClass::CannotBePublished { why } => {
+                    format!("not replicated: PostgreSQL does not publish {why} tables")
+                }
+                _ => "not replicated".to_owned(),
+            },
+            as_of: None,
+        })
+        .collect()
+}

@@ -1,0 +1,149 @@
+//! All built-in checks, and the step `roles`, on real servers: a clean pair gives no finding; break one thing,
+//! get exactly that one.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests: a panic is the report")]
+
+mod cluster;
+mod database;
+mod journal;
+mod replication;
+mod rights;
+mod roles;
+
+use pghaul_core::{DatabaseName, Finding};
+use pghaul_step::check::{ErasedCheck, Landscape, Secret};
+use pghaul_step::postgres::{ConnInfo, Environment, Resolved, Server, SideMarker, Source, Target};
+use pghaul_step::{CheckContext, Registry, Scope};
+use pghaul_testkit::ClusterPair;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+fn resolved(conninfo: &str) -> Resolved {
+    ConnInfo::parse(conninfo)
+        .unwrap()
+        .resolve(&Environment::empty())
+        .unwrap()
+}
+
+fn server<S: SideMarker>(conninfo: &str) -> Server<S> {
+    Server::new(resolved(conninfo), "pghaul/testtest/1", 2)
+}
+
+/// Two servers, and what is selected on them.
+struct Bench {
+    source: Server<Source>,
+    target: Server<Target>,
+    landscape: Landscape,
+}
+
+impl Bench {
+    /// As superuser on both sides.
+    fn new(pair: &ClusterPair, databases: &[&str]) -> Self {
+        Self::of(
+            &pair.source.conninfo("postgres"),
+            &pair.target.conninfo("postgres"),
+            databases,
+        )
+    }
+
+    fn of(source: &str, target: &str, databases: &[&str]) -> Self {
+        let way_back = resolved(source).for_subscription("postgres", &[]).unwrap();
+        Self {
+            source: server(source),
+            target: server(target),
+            landscape: Landscape {
+                selected: databases.iter().map(|name| DatabaseName::from(*name)).collect(),
+                source_from_target: Some(Secret(way_back)),
+                ..Landscape::default()
+            },
+        }
+    }
+
+    /// The findings of all checks, as `check: kind`, with the database where there are several.
+    async fn all(&self) -> Vec<String> {
+        let registry = pghaul_steps::builtin(Registry::new());
+        let mut found = self.make(registry.cluster_checks(), ()).await;
+        for database in &self.landscape.selected {
+            found.extend(self.make(registry.database_checks(), database.clone()).await);
+        }
+        found
+            .iter()
+            .map(|finding| format!("{}: {}", finding.check, finding.kind))
+            .collect()
+    }
+
+    /// The findings of one check of the servers.
+    async fn cluster(&self, check: &str) -> Vec<Finding> {
+        let registry = pghaul_steps::builtin(Registry::new());
+        let checks: Vec<_> = registry
+            .cluster_checks()
+            .iter()
+            .filter(|c| c.descriptor().name == check)
+            .cloned()
+            .collect();
+        assert_eq!(checks.len(), 1, "{check}");
+        self.make(&checks, ()).await
+    }
+
+    /// The findings of one check of one database.
+    async fn database(&self, check: &str, database: &str) -> Vec<Finding> {
+        let registry = pghaul_steps::builtin(Registry::new());
+        let checks: Vec<_> = registry
+            .database_checks()
+            .iter()
+            .filter(|c| c.descriptor().name == check)
+            .cloned()
+            .collect();
+        assert_eq!(checks.len(), 1, "{check}");
+        self.make(&checks, DatabaseName::from(database)).await
+    }
+
+    /// As the engine does it: what comes after a check that found an error is left out.
+    async fn make<S: Scope>(
+        &self,
+        checks: &[Arc<dyn ErasedCheck<S>>],
+        subject: S::CheckSubject,
+    ) -> Vec<Finding> {
+        let landscape = Arc::new(self.landscape.clone());
+        let context = CheckContext::<S>::new(self.source.clone(), self.target.clone(), landscape, subject);
+        let (mut found, mut failed) = (Vec::new(), BTreeSet::new());
+        for check in checks {
+            let descriptor = check.descriptor();
+            if descriptor.after.iter().any(|name| failed.contains(name)) {
+                failed.insert(descriptor.name);
+                continue;
+            }
+            let findings = check
+                .examine(&context)
+                .await
+                .unwrap_or_else(|f| panic!("{}: {f:?}", descriptor.name));
+            if findings.iter().any(Finding::stops_migration) {
+                failed.insert(descriptor.name);
+            }
+            found.extend(findings);
+        }
+        found
+    }
+}
+
+fn kinds(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().map(|finding| finding.kind.as_str()).collect()
+}
+
+#[test]
+fn every_check_has_its_page() {
+    let registry = pghaul_steps::builtin(Registry::new());
+    let of_cluster = registry
+        .cluster_checks()
+        .iter()
+        .map(|check| check.descriptor().name);
+    let of_databases = registry
+        .database_checks()
+        .iter()
+        .map(|check| check.descriptor().name);
+    for name in of_cluster.chain(of_databases) {
+        let page = format!("{}/../../docs/checks/{name}.md", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{page}: {error}"));
+        assert!(text.starts_with(&format!("# Check `{name}`\n")), "{page}");
+    }
+}

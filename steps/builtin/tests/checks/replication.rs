@@ -1,0 +1,178 @@
+//! What replication needs of the servers. Settings belong to all databases, so these tests start their own pairs.
+
+use crate::{Bench, kinds};
+use pghaul_step::Subject;
+use pghaul_step::check::Secret;
+use pghaul_testkit::{ClusterPair, Kind, Settings, shared_pair, wait_until};
+use std::time::Duration;
+
+#[tokio::test]
+async fn the_source_must_decode_its_wal() {
+    let pair = ClusterPair::start(Settings::new().set("wal_level", "replica"), Settings::new());
+    pair.source.create_database("app");
+    let bench = Bench::new(&pair, &["app"]);
+    assert_eq!(bench.all().await, ["replication-source: wal-level"]);
+}
+
+#[tokio::test]
+async fn databases_selected_first_get_what_is_left() {
+    let source = Settings::new()
+        .set("max_replication_slots", "3")
+        .set("max_wal_senders", "3");
+    let target = Settings::new().set("max_logical_replication_workers", "2");
+    let pair = ClusterPair::start(source, target);
+    for database in ["a", "b", "c"] {
+        pair.source.create_database(database);
+    }
+    pair.source.psql(
+        "a",
+        "select pg_create_logical_replication_slot('other', 'pgoutput')",
+    );
+    let mut bench = Bench::new(&pair, &["a", "b", "c"]);
+    assert_eq!(bench.database("replication-database", "b").await, []);
+    let findings = bench.database("replication-database", "c").await;
+    let settings: Vec<&str> = findings
+        .iter()
+        .filter_map(|f| f.facts["setting"].as_str())
+        .collect();
+    assert_eq!(
+        settings,
+        ["max_replication_slots", "max_logical_replication_workers"]
+    );
+    assert_eq!(
+        findings[0].message,
+        "max_replication_slots of the source is 3, of which 1 are in use and 2 databases selected before this one \
+         need the rest"
+    );
+
+    pair.source.psql(
+        "a",
+        "select pg_create_logical_replication_slot('pghaul_k3v9x2ab_1_g1a1', 'pgoutput')",
+    );
+    assert_eq!(
+        bench.database("replication-database", "b").await.len(),
+        1,
+        "somebody else's"
+    );
+    bench.landscape.migration = Some("k3v9x2ab".to_owned());
+    assert_eq!(bench.database("replication-database", "b").await, [], "our own");
+
+    pair.target
+        .restart_with(&[("max_logical_replication_workers", "0")]);
+    let findings = bench.cluster("replication-target").await;
+    assert_eq!(kinds(&findings), ["no-workers"]);
+    assert_eq!(
+        bench.database("replication-database", "a").await,
+        [],
+        "said once for all"
+    );
+}
+
+#[tokio::test]
+async fn the_target_s_server_must_reach_the_source() {
+    let pair = shared_pair(Kind::Ordinary);
+    let database = pair.fresh_database("reach");
+    let mut bench = Bench::new(pair, &[&database]);
+    let mut with = async |secret: Option<&str>| {
+        bench.landscape.source_from_target = secret.map(|text| Secret(text.to_owned()));
+        bench.cluster("replication-target").await
+    };
+    assert_eq!(kinds(&with(None).await), ["conninfo-not-usable"]);
+
+    let findings = with(Some(
+        "host=127.0.0.1 port=1 user=postgres password=sesame dbname=postgres",
+    ))
+    .await;
+    assert_eq!(kinds(&findings), ["source-not-reached"]);
+    assert_eq!(findings[0].subject, Subject::Cluster);
+    assert!(!format!("{findings:?}").contains("sesame"));
+
+    // As with `localhost`, which on the target's machine is the target.
+    let itself = pair.target.conninfo("postgres");
+    let findings = with(Some(&itself)).await;
+    assert_eq!(kinds(&findings), ["another-server-reached"]);
+    assert_eq!(findings[0].facts["database"], database.as_str());
+
+    assert_eq!(
+        pair.target
+            .psql("postgres", "select count(*) from pg_subscription"),
+        "0"
+    );
+    assert!(
+        !pair.target.log().contains("sesame"),
+        "nor is it in the target's log"
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_the_target_alone_is_kept_out_of() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.create_database("app");
+    pair.source
+        .psql("app", "create role replicator login replication password 'r'");
+    let hba = pair.source.data_dir().join("pg_hba.conf");
+    let rules = std::fs::read_to_string(&hba).unwrap();
+    std::fs::write(&hba, format!("host app replicator all reject\n{rules}")).unwrap();
+    pair.source.psql("postgres", "select pg_reload_conf()");
+    let mut bench = Bench::new(&pair, &["app"]);
+    let way_back = pair.source.conninfo_as("replicator", "r", "postgres");
+    bench.landscape.source_from_target = Some(Secret(way_back));
+    wait_until("the source rejects it", Duration::from_secs(20), || {
+        pair.source
+            .try_psql_as("replicator", "r", "app", "select")
+            .is_err()
+    });
+    let findings = bench.cluster("replication-target").await;
+    assert_eq!(kinds(&findings), ["source-not-reached"]);
+    assert_eq!(
+        findings[0].subject,
+        Subject::Database("app".into()),
+        "others can be replicated"
+    );
+}
+
+#[tokio::test]
+async fn old_and_new_versions_can_be_checked() {
+    for (source, target) in [(10, 18), (13, 16)] {
+        let pair = shared_pair(Kind::Versions(source, target));
+        let database = pair.fresh_database("versions");
+        pair.source.psql(&database, "create table t (i int primary key)");
+        assert_eq!(
+            Bench::new(pair, &[&database]).all().await,
+            [""; 0],
+            "{source} to {target}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_downgrade_is_refused() {
+    let pair = shared_pair(Kind::Versions(10, 18));
+    let bench = Bench::of(
+        &pair.target.conninfo("postgres"),
+        &pair.source.conninfo("postgres"),
+        &[],
+    );
+    assert_eq!(kinds(&bench.cluster("version").await), ["downgrade"]);
+}
+
+#[tokio::test]
+async fn a_role_with_pg_create_subscription_may_subscribe() {
+    let pair = shared_pair(Kind::Versions(10, 18));
+    let database = pair.fresh_database("granted");
+    pair.source.psql(
+        "postgres",
+        "create role replicator login replication password 'r'",
+    );
+    pair.target.psql(
+        "postgres",
+        "create role subscriber login password 's'; grant pg_create_subscription to subscriber",
+    );
+    let target = pair.target.conninfo_as("subscriber", "s", "postgres");
+    let source = pair.source.conninfo_as("replicator", "r", "postgres");
+    let bench = Bench::of(&source, &target, &[&database]);
+    assert_eq!(kinds(&bench.cluster("replication-target").await), ["not-tried"]);
+    pair.target
+        .psql("postgres", "grant create on database postgres to subscriber");
+    assert_eq!(bench.cluster("replication-target").await, []);
+}

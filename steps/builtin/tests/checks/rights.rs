@@ -1,0 +1,125 @@
+//! Checks as roles that may not do everything. They start a pair of their own: roles belong to all databases.
+
+use crate::{Bench, kinds};
+use pghaul_step::{Concern, Subject};
+use pghaul_testkit::{ClusterPair, Settings, fixtures};
+
+fn pair() -> ClusterPair {
+    ClusterPair::start(Settings::new(), Settings::new())
+}
+
+#[tokio::test]
+async fn hidden_rows_and_missing_privileges() {
+    let pair = pair();
+    pair.source.create_database("app");
+    fixtures::rowsec(&pair.source, "app");
+    let source = pair.source.conninfo_as("rowsec_reader", "rowsec", "postgres");
+    let bench = Bench::of(&source, &pair.target.conninfo("postgres"), &["app"]);
+    let findings = bench.database("row-security", "app").await;
+    let objects: Vec<String> = findings
+        .iter()
+        .map(|finding| finding.subject.to_string())
+        .collect();
+    let wanted = [
+        "table \"public\".\"forced\" in database app",
+        "table \"public\".\"tenant_data\" in database app",
+    ];
+    assert_eq!(objects, wanted);
+    assert_eq!(bench.database("privileges", "app").await, []);
+
+    pair.source.psql(
+        "app",
+        "create schema shut; create table shut.t (i serial primary key)",
+    );
+    let findings = bench.database("privileges", "app").await;
+    assert_eq!(kinds(&findings), ["no-usage", "no-select", "no-select"]);
+    let hints: Vec<&str> = findings
+        .iter()
+        .filter_map(|finding| finding.hint.as_deref())
+        .collect();
+    for hint in hints {
+        pair.source.psql("app", hint);
+    }
+    assert_eq!(
+        bench.database("privileges", "app").await,
+        [],
+        "the hints were right"
+    );
+
+    pair.source.psql(
+        "app",
+        "do $$ begin for i in 1..25 loop execute 'create table many_' || i || '()'; end loop; end $$",
+    );
+    let findings = bench.database("privileges", "app").await;
+    assert_eq!(findings.len(), 21);
+    assert_eq!(findings[20].kind, "more-privileges-missing");
+    assert_eq!(findings[20].facts["more"], 5);
+}
+
+#[tokio::test]
+async fn what_a_role_may_not_do_on_the_source() {
+    let pair = pair();
+    pair.source.create_database("app");
+    pair.source.psql("app", "create role plain login password 'plain'; create table t (i int primary key); create table keyless ()");
+    let source = pair.source.conninfo_as("plain", "plain", "postgres");
+    let bench = Bench::of(&source, &pair.target.conninfo("postgres"), &["app"]);
+    let findings = bench.cluster("replication-source").await;
+    assert_eq!(kinds(&findings), ["role-may-not-replicate"]);
+    assert_eq!(findings[0].concern, Concern::Replication);
+    let findings = bench.database("replication-database", "app").await;
+    assert_eq!(kinds(&findings), ["not-owner", "no-create-privilege"]);
+    assert_eq!(
+        findings[0].facts["tables"],
+        serde_json::json!(["public.t"]),
+        "the keyless is not published"
+    );
+
+    pair.source.psql("postgres", "alter role plain replication; grant create on database app to plain; create role team; grant team to plain");
+    pair.source.psql("app", "alter table t owner to team");
+    assert_eq!(bench.cluster("replication-source").await, []);
+    assert_eq!(bench.database("replication-database", "app").await, []);
+
+    pair.source
+        .psql("postgres", "revoke connect on database app from public");
+    let findings = bench.database("database-connection", "app").await;
+    assert_eq!(kinds(&findings), ["no-connect-privilege"]);
+    assert_eq!(
+        findings[0].hint.as_deref(),
+        Some("GRANT CONNECT ON DATABASE app TO plain;")
+    );
+}
+
+#[tokio::test]
+async fn what_a_role_may_not_do_on_the_target() {
+    let pair = pair();
+    pair.source.create_database("app");
+    pair.source.psql("app", "create role \"App Owner\"");
+    pair.target
+        .psql("postgres", "create role plain login password 'plain'");
+    let target = pair.target.conninfo_as("plain", "plain", "postgres");
+    let bench = Bench::of(&pair.source.conninfo("postgres"), &target, &["app"]);
+    let findings = bench.cluster("target-rights").await;
+    assert_eq!(
+        kinds(&findings),
+        ["cannot-create-databases", "cannot-create-roles"]
+    );
+    assert_eq!(
+        findings[0].hint.as_deref(),
+        Some("ALTER ROLE plain CREATEDB; or: CREATE DATABASE app;")
+    );
+    assert_eq!(
+        findings[1].hint.as_deref(),
+        Some("ALTER ROLE plain CREATEROLE; or: CREATE ROLE \"App Owner\";")
+    );
+    let findings = bench.cluster("replication-target").await;
+    assert_eq!(kinds(&findings), ["cannot-subscribe"]);
+    assert_eq!(findings[0].subject, Subject::Cluster);
+
+    pair.target.psql("postgres", "create role \"App Owner\"");
+    pair.target.create_database("app");
+    assert_eq!(bench.cluster("target-rights").await, []);
+    assert_eq!(
+        kinds(&bench.database("replication-database", "app").await),
+        ["no-create-privilege"]
+    );
+}

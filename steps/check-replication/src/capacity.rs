@@ -1,0 +1,126 @@
+//! How many more databases can be replicated.
+
+use pghaul_step::check::Landscape;
+use pghaul_step::postgres::{Right, Session, Source, Target};
+use pghaul_step::{DatabaseName, Failure};
+
+/// A setting that limits something, and how much of it others use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) setting: &'static str,
+    pub(crate) maximum: i64,
+    pub(crate) used: i64,
+}
+
+impl Limit {
+    pub(crate) fn free(&self) -> i64 {
+        (self.maximum - self.used).max(0)
+    }
+
+    /// Whether nothing is left for a database, given how many come before it.
+    pub(crate) fn is_spent_before(&self, position: usize) -> bool {
+        i64::try_from(position).is_ok_and(|position| self.free() <= position)
+    }
+}
+
+/// What names begin with that are this migration's own: those of objects, and those of sessions.
+fn own_prefixes(landscape: &Landscape) -> (String, String) {
+    match &landscape.migration {
+        Some(migration) => (format!("pghaul_{migration}_"), format!("pghaul/{migration}/")),
+        // Nothing can be our own yet.
+        None => (String::new(), String::new()),
+    }
+}
+
+/// How many databases of the selection come before this one and want the same.
+pub(crate) fn position(landscape: &Landscape, database: &DatabaseName) -> usize {
+    landscape
+        .selected
+        .iter()
+        .position(|selected| selected == database)
+        .unwrap_or(0)
+}
+
+/// What the workers that copy tables share: each needs a slot and a WAL sender on the source, a worker and an
+/// origin on the target, while it copies. One of each is enough for all of them, one table after the other.
+const FOR_TABLE_WORKERS: i64 = 1;
+
+/// Replication slots and WAL senders of the source. Those of this migration do not count as used.
+pub(crate) async fn of_source<R: Right>(
+    session: &Session<Source, R>,
+    landscape: &Landscape,
+) -> Result<[Limit; 2], Failure> {
+    let (objects, sessions) = own_prefixes(landscape);
+    let doing = session.doing("count replication slots and WAL senders");
+    let row = doing
+        .query_one(include_str!("capacity_source.sql"), &[&objects, &sessions])
+        .await?;
+    Ok([
+        Limit {
+            setting: "max_replication_slots",
+            maximum: row.get(0),
+            used: row.get::<_, i64>(1) + FOR_TABLE_WORKERS,
+        },
+        Limit {
+            setting: "max_wal_senders",
+            maximum: row.get(2),
+            used: row.get::<_, i64>(3) + FOR_TABLE_WORKERS,
+        },
+    ])
+}
+
+/// What the workers of subscriptions need on the target. Those of this migration do not count as used.
+pub(crate) async fn of_target<R: Right>(
+    session: &Session<Target, R>,
+    landscape: &Landscape,
+) -> Result<[Limit; 3], Failure> {
+    let (objects, _) = own_prefixes(landscape);
+    let doing = session.doing("count subscriptions");
+    let row = doing
+        .query_one(include_str!("capacity_target.sql"), &[&objects])
+        .await?;
+    let used = row.get::<_, i64>("used") + FOR_TABLE_WORKERS;
+    // Each worker that applies has an origin; until PostgreSQL 17 the slots' setting limits them, too.
+    let origins = match session.server_version() {
+        180_000.. => "max_active_replication_origins",
+        _ => "max_replication_slots",
+    };
+    Ok([
+        Limit {
+            setting: "max_logical_replication_workers",
+            maximum: row.get("workers"),
+            used,
+        },
+        Limit {
+            setting: "max_worker_processes",
+            maximum: row.get("processes"),
+            used: used + 1,
+        },
+        Limit {
+            setting: origins,
+            maximum: row.get("origins"),
+            used,
+        },
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_databases_get_what_is_left() {
+        let limit = Limit {
+            setting: "max_replication_slots",
+            maximum: 5,
+            used: 3,
+        };
+        assert_eq!(
+            [0, 1, 2, 3].map(|position| limit.is_spent_before(position)),
+            [false, false, true, true]
+        );
+        let over = Limit { used: 9, ..limit };
+        assert_eq!(over.free(), 0);
+        assert!(over.is_spent_before(0));
+    }
+}

@@ -1,0 +1,265 @@
+//! The check `replication-database`.
+
+use crate::capacity;
+use pghaul_step::check::maintenance;
+use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source, Target};
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Code, Concern, Database, Failure, Finding, FindingKind, Side,
+    Subject, async_trait, listed, quoted,
+};
+use serde::Serialize;
+
+/// From this version on a partition tree is published as its root.
+const PUBLISHES_ROOTS: u32 = 130_000;
+
+/// Why a database can't be replicated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum DatabaseObstacle {
+    /// A server's setting leaves nothing for this database: slots, WAL senders or workers.
+    CapacitySpent {
+        /// Which server.
+        side: Side,
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        maximum: i64,
+        /// How many others use already.
+        used: i64,
+        /// How many databases of the selection come before this one.
+        position: usize,
+    },
+    /// Our role may not create publications: no CREATE on the database.
+    NoCreatePrivilege {
+        /// Which server.
+        side: Side,
+        /// The database.
+        database: String,
+        /// The role.
+        role: String,
+    },
+    /// The source refuses a publication for another reason.
+    PublicationRefused {
+        /// What it says.
+        error: String,
+    },
+    /// Our role does not own every table that is to be published.
+    NotOwner {
+        /// The role.
+        role: String,
+        /// The tables.
+        tables: Vec<String>,
+        /// Their owners.
+        owners: Vec<String>,
+    },
+}
+
+impl FindingKind for DatabaseObstacle {
+    fn concern(&self) -> Concern {
+        Concern::Replication
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::CapacitySpent {
+                side,
+                setting,
+                maximum,
+                used,
+                position,
+            } => {
+                let before = match position {
+                    0 => String::new(),
+                    1 => " and a database selected before this one needs the rest".to_owned(),
+                    n => format!(" and {n} databases selected before this one need the rest"),
+                };
+                format!("{setting} of the {side} is {maximum}, of which {used} are in use{before}")
+            }
+            Self::NoCreatePrivilege { side, database, role } => {
+                format!(
+                    "role {} has no CREATE privilege on database {database} of the {side}",
+                    quoted(role)
+                )
+            }
+            Self::PublicationRefused { error } => format!("the source refuses a publication: {error}"),
+            Self::NotOwner { role, tables, .. } => format!(
+                "role {} can publish only tables that it owns, not these ({}): {}",
+                quoted(role),
+                tables.len(),
+                listed(tables)
+            ),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::CapacitySpent {
+                setting,
+                maximum,
+                side,
+                ..
+            } => Some(format!(
+                "ALTER SYSTEM SET {setting} = {}; and restart the {side}",
+                maximum + 10
+            )),
+            Self::NoCreatePrivilege { database, role, .. } => Some(format!(
+                "GRANT CREATE ON DATABASE {} TO {};",
+                quoted(database),
+                quoted(role)
+            )),
+            Self::PublicationRefused { .. } => None,
+            Self::NotOwner { role, owners, .. } => {
+                let owners: Vec<String> = owners.iter().map(|owner| quoted(owner)).collect();
+                Some(format!("GRANT {} TO {};", owners.join(", "), quoted(role)))
+            }
+        }
+    }
+}
+
+/// The check `replication-database`: is there a slot, a WAL sender and a worker left for the database, and may our
+/// role publish its tables?
+///
+/// Where there is too little for all, the databases selected first are replicated and the others dumped.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplicationDatabase;
+
+#[async_trait]
+impl Check for ReplicationDatabase {
+    type Scope = Database;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "replication-database",
+            summary: "the database can be replicated",
+            after: &["database-connection"],
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
+        let mut obstacles = Vec::new();
+        let standby = on_source(ctx, &mut obstacles).await?;
+        on_target(ctx, &mut obstacles).await?;
+        if !standby {
+            obstacles.extend(publication_refusal(ctx).await?);
+        }
+        let subject = Subject::Database(ctx.database().clone());
+        Ok(obstacles
+            .iter()
+            .map(|o| o.about("replication-database", subject.clone()))
+            .collect())
+    }
+}
+
+/// Looks at the source. Returns whether it is a standby, which `replication-source` reports.
+async fn on_source(
+    ctx: &CheckContext<Database>,
+    obstacles: &mut Vec<DatabaseObstacle>,
+) -> Result<bool, Failure> {
+    let session = ctx.source().await?;
+    let limits = capacity::of_source(&session, ctx.landscape()).await?;
+    obstacles.extend(spent(ctx, Side::Source, &limits));
+    obstacles.extend(foreign_tables(&session).await?);
+    let standby = session.is_standby().await?;
+    session.close().await;
+    Ok(standby)
+}
+
+async fn on_target(
+    ctx: &CheckContext<Database>,
+    obstacles: &mut Vec<DatabaseObstacle>,
+) -> Result<(), Failure> {
+    let session: Session<Target, ReadOnly> = maintenance(ctx.target_server()).await?;
+    let limits = capacity::of_target(&session, ctx.landscape()).await?;
+    // Where nothing is left at all, `replication-target` says so once for all databases.
+    if limits.iter().all(|limit| limit.free() > 0) {
+        obstacles.extend(spent(ctx, Side::Target, &limits));
+    }
+    // In a database that we create ourselves we may do everything.
+    let sql = "SELECT 1 FROM pg_catalog.pg_database \
+               WHERE datname = $1 AND NOT pg_catalog.has_database_privilege(oid, 'CREATE')";
+    let doing = session.doing("look for the right to create a subscription");
+    let database = ctx.database().to_string();
+    if doing.query_opt(sql, &[&database]).await?.is_some() {
+        let role = session.role().await?.name;
+        obstacles.push(DatabaseObstacle::NoCreatePrivilege {
+            side: Side::Target,
+            database,
+            role,
+        });
+    }
+    Ok(())
+}
+
+/// The limits that leave nothing for this database.
+fn spent(
+    ctx: &CheckContext<Database>,
+    side: Side,
+    limits: &[capacity::Limit],
+) -> impl Iterator<Item = DatabaseObstacle> {
+    let position = capacity::position(ctx.landscape(), ctx.database());
+    let spent = limits.iter().filter(move |limit| limit.is_spent_before(position));
+    spent.map(move |limit| DatabaseObstacle::CapacitySpent {
+        side,
+        setting: limit.setting,
+        maximum: limit.maximum,
+        used: limit.used,
+        position,
+    })
+}
+
+/// The tables that would be published and that our role does not own.
+async fn foreign_tables(session: &Session<Source, ReadOnly>) -> Result<Option<DatabaseObstacle>, Failure> {
+    let publishes_roots = session.server_version() >= PUBLISHES_ROOTS;
+    let doing = session.doing("look for tables of other owners");
+    let rows = doing
+        .query(include_str!("not_owned.sql"), &[&publishes_roots])
+        .await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut tables = Vec::with_capacity(rows.len());
+    let mut owners: Vec<String> = Vec::new();
+    for row in rows {
+        let table = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"))?;
+        tables.push(table.short());
+        let owner = row.get("owner");
+        if !owners.contains(&owner) {
+            owners.push(owner);
+        }
+    }
+    Ok(Some(DatabaseObstacle::NotOwner {
+        role: session.role().await?.name,
+        tables,
+        owners,
+    }))
+}
+
+/// Tries an empty publication, which takes no lock on any table.
+async fn publication_refusal(ctx: &CheckContext<Database>) -> Result<Option<DatabaseObstacle>, Failure> {
+    let mut session = ctx.rehearse_on_source().await?;
+    let sql = format!("CREATE PUBLICATION pghaul_probe_{}", session.backend_pid());
+    let mut rehearsal = session.rehearse().await?;
+    let tried = rehearsal.attempt("try a publication", &sql, &[]).await;
+    rehearsal.roll_back().await?;
+    let error = match tried {
+        Ok(_) => return Ok(None),
+        Err(error) => error,
+    };
+    match error.code() {
+        // Somebody else works on the catalogs. The real attempt waits longer.
+        Code::LockTimeout => Ok(None),
+        Code::PermissionDenied => {
+            let role = session.role().await?.name;
+            let database = ctx.database().to_string();
+            Ok(Some(DatabaseObstacle::NoCreatePrivilege {
+                side: Side::Source,
+                database,
+                role,
+            }))
+        }
+        _ if error.sqlstate().is_some() => Ok(Some(DatabaseObstacle::PublicationRefused {
+            error: error.message().to_owned(),
+        })),
+        _ => Err(error.into()),
+    }
+}

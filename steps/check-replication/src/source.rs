@@ -1,0 +1,135 @@
+//! The check `replication-source`.
+
+use pghaul_step::postgres::{Server, Source};
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Cluster, Code, Concern, Failure, Finding, FindingKind, Subject,
+    async_trait, quoted,
+};
+use serde::Serialize;
+
+/// Why the source can't be replicated from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum SourceObstacle {
+    /// The source is a standby, where no publication can be created.
+    SourceIsStandby,
+    /// The WAL does not hold what logical decoding needs.
+    WalLevel {
+        /// The setting `wal_level`.
+        wal_level: String,
+        /// Whether the source is Amazon RDS or Aurora, where a setting of theirs decides.
+        rds: bool,
+    },
+    /// Our role may not open replication connections.
+    RoleMayNotReplicate {
+        /// The role.
+        role: String,
+        /// Whether the source is Amazon RDS or Aurora, where membership gives the right.
+        rds: bool,
+    },
+    /// A replication connection failed for another reason, such as a connection pooler.
+    ReplicationConnectionRefused {
+        /// What kind of failure.
+        code: Code,
+        /// What the server says.
+        error: String,
+        /// What the user can do.
+        #[serde(skip)]
+        hint: Option<String>,
+    },
+}
+
+impl FindingKind for SourceObstacle {
+    fn concern(&self) -> Concern {
+        Concern::Replication
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::SourceIsStandby => "the source is a standby".to_owned(),
+            Self::WalLevel { wal_level, .. } => format!("the source's wal_level is {wal_level}, not logical"),
+            Self::RoleMayNotReplicate { role, .. } => {
+                format!(
+                    "role {} may not open replication connections on the source",
+                    quoted(role)
+                )
+            }
+            Self::ReplicationConnectionRefused { error, .. } => {
+                format!("the source refuses a replication connection: {error}")
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::SourceIsStandby => "give the primary as --source".to_owned(),
+            Self::WalLevel { rds: true, .. } => {
+                "set rds.logical_replication to 1 in the parameter group and reboot the instance".to_owned()
+            }
+            Self::WalLevel { .. } => {
+                "ALTER SYSTEM SET wal_level = logical; and restart the source".to_owned()
+            }
+            Self::RoleMayNotReplicate { role, rds: true } => {
+                format!("GRANT rds_replication TO {};", quoted(role))
+            }
+            Self::RoleMayNotReplicate { role, .. } => format!("ALTER ROLE {} REPLICATION;", quoted(role)),
+            Self::ReplicationConnectionRefused { hint, .. } => return hint.clone(),
+        })
+    }
+}
+
+/// The check `replication-source`: does the source decode its WAL, and let our role have it?
+#[derive(Debug, Clone, Copy)]
+pub struct ReplicationSource;
+
+#[async_trait]
+impl Check for ReplicationSource {
+    type Scope = Cluster;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "replication-source",
+            summary: "the source can be replicated from",
+            after: &["connection", "version"],
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
+        let session = ctx.source().await?;
+        let rds = session.setting("rds.logical_replication").await?.is_some();
+        let role = session.role().await?.name;
+        let mut obstacles = Vec::new();
+        if session.is_standby().await? {
+            obstacles.push(SourceObstacle::SourceIsStandby);
+        }
+        let wal_level = session.setting("wal_level").await?.unwrap_or_default();
+        if wal_level != "logical" {
+            obstacles.push(SourceObstacle::WalLevel { wal_level, rds });
+        }
+        // The connection budget may allow a single session.
+        session.close().await;
+        obstacles.extend(refusal(ctx.source_server(), role, rds).await);
+        Ok(obstacles
+            .iter()
+            .map(|o| o.about("replication-source", Subject::Cluster))
+            .collect())
+    }
+}
+
+/// Tries a replication connection: services grant the right by attribute, by membership, or otherwise.
+async fn refusal(server: &Server<Source>, role: String, rds: bool) -> Option<SourceObstacle> {
+    let error = server
+        .connect_replication(server.resolved().database())
+        .await
+        .err()?;
+    match error.code() {
+        // Each database's own check counts what is left.
+        Code::TooManyConnections => None,
+        Code::PermissionDenied => Some(SourceObstacle::RoleMayNotReplicate { role, rds }),
+        code => Some(SourceObstacle::ReplicationConnectionRefused {
+            code,
+            error: error.message().to_owned(),
+            hint: error.hint(),
+        }),
+    }
+}

@@ -1,0 +1,259 @@
+//! The check `replication-target`.
+
+use crate::capacity;
+use crate::probe::{self, Outcome};
+use pghaul_step::check::{Secret, maintenance};
+use pghaul_step::postgres::{ReadOnly, Rehearsal, Row, Session, Target};
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Cluster, Concern, DatabaseName, Failure, Finding, FindingKind,
+    Severity, Subject, async_trait, quoted,
+};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// The first version with the role `pg_create_subscription`.
+const GRANTS_SUBSCRIPTIONS: u32 = 160_000;
+
+/// Why the target can't subscribe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum TargetObstacle {
+    /// A setting leaves no worker for any database.
+    NoWorkers {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        maximum: i64,
+        /// How much of it others use already.
+        used: i64,
+    },
+    /// Our role may not create subscriptions.
+    CannotSubscribe {
+        /// The role.
+        role: String,
+        /// Whether the server has the role `pg_create_subscription`.
+        grantable: bool,
+    },
+    /// The source's conninfo is of no use on the target's machine.
+    ConninfoNotUsable,
+    /// The target's server can't connect to the source.
+    SourceNotReached {
+        /// What the target says.
+        error: String,
+    },
+    /// The conninfo leads the target's server to another server than ours.
+    AnotherServerReached {
+        /// A database of the source that what was reached does not have.
+        database: String,
+    },
+    /// It could not be tried, because our role may create subscriptions but not in the maintenance database.
+    NotTried {
+        /// The role.
+        role: String,
+        /// The maintenance database.
+        database: String,
+    },
+}
+
+impl FindingKind for TargetObstacle {
+    fn severity(&self) -> Severity {
+        match self {
+            Self::NotTried { .. } => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+
+    fn concern(&self) -> Concern {
+        Concern::Replication
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NoWorkers {
+                setting,
+                maximum,
+                used,
+            } => {
+                format!(
+                    "the target has no worker left for a subscription: {setting} is {maximum}, {used} are in use"
+                )
+            }
+            Self::CannotSubscribe { role, .. } => {
+                format!("role {} may not create subscriptions on the target", quoted(role))
+            }
+            Self::ConninfoNotUsable => {
+                "the target's server can't use the source's conninfo, which names files of this machine"
+                    .to_owned()
+            }
+            Self::SourceNotReached { error } => {
+                format!("the target's server can't reach the source: {error}")
+            }
+            Self::AnotherServerReached { database } => format!(
+                "the target's server reaches another server with the source's conninfo: one without database {database}"
+            ),
+            Self::NotTried { role, database } => format!(
+                "whether the target's server reaches the source could not be tried: \
+                 role {} may not create anything in database {database}",
+                quoted(role)
+            ),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoWorkers { setting, maximum, .. } => {
+                format!(
+                    "ALTER SYSTEM SET {setting} = {}; and restart the target",
+                    maximum + 10
+                )
+            }
+            Self::CannotSubscribe {
+                role,
+                grantable: true,
+            } => {
+                format!(
+                    "as a superuser: GRANT pg_create_subscription TO {};",
+                    quoted(role)
+                )
+            }
+            Self::CannotSubscribe { .. } => "connect to the target as a superuser".to_owned(),
+            Self::ConninfoNotUsable | Self::SourceNotReached { .. } | Self::AnotherServerReached { .. } => {
+                "say how the target's machine reaches the source: --source-from-target 'host=… port=…'"
+                    .to_owned()
+            }
+            Self::NotTried { role, database } => {
+                format!(
+                    "GRANT CREATE ON DATABASE {} TO {};",
+                    quoted(database),
+                    quoted(role)
+                )
+            }
+        })
+    }
+}
+
+/// The check `replication-target`: may the target subscribe, and does its server reach the source?
+#[derive(Debug, Clone, Copy)]
+pub struct ReplicationTarget;
+
+#[async_trait]
+impl Check for ReplicationTarget {
+    type Scope = Cluster;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "replication-target",
+            summary: "the target can subscribe, and its server reaches the source",
+            after: &["connection", "version", "same-server"],
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
+        let session = ctx.target().await?;
+        // Nothing can be tried on a standby; that it is one, `target-rights` says.
+        if session.is_standby().await? {
+            return Ok(Vec::new());
+        }
+        let limits = capacity::of_target(&session, ctx.landscape()).await?;
+        let spent = limits
+            .iter()
+            .find(|limit| limit.free() == 0)
+            .map(|limit| TargetObstacle::NoWorkers {
+                setting: limit.setting,
+                maximum: limit.maximum,
+                used: limit.used,
+            });
+        let obstacle = subscription_obstacle(ctx, session).await?;
+        let spent = spent.map(|spent| spent.about("replication-target", Subject::Cluster));
+        let found = obstacle.map(|(obstacle, subject)| obstacle.about("replication-target", subject));
+        Ok(spent.into_iter().chain(found).collect())
+    }
+}
+
+type Found = Option<(TargetObstacle, Subject)>;
+
+/// Tries a subscription, and says what is in its way.
+async fn subscription_obstacle(
+    ctx: &CheckContext<Cluster>,
+    session: Session<Target, ReadOnly>,
+) -> Result<Found, Failure> {
+    let cluster = |obstacle| Ok(Some((obstacle, Subject::Cluster)));
+    let Some(secret) = &ctx.landscape().source_from_target else {
+        return cluster(TargetObstacle::ConninfoNotUsable);
+    };
+    let role = session.role().await?;
+    let grantable = session.server_version() >= GRANTS_SUBSCRIPTIONS;
+    let granted = role.member_of.iter().any(|of| of == "pg_create_subscription");
+    if !role.superuser && granted && !may_create(&session).await? {
+        let database = session.database().to_owned();
+        return cluster(TargetObstacle::NotTried {
+            role: role.name,
+            database,
+        });
+    }
+    let telling = telling_database(ctx, &session).await?;
+    session.close().await;
+    let (outcome, subject) = try_to_reach(ctx, secret, telling.as_ref()).await?;
+    let obstacle = match (outcome, telling) {
+        (Outcome::Reached, _) => return Ok(None),
+        (Outcome::NotPermitted, _) => TargetObstacle::CannotSubscribe {
+            role: role.name,
+            grantable,
+        },
+        (Outcome::NoSuchDatabase, Some(database)) => TargetObstacle::AnotherServerReached {
+            database: database.to_string(),
+        },
+        (Outcome::NoSuchDatabase, None) => TargetObstacle::SourceNotReached {
+            error: "no such database".to_owned(),
+        },
+        (Outcome::Failed(error), _) => TargetObstacle::SourceNotReached { error },
+    };
+    Ok(Some((obstacle, subject)))
+}
+
+/// Tries the telling database first. Where that fails and the conninfo's own database is reached, the obstacle
+/// is that one database's.
+async fn try_to_reach(
+    ctx: &CheckContext<Cluster>,
+    secret: &Secret,
+    telling: Option<&DatabaseName>,
+) -> Result<(Outcome, Subject), Failure> {
+    let mut session: Session<Target, Rehearsal> = maintenance(ctx.target_server()).await?;
+    let outcome = probe::reach(&mut session, secret, telling.map(DatabaseName::as_str)).await?;
+    if let (Outcome::Failed(_), Some(database)) = (&outcome, telling)
+        && probe::reach(&mut session, secret, None).await? == Outcome::Reached
+    {
+        return Ok((outcome, Subject::Database(database.clone())));
+    }
+    Ok((outcome, Subject::Cluster))
+}
+
+async fn may_create(session: &Session<Target, ReadOnly>) -> Result<bool, Failure> {
+    let sql = "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')";
+    Ok(session
+        .doing("look for the right to create")
+        .query_one(sql, &[])
+        .await?
+        .get(0))
+}
+
+/// A database that the source has and the target has not: what has it is not the target itself, to which a
+/// conninfo with `localhost` would lead. One that we may not enter tells nothing.
+async fn telling_database(
+    ctx: &CheckContext<Cluster>,
+    target: &Session<Target, ReadOnly>,
+) -> Result<Option<DatabaseName>, Failure> {
+    let sql = "SELECT datname::text FROM pg_catalog.pg_database \
+               WHERE datallowconn AND pg_catalog.has_database_privilege(oid, 'CONNECT')";
+    let source = ctx.source().await?;
+    let open = names(source.doing("list the databases").query(sql, &[]).await?);
+    let sql = "SELECT datname::text FROM pg_catalog.pg_database";
+    let there = names(target.doing("list the databases").query(sql, &[]).await?);
+    let tells =
+        |database: &&DatabaseName| open.contains(database.as_str()) && !there.contains(database.as_str());
+    Ok(ctx.landscape().selected.iter().find(tells).cloned())
+}
+
+fn names(rows: Vec<Row>) -> BTreeSet<String> {
+    rows.iter().map(|row| row.get(0)).collect()
+}

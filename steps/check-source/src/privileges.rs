@@ -1,0 +1,169 @@
+//! The check `privileges`.
+
+use pghaul_step::postgres::{Ident, QualifiedName, Row};
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Subject, async_trait,
+    quoted,
+};
+use serde::Serialize;
+
+/// So many findings are shown one by one, the rest as a number.
+const SHOWN: usize = 20;
+
+/// What our role may not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum MissingPrivilege {
+    /// No USAGE on a schema that holds tables or sequences.
+    NoUsage {
+        /// The schema.
+        schema: String,
+        /// Our role.
+        role: String,
+    },
+    /// No SELECT on a table or sequence.
+    NoSelect {
+        /// `table` or `sequence`.
+        relation_kind: String,
+        /// The schema.
+        schema: String,
+        /// The table or sequence.
+        name: String,
+        /// Our role.
+        role: String,
+    },
+    /// There are more than are shown one by one.
+    MorePrivilegesMissing {
+        /// How many more.
+        more: usize,
+        /// Our role.
+        role: String,
+        /// Whether the server has the role `pg_read_all_data` (PostgreSQL 14).
+        read_all_data: bool,
+    },
+}
+
+impl FindingKind for MissingPrivilege {
+    fn message(&self) -> String {
+        match self {
+            Self::NoUsage { schema, role } => {
+                format!("role {} may not use schema {}", quoted(role), quoted(schema))
+            }
+            Self::NoSelect {
+                relation_kind,
+                schema,
+                name,
+                role,
+            } => {
+                let (role, schema, name) = (quoted(role), quoted(schema), quoted(name));
+                format!("role {role} may not read {relation_kind} {schema}.{name}")
+            }
+            Self::MorePrivilegesMissing { more, role, .. } => {
+                format!(
+                    "role {} may not read {more} more schemas, tables or sequences",
+                    quoted(role)
+                )
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoUsage { schema, role } => {
+                format!("GRANT USAGE ON SCHEMA {} TO {};", quoted(schema), quoted(role))
+            }
+            Self::NoSelect {
+                relation_kind,
+                schema,
+                name,
+                role,
+            } => {
+                let (kind, role) = (relation_kind.to_uppercase(), quoted(role));
+                format!(
+                    "GRANT SELECT ON {kind} {}.{} TO {role};",
+                    quoted(schema),
+                    quoted(name)
+                )
+            }
+            Self::MorePrivilegesMissing {
+                role,
+                read_all_data: true,
+                ..
+            } => {
+                format!("as a superuser: GRANT pg_read_all_data TO {};", quoted(role))
+            }
+            Self::MorePrivilegesMissing { .. } => {
+                "GRANT SELECT ON ALL TABLES IN SCHEMA …, or connect as the owner or a superuser".to_owned()
+            }
+        })
+    }
+}
+
+/// The check `privileges`: may our role read every schema, table and sequence?
+///
+/// Tables of extensions count only where the extension marks their rows as the user's. Roots of partition trees
+/// count, too: `pg_dump` locks them.
+#[derive(Debug, Clone, Copy)]
+pub struct Privileges;
+
+#[async_trait]
+impl Check for Privileges {
+    type Scope = Database;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "privileges",
+            summary: "our role may read everything",
+            after: super::AFTER,
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
+        let session = ctx.source().await?;
+        let role = session.role().await?.name;
+        let doing = session.doing("look for what the role may not read");
+        let rows = doing.query(include_str!("privileges.sql"), &[]).await?;
+        let mut findings = Vec::new();
+        for row in rows.iter().take(SHOWN) {
+            findings.push(finding(ctx, row, &role)?);
+        }
+        if let Some(more) = rows.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            let read_all_data = session.server_version() >= 140_000;
+            let missing = MissingPrivilege::MorePrivilegesMissing {
+                more,
+                role,
+                read_all_data,
+            };
+            findings.push(missing.about("privileges", super::database(ctx)));
+        }
+        Ok(findings)
+    }
+}
+
+fn finding(ctx: &CheckContext<Database>, row: &Row, role: &str) -> Result<Finding, Failure> {
+    let (relation_kind, schema): (String, String) = (row.get("kind"), row.get("schema"));
+    let role = role.to_owned();
+    let (object, missing) = match row.get::<_, Option<String>>("name") {
+        None => (
+            format!("schema {}", Ident::new(&schema)?),
+            MissingPrivilege::NoUsage { schema, role },
+        ),
+        Some(name) => {
+            let object = format!("{relation_kind} {}", QualifiedName::new(&schema, &name)?);
+            (
+                object,
+                MissingPrivilege::NoSelect {
+                    relation_kind,
+                    schema,
+                    name,
+                    role,
+                },
+            )
+        }
+    };
+    let subject = Subject::Object {
+        database: ctx.database().clone(),
+        object,
+    };
+    Ok(missing.about("privileges", subject))
+}

@@ -1,0 +1,101 @@
+//! The check `row-security`.
+
+use pghaul_step::postgres::QualifiedName;
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Subject, async_trait,
+    quoted,
+};
+use serde::Serialize;
+
+/// Rows that our role would not see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum HiddenRows {
+    /// The policies of a table apply to our role.
+    RowsMayBeHidden {
+        /// The table's schema.
+        schema: String,
+        /// The table.
+        table: String,
+        /// The table's owner.
+        owner: String,
+        /// `FORCE ROW LEVEL SECURITY`: the policies apply to the owner, too.
+        forced: bool,
+        /// Our role.
+        role: String,
+    },
+}
+
+impl FindingKind for HiddenRows {
+    fn message(&self) -> String {
+        let Self::RowsMayBeHidden {
+            schema, table, role, ..
+        } = self;
+        format!(
+            "row-level security of table {}.{} may hide rows from role {}",
+            quoted(schema),
+            quoted(table),
+            quoted(role)
+        )
+    }
+
+    fn hint(&self) -> Option<String> {
+        let Self::RowsMayBeHidden {
+            owner, forced, role, ..
+        } = self;
+        let role = quoted(role);
+        Some(match forced {
+            true => format!("as a superuser: ALTER ROLE {role} BYPASSRLS;"),
+            false => format!(
+                "as a superuser: ALTER ROLE {role} BYPASSRLS; or: GRANT {} TO {role};",
+                quoted(owner)
+            ),
+        })
+    }
+}
+
+/// The check `row-security`: sees our role every row?
+///
+/// Our sessions set `row_security = off`, so that a hidden row is an error and not a loss; this check says so
+/// before anything is created.
+#[derive(Debug, Clone, Copy)]
+pub struct RowSecurity;
+
+#[async_trait]
+impl Check for RowSecurity {
+    type Scope = Database;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "row-security",
+            summary: "row-level security hides no rows from our role",
+            after: super::AFTER,
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
+        let session = ctx.source().await?;
+        let role = session.role().await?;
+        if role.sees_all_rows() {
+            return Ok(Vec::new());
+        }
+        let doing = session.doing("look for tables with row-level security");
+        let rows = doing.query(include_str!("row_security.sql"), &[]).await?;
+        let finding = |row: &pghaul_step::postgres::Row| {
+            let hidden = HiddenRows::RowsMayBeHidden {
+                schema: row.get("schema"),
+                table: row.get("name"),
+                owner: row.get("owner"),
+                forced: row.get("forced"),
+                role: role.name.clone(),
+            };
+            let name = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"))?;
+            let subject = Subject::Object {
+                database: ctx.database().clone(),
+                object: format!("table {name}"),
+            };
+            Ok(hidden.about("row-security", subject))
+        };
+        rows.iter().map(finding).collect()
+    }
+}

@@ -1,0 +1,138 @@
+//! The check `tables`.
+
+use pghaul_step::postgres::QualifiedName;
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, async_trait,
+    listed,
+};
+use serde::Serialize;
+
+/// Tables whose rows are not kept up to date on the target. One finding for each class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum NotReplicated {
+    /// Tables without a usable replica identity: replication stops at the copy.
+    NoReplicaIdentity {
+        /// Their names.
+        tables: Vec<String>,
+    },
+    /// Unlogged tables: their changes are not in the WAL.
+    Unlogged {
+        /// Their names.
+        tables: Vec<String>,
+    },
+    /// Foreign tables: the rows are on another server.
+    ForeignTables {
+        /// Their names.
+        tables: Vec<String>,
+    },
+    /// Materialized views: the rows are computed.
+    MaterializedViews {
+        /// Their names.
+        tables: Vec<String>,
+    },
+}
+
+impl FindingKind for NotReplicated {
+    fn severity(&self) -> Severity {
+        Severity::Note
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NoReplicaIdentity { tables } => format!(
+                "tables without a usable replica identity are copied once, not replicated ({}): {}",
+                tables.len(),
+                listed(tables)
+            ),
+            Self::Unlogged { tables } => {
+                format!(
+                    "unlogged tables are copied once, not replicated ({}): {}",
+                    tables.len(),
+                    listed(tables)
+                )
+            }
+            Self::ForeignTables { tables } => format!(
+                "foreign tables are created without rows, which are on another server ({}): {}",
+                tables.len(),
+                listed(tables)
+            ),
+            Self::MaterializedViews { tables } => format!(
+                "materialized views are not copied but computed on the target ({}): {}",
+                tables.len(),
+                listed(tables)
+            ),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoReplicaIdentity { .. } => Some(
+                "give them a primary key; or: ALTER TABLE … REPLICA IDENTITY FULL; otherwise they stay as of their copy"
+                    .to_owned(),
+            ),
+            Self::Unlogged { .. } => Some("ALTER TABLE … SET LOGGED; otherwise they stay as of their copy".to_owned()),
+            Self::ForeignTables { .. } => {
+                Some("make sure that the target can reach the foreign servers".to_owned())
+            }
+            Self::MaterializedViews { .. } => None,
+        }
+    }
+}
+
+/// The check `tables`: which of them are not kept up to date?
+#[derive(Debug, Clone, Copy)]
+pub struct Tables;
+
+#[async_trait]
+impl Check for Tables {
+    type Scope = Database;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "tables",
+            summary: "which tables are not kept up to date on the target",
+            after: super::AFTER,
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
+        let session = ctx.source().await?;
+        let doing = session.doing("look for tables that can't be replicated");
+        let rows = doing.query(include_str!("tables.sql"), &[]).await?;
+        let mut names: [Vec<String>; 4] = Default::default();
+        let [no_identity, unlogged, foreign, views] = &mut names;
+        for row in rows {
+            let name = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"))?;
+            let class = match row.get("class") {
+                "foreign" => &mut *foreign,
+                "view" => &mut *views,
+                "unlogged" => &mut *unlogged,
+                _ => &mut *no_identity,
+            };
+            class.push(name.short());
+        }
+        let [no_identity, unlogged, foreign, views] = names;
+        let classes = [
+            NotReplicated::NoReplicaIdentity { tables: no_identity },
+            NotReplicated::Unlogged { tables: unlogged },
+            NotReplicated::ForeignTables { tables: foreign },
+            NotReplicated::MaterializedViews { tables: views },
+        ];
+        let there = classes.iter().filter(|class| !class.tables().is_empty());
+        Ok(there
+            .map(|class| class.about("tables", super::database(ctx)))
+            .collect())
+    }
+}
+
+impl NotReplicated {
+    fn tables(&self) -> &[String] {
+        match self {
+            Self::NoReplicaIdentity { tables }
+            | Self::Unlogged { tables }
+            | Self::ForeignTables { tables }
+            | Self::MaterializedViews { tables } => tables,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The check `triggers-always`.
+
+use pghaul_step::postgres::QualifiedName;
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, async_trait,
+    listed, quoted,
+};
+use serde::Serialize;
+
+/// Triggers that stay disabled on the target until the cutover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum HeldBack {
+    /// ENABLE ALWAYS or ENABLE REPLICA: replication would fire them once more.
+    TriggersHeldBack {
+        /// `trigger on table`.
+        triggers: Vec<String>,
+    },
+    /// Event triggers, which our own DDL and REFRESH would fire.
+    EventTriggersHeldBack {
+        /// Their names.
+        triggers: Vec<String>,
+    },
+}
+
+impl FindingKind for HeldBack {
+    fn severity(&self) -> Severity {
+        Severity::Note
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::TriggersHeldBack { triggers } => format!(
+                "ENABLE ALWAYS or REPLICA triggers would fire for replicated rows, so they are held back ({}): {}",
+                triggers.len(),
+                listed(triggers)
+            ),
+            Self::EventTriggersHeldBack { triggers } => {
+                format!(
+                    "event triggers are held back ({}): {}",
+                    triggers.len(),
+                    listed(triggers)
+                )
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("they are on the target, disabled; enable them at the cutover".to_owned())
+    }
+}
+
+/// The check `triggers-always`: which triggers would fire although it is replication that writes?
+#[derive(Debug, Clone, Copy)]
+pub struct TriggersAlways;
+
+#[async_trait]
+impl Check for TriggersAlways {
+    type Scope = Database;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "triggers-always",
+            summary: "which triggers are held back",
+            after: super::AFTER,
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
+        let session = ctx.source().await?;
+        let doing = session.doing("look for triggers that replication fires");
+        let (mut triggers, mut event_triggers) = (Vec::new(), Vec::new());
+        for row in doing.query(include_str!("triggers.sql"), &[]).await? {
+            let name = quoted(row.get("name"));
+            match row.get::<_, Option<String>>("schema") {
+                Some(schema) => {
+                    let table = QualifiedName::new(schema, row.get::<_, String>("table_name"))?.short();
+                    triggers.push(format!("{name} on {table}"));
+                }
+                None => event_triggers.push(name),
+            }
+        }
+        let mut findings = Vec::new();
+        if !triggers.is_empty() {
+            findings.push(HeldBack::TriggersHeldBack { triggers });
+        }
+        if !event_triggers.is_empty() {
+            findings.push(HeldBack::EventTriggersHeldBack {
+                triggers: event_triggers,
+            });
+        }
+        Ok(findings
+            .iter()
+            .map(|held| held.about("triggers-always", super::database(ctx)))
+            .collect())
+    }
+}

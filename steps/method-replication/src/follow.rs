@@ -1,0 +1,328 @@
+//! Step `follow`: the proof that the target holds and follows everything it should.
+//!
+//! One pass, in this order: the subscription is ours, enabled, and its tables are exactly the planned ones, all
+//! ready; the publication's tables are the same, unfiltered; the slot is ours and not lost; the source has no
+//! table that the plan lacks; then a fence, which the slot must confirm; then the publication and the source's
+//! tables once more. Whatever changed in between is seen by one of the two looks.
+
+use crate::initial_copy::stuck;
+use crate::slot::{SlotOutput, lost};
+use crate::{name_of, slot};
+use async_trait::async_trait;
+use pghaul_step::plan::RelationKind;
+use pghaul_step::postgres::{Lsn, ReadOnly, ReadWrite, Session, Source, Target};
+use pghaul_step::step::incomplete_tables;
+use pghaul_step::{
+    Code, Context, Database, Descriptor, Failure, Method, Probe, Progress, Proof, Side, Standing, Step,
+    StepPhase,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// An idle server confirms a position with its next status message: ten seconds by default, at most.
+const FENCE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a `run` waits for the target to catch up while the distance to the fence no longer shrinks.
+const NO_PROGRESS: Duration = Duration::from_secs(120);
+
+/// So near to the fence, the target has caught up as far as this step is concerned: the proof, which comes next,
+/// waits for a fence of its own.
+const NEAR: u64 = 16 * 1024 * 1024;
+
+type Names = BTreeSet<(String, String)>;
+
+/// The step.
+#[derive(Debug, Default)]
+pub struct Follow;
+
+#[async_trait]
+impl Step for Follow {
+    type Scope = Database;
+    type Output = ();
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            methods: &[Method::Replication],
+            after: &["copy", "post-data", "sequences", "matviews"],
+            ..Descriptor::new("follow", "waits until the target has caught up", StepPhase::Data)
+        }
+    }
+
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<()>, Failure> {
+        Ok(Probe::Partial)
+    }
+
+    /// Waits until the target has nearly reached a position of the source's WAL that was taken now.
+    async fn run(&self, ctx: &Context<Database>) -> Result<(), Failure> {
+        let source = ctx.source().await?;
+        let slot: SlotOutput = slot_output(ctx)?;
+        let fence = source.wal_insert_lsn().await?;
+        let mut nearest = u64::MAX;
+        let mut since = Instant::now();
+        loop {
+            ctx.check_cancelled()?;
+            let confirmed = confirmed(&source, &slot.name).await?;
+            let distance = fence.bytes_since(confirmed);
+            if distance <= NEAR {
+                return Ok(());
+            }
+            if distance < nearest {
+                (nearest, since) = (distance, Instant::now());
+            }
+            if since.elapsed() > NO_PROGRESS {
+                return Err(stuck(&name_of(ctx, "subscription")?));
+            }
+            ctx.progress(Progress::Waiting {
+                what: format!("the target to apply {distance} bytes of WAL"),
+            });
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
+        let source = ctx.source().await?;
+        let target = ctx.target().await?;
+        let slot = slot_output(ctx)?;
+        let mut problems = Vec::new();
+        check_subscription(ctx, &target, &slot, &mut problems).await?;
+        check_source(ctx, &source, &slot, &mut problems).await?;
+        let mut standing = Standing {
+            problems,
+            ..Standing::default()
+        };
+        if standing.problems.is_empty() {
+            await_fence(ctx, &source, &target, &slot, &mut standing).await?;
+            check_source(ctx, &source, &slot, &mut standing.problems).await?;
+        }
+        let copy: Option<Copied> = ctx.output("copy")?;
+        let as_of = copy.map(|copy| copy.as_of);
+        standing.proof = Proof {
+            tables: ctx.plan().replicated().count() as u64,
+            incomplete: incomplete_tables(ctx.plan()),
+            ..standing.proof
+        };
+        for incomplete in &mut standing.proof.incomplete {
+            incomplete.as_of.clone_from(&as_of);
+        }
+        Ok(Some(standing))
+    }
+}
+
+/// What is needed of the output of step `copy`.
+#[derive(serde::Deserialize)]
+struct Copied {
+    as_of: String,
+}
+
+fn slot_output(ctx: &Context<Database>) -> Result<SlotOutput, Failure> {
+    ctx.output("slot")?
+        .ok_or_else(|| Failure::bug("step slot has not finished"))
+}
+
+async fn confirmed(source: &Session<Source, ReadOnly>, name: &str) -> Result<Lsn, Failure> {
+    match source.slot(name).await? {
+        Some(slot) if slot.wal_status.as_deref() == Some("lost") => Err(lost(name)),
+        Some(slot) => Ok(slot.confirmed_flush_lsn.unwrap_or_default()),
+        None => Err(gone(Side::Source, format!("the replication slot {name} is gone"))),
+    }
+}
+
+fn gone(side: Side, message: String) -> Failure {
+    Failure::new(Code::StateLost, message).with_side(side).with_hint(
+        "somebody has changed what pghaul made; the target no longer follows. Remove this migration with --force, drop the target database, and begin anew",
+    )
+}
+
+async fn check_subscription(
+    ctx: &Context<Database>,
+    target: &Session<Target, ReadWrite>,
+    slot: &SlotOutput,
+    problems: &mut Vec<Failure>,
+) -> Result<(), Failure> {
+    let name = name_of(ctx, "subscription")?;
+    let publication = name_of(ctx, "publication")?;
+    let Some(subscription) = target.subscription(&name).await? else {
+        problems.push(gone(Side::Target, format!("the subscription {name} is gone")));
+        return Ok(());
+    };
+    if subscription.slot.as_deref() != Some(&slot.name) || subscription.publications != [publication] {
+        problems.push(gone(Side::Target, format!("the subscription {name} was altered")));
+    }
+    if !subscription.enabled {
+        let message = format!("the subscription {name} is disabled");
+        problems.push(
+            Failure::new(Code::ApplyFailed, message)
+                .with_side(Side::Target)
+                .with_hint(format!(
+                    "see the target's log for the reason, mend it, then: ALTER SUBSCRIPTION \"{name}\" ENABLE"
+                )),
+        );
+    }
+    let doing = target.doing("read the subscription's tables");
+    let rows = doing.query(include_str!("subscribed.sql"), &[&name]).await?;
+    let states: BTreeMap<(String, String), String> = rows
+        .iter()
+        .map(|row| ((row.get("schema"), row.get("name")), row.get("state")))
+        .collect();
+    let subscribed: Names = states.keys().cloned().collect();
+    compare(&planned(ctx), &subscribed, "subscribed on the target", problems);
+    for ((schema, table), state) in states.iter().filter(|(_, state)| state.as_str() != "r") {
+        let message = format!("table {schema}.{table} is not ready: its state is {state}");
+        problems.push(Failure::new(Code::ApplyFailed, message).with_side(Side::Target).with_hint(
+            "wait until the target's workers have copied it; if that does not end, see the target's log",
+        ));
+    }
+    Ok(())
+}
+
+async fn check_source(
+    ctx: &Context<Database>,
+    source: &Session<Source, ReadOnly>,
+    slot: &SlotOutput,
+    problems: &mut Vec<Failure>,
+) -> Result<(), Failure> {
+    let name = name_of(ctx, "publication")?;
+    match source.publication(&name).await? {
+        None => problems.push(gone(Side::Source, format!("the publication {name} is gone"))),
+        Some(publication) if !publication.all_operations => {
+            problems.push(gone(
+                Side::Source,
+                format!("the publication {name} no longer has all operations"),
+            ));
+        }
+        Some(_) => {}
+    }
+    let doing = source.doing("read the publication's tables");
+    let rows = doing.query(include_str!("published.sql"), &[&name]).await?;
+    let published: Names = rows
+        .iter()
+        .map(|row| (row.get("schema"), row.get("name")))
+        .collect();
+    compare(&planned(ctx), &published, "published on the source", problems);
+    if rows.iter().any(|row| row.get("filtered")) {
+        problems.push(gone(
+            Side::Source,
+            format!("the publication {name} has a row filter or a column list"),
+        ));
+    }
+    check_slot(source, slot, problems).await?;
+    check_new_tables(ctx, source, problems).await
+}
+
+async fn check_slot(
+    source: &Session<Source, ReadOnly>,
+    expected: &SlotOutput,
+    problems: &mut Vec<Failure>,
+) -> Result<(), Failure> {
+    let name = &expected.name;
+    match source.slot(name).await? {
+        None => problems.push(gone(Side::Source, format!("the replication slot {name} is gone"))),
+        Some(slot) if slot.wal_status.as_deref() == Some("lost") => problems.push(slot::lost(name)),
+        Some(slot) if slot.plugin.as_deref() != Some("pgoutput") => {
+            problems.push(gone(
+                Side::Source,
+                format!("the replication slot {name} is not ours"),
+            ));
+        }
+        Some(_) => {}
+    }
+    let (identifier, timeline) = (source.identity().await?, source.timeline().await?);
+    if identifier != expected.system_identifier || timeline != expected.timeline {
+        problems.push(gone(
+            Side::Source,
+            "the source is another server, or a promoted standby, now".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+async fn check_new_tables(
+    ctx: &Context<Database>,
+    source: &Session<Source, ReadOnly>,
+    problems: &mut Vec<Failure>,
+) -> Result<(), Failure> {
+    let doing = source.doing("read the source's tables");
+    let rows = doing.query(include_str!("source_tables.sql"), &[]).await?;
+    let known: BTreeSet<(&str, &str)> = ctx
+        .plan()
+        .tables
+        .iter()
+        .map(|t| (t.schema.as_str(), t.name.as_str()))
+        .collect();
+    for row in &rows {
+        let (schema, name): (&str, &str) = (row.get("schema"), row.get("name"));
+        if !known.contains(&(schema, name)) {
+            let message =
+                format!("table not replicated: {schema}.{name} is new on the source since the plan");
+            problems.push(Failure::new(Code::PlanChanged, message).with_side(Side::Source).with_hint(
+                "drop the table on the source, or begin a new migration; tables that are made during a migration are not moved",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The planned tables as publication and subscription name them.
+fn planned(ctx: &Context<Database>) -> Names {
+    ctx.plan()
+        .replicated()
+        .filter(|t| matches!(t.kind, RelationKind::Table | RelationKind::PartitionedTable))
+        .map(|t| (t.schema.clone(), t.name.clone()))
+        .collect()
+}
+
+fn compare(planned: &Names, found: &Names, what: &str, problems: &mut Vec<Failure>) {
+    for (schema, name) in planned.difference(found) {
+        problems.push(gone(
+            Side::Source,
+            format!("table {schema}.{name} is no longer {what}"),
+        ));
+    }
+    for (schema, name) in found.difference(planned) {
+        problems.push(gone(
+            Side::Source,
+            format!("table {schema}.{name} is {what}, but not in the plan"),
+        ));
+    }
+}
+
+/// Takes a fence and waits a little for the target to confirm it. Where it does not, the proof has no fence.
+async fn await_fence(
+    ctx: &Context<Database>,
+    source: &Session<Source, ReadOnly>,
+    target: &Session<Target, ReadWrite>,
+    slot: &SlotOutput,
+    standing: &mut Standing,
+) -> Result<(), Failure> {
+    let fence = source.wal_insert_lsn().await?;
+    let begun = Instant::now();
+    loop {
+        let found = source.slot(&slot.name).await?;
+        let confirmed = found
+            .as_ref()
+            .and_then(|s| s.confirmed_flush_lsn)
+            .unwrap_or_default();
+        let now = source.wal_insert_lsn().await?;
+        standing.lag_bytes = Some(now.bytes_since(confirmed));
+        standing.retained_bytes = found.and_then(|s| s.restart_lsn).map(|lsn| now.bytes_since(lsn));
+        if confirmed >= fence {
+            standing.proof.fence = Some(fence.to_string());
+            return Ok(());
+        }
+        if begun.elapsed() > FENCE_PATIENCE {
+            break;
+        }
+        ctx.check_cancelled()?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let subscription = name_of(ctx, "subscription")?;
+    let sql = "SELECT count(*) FROM pg_catalog.pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL";
+    let row = target
+        .doing("look for the apply worker")
+        .query_one(sql, &[&subscription])
+        .await?;
+    if row.get::<_, i64>(0) == 0 {
+        standing.problems.push(stuck(&subscription));
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Step `initial-copy`: waits until the target's workers have copied every table and caught up with it.
+
+use crate::subscription::{commit_asynchronously, slot_name};
+use crate::{name_of, slot};
+use async_trait::async_trait;
+use pghaul_step::postgres::{ReadWrite, Session, Target};
+use pghaul_step::{
+    Code, Context, Database, Descriptor, Failure, Method, Probe, Progress, Side, Step, StepPhase,
+};
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+
+/// How often the workers are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Without any worker for so long, the copy is stuck: workers that fail are started again every five seconds.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+
+/// After so many errors of workers, the trouble does not pass by itself.
+const ERRORS: i64 = 4;
+
+/// The step.
+#[derive(Debug, Default)]
+pub struct InitialCopy;
+
+/// How many tables the target's workers have copied.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct InitialCopyOutput {
+    /// How many.
+    pub tables: u64,
+}
+
+/// One look at the workers.
+struct Look {
+    tables: i64,
+    ready: i64,
+    workers: i64,
+    errors: i64,
+    bytes_of_ready: i64,
+    bytes_in_progress: i64,
+}
+
+/// Decides when workers that fail will not get further by themselves.
+struct Patience {
+    best: Look,
+    last_worker: Instant,
+}
+
+impl Patience {
+    fn new(first: Look) -> Self {
+        Self {
+            best: first,
+            last_worker: Instant::now(),
+        }
+    }
+
+    /// Takes a look into account. Errors count only as long as nothing moves: workers that lack a free slot, for
+    /// instance, fail until another one is done.
+    fn is_at_its_end(&mut self, look: Look) -> bool {
+        if look.workers > 0 {
+            self.last_worker = Instant::now();
+        }
+        let position = |l: &Look| (l.ready, l.bytes_of_ready + l.bytes_in_progress);
+        if position(&look) > position(&self.best) {
+            self.best = look;
+            return false;
+        }
+        look.errors - self.best.errors >= ERRORS || self.last_worker.elapsed() > STUCK_AFTER
+    }
+}
+
+#[async_trait]
+impl Step for InitialCopy {
+    type Scope = Database;
+    type Output = InitialCopyOutput;
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            methods: &[Method::Replication],
+            after: &["subscription"],
+            copies_rows: true,
+            ..Descriptor::new(
+                "initial-copy",
+                "waits for the initial copy of the tables",
+                StepPhase::Data,
+            )
+        }
+    }
+
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<InitialCopyOutput>, Failure> {
+        Ok(Probe::Partial)
+    }
+
+    async fn run(&self, ctx: &Context<Database>) -> Result<InitialCopyOutput, Failure> {
+        let mut target = ctx.target().await?;
+        let subscription = name_of(ctx, "subscription")?;
+        let slot_name = slot_name(ctx)?;
+        let source = ctx.source().await?;
+        let doing = source.doing("add up the sizes of the tables");
+        let total: i64 = doing.query_one(include_str!("total.sql"), &[]).await?.get(0);
+        let total_bytes = total.unsigned_abs();
+        let mut patience = Patience::new(look(&target, &subscription).await?);
+        loop {
+            ctx.check_cancelled()?;
+            let look = look(&target, &subscription).await?;
+            show(ctx, &look, total_bytes);
+            if look.ready == look.tables {
+                commit_asynchronously(ctx, &mut target, &subscription).await?;
+                return Ok(InitialCopyOutput {
+                    tables: look.tables.unsigned_abs(),
+                });
+            }
+            let slot = source.slot(&slot_name).await?;
+            if slot.is_none_or(|slot| slot.wal_status.as_deref() == Some("lost")) {
+                return Err(slot::lost(&slot_name));
+            }
+            if patience.is_at_its_end(look) {
+                return Err(stuck(&subscription));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+/// SQL does not tell why a worker failed: only the target's log does.
+pub(crate) fn stuck(subscription: &str) -> Failure {
+    Failure::new(Code::ApplyFailed, format!("the workers of subscription {subscription} fail again and again"))
+        .with_side(Side::Target)
+        .with_hint(format!(
+            "the reason is in the target's log: look for ERROR lines of `logical replication` workers for subscription \"{subscription}\"; mend it, then run again: the copy goes on"
+        ))
+}
+
+async fn look(target: &Session<Target, ReadWrite>, subscription: &str) -> Result<Look, Failure> {
+    let version = target.server_version();
+    let sql = if version >= 140_000 {
+        include_str!("workers_14.sql")
+    } else {
+        include_str!("workers_10.sql")
+    };
+    let row = target
+        .doing("look at the subscription's workers")
+        .query_one(sql, &[&subscription])
+        .await?;
+    let errors = if version >= 150_000 {
+        let sql = "SELECT sync_error_count + apply_error_count FROM pg_catalog.pg_stat_subscription_stats \
+                   WHERE subname = $1";
+        let row = target
+            .doing("count the workers' errors")
+            .query_opt(sql, &[&subscription])
+            .await?;
+        row.map_or(0, |row| row.get(0))
+    } else {
+        0
+    };
+    Ok(Look {
+        tables: row.get("tables"),
+        ready: row.get("ready"),
+        workers: row.get("workers"),
+        bytes_of_ready: row.get("bytes_of_ready"),
+        bytes_in_progress: row.get("bytes_in_progress"),
+        errors,
+    })
+}
+
+fn show(ctx: &Context<Database>, look: &Look, total_bytes: u64) {
+    ctx.progress(Progress::Copy {
+        bytes: (look.bytes_of_ready + look.bytes_in_progress).unsigned_abs(),
+        total_bytes,
+        tables: look.ready.unsigned_abs(),
+        total_tables: look.tables.unsigned_abs(),
+    });
+}

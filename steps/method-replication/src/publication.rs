@@ -1,0 +1,147 @@
+//! Step `publication`: names the tables on the source.
+
+use crate::{Named, last_name, new_name, or_dump};
+use async_trait::async_trait;
+use pghaul_step::plan::RelationKind;
+use pghaul_step::postgres::{Ident, QualifiedName, ReadWrite, Session, Source, literal};
+use pghaul_step::{Context, Database, Descriptor, Failure, Method, Probe, Step, StepPhase, TablePlan};
+
+/// The step.
+#[derive(Debug, Default)]
+pub struct Publication;
+
+#[async_trait]
+impl Step for Publication {
+    type Scope = Database;
+    type Output = Named;
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            methods: &[Method::Replication],
+            after: &["keys"],
+            ..Descriptor::new(
+                "publication",
+                "publishes the tables on the source",
+                StepPhase::Data,
+            )
+        }
+    }
+
+    async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<Named>, Failure> {
+        let Some(name) = last_name(ctx)? else {
+            return Ok(Probe::Absent);
+        };
+        let found = ctx.source().await?.publication(&name).await?;
+        Ok(if found.is_some() {
+            Probe::Present(Named { name })
+        } else {
+            Probe::Partial
+        })
+    }
+
+    async fn run(&self, ctx: &Context<Database>) -> Result<Named, Failure> {
+        let name = new_name(ctx).await?;
+        let mut source = ctx.source_for_writing().await?;
+        let create = statement(&name, ctx.plan().replicated(), source.server_version())?;
+        let tag = tag(ctx, &name)?;
+        ctx.act("create the publication", commit(&mut source, &create, &tag))
+            .await?;
+        Ok(Named { name })
+    }
+
+    async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
+        let source = ctx.source_for_writing().await?;
+        for named in ctx.facts::<Named>()? {
+            let drop = format!("DROP PUBLICATION IF EXISTS {}", Ident::new(named.name)?);
+            let doing = source.doing("drop the publication");
+            ctx.act("drop the publication", doing.batch(&drop)).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn commit(source: &mut Session<Source, ReadWrite>, create: &str, tag: &str) -> Result<(), Failure> {
+    let transaction = source.transaction().await?;
+    let doing = transaction.doing("create the publication");
+    // SHARE UPDATE EXCLUSIVE on each table: nobody's reads and writes wait for it, but we may have to wait for
+    // a VACUUM or an ALTER TABLE; then the step is tried again.
+    doing.batch("SET LOCAL lock_timeout = '5s'").await?;
+    doing.batch(create).await.map_err(or_dump)?;
+    doing.batch(tag).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+fn tag(ctx: &Context<Database>, name: &str) -> Result<String, Failure> {
+    let comment = format!("pghaul migration {}", ctx.migration());
+    Ok(format!(
+        "COMMENT ON PUBLICATION {} IS {}",
+        Ident::new(name)?,
+        literal(&comment)?
+    ))
+}
+
+fn statement<'p>(
+    name: &str,
+    tables: impl Iterator<Item = &'p TablePlan>,
+    source_version: u32,
+) -> Result<String, Failure> {
+    let tables = tables
+        .map(|table| {
+            let qualified = QualifiedName::new(table.schema.as_str(), table.name.as_str())?;
+            // Children of a plain table are tables of their own in the plan; those of a partitioned one belong
+            // to it.
+            let only = if table.kind == RelationKind::PartitionedTable {
+                ""
+            } else {
+                "ONLY "
+            };
+            Ok(format!("{only}{qualified}"))
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    let list = if tables.is_empty() {
+        String::new()
+    } else {
+        format!(" FOR TABLE {}", tables.join(", "))
+    };
+    let options = match source_version {
+        130_000.. => "publish = 'insert, update, delete, truncate', publish_via_partition_root = true",
+        110_000.. => "publish = 'insert, update, delete, truncate'",
+        _ => "publish = 'insert, update, delete'",
+    };
+    Ok(format!(
+        "CREATE PUBLICATION {}{list} WITH ({options})",
+        Ident::new(name)?
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pghaul_step::TableClass;
+
+    #[test]
+    fn tables_are_listed_one_by_one() {
+        let table = |name: &str, kind| TablePlan {
+            number: 1,
+            schema: "my schema".into(),
+            name: name.into(),
+            kind,
+            class: TableClass::Replicate,
+            root: None,
+        };
+        let tables = [
+            table("a\"b", RelationKind::Table),
+            table("p", RelationKind::PartitionedTable),
+        ];
+        assert_eq!(
+            statement("pghaul_x_1_g1a1", tables.iter(), 150_000).unwrap(),
+            "CREATE PUBLICATION \"pghaul_x_1_g1a1\" FOR TABLE ONLY \"my schema\".\"a\"\"b\", \"my schema\".\"p\" \
+             WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)"
+        );
+        assert_eq!(
+            statement("p", [].iter(), 100_000).unwrap(),
+            "CREATE PUBLICATION \"p\" WITH (publish = 'insert, update, delete')"
+        );
+    }
+}

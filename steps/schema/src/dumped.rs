@@ -1,0 +1,109 @@
+//! The archive on disk: dumped once, and the same after a crash.
+
+use crate::archive::Archive;
+use crate::pg_dump::{self, PgDump};
+use pghaul_step::ownership::effects;
+use pghaul_step::{Code, Context, Database, Failure, Side};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Noted when the archive was written, before anything is restored from it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Dumped {
+    fingerprint: String,
+}
+
+fn directory(ctx: &Context<Database>) -> PathBuf {
+    ctx.state_directory()
+        .join(format!("schema-{}", ctx.plan().number))
+}
+
+/// The archive and its fingerprint; dumps the schema where that was not done yet.
+pub(crate) async fn obtain(ctx: &Context<Database>) -> Result<(Archive, String), Failure> {
+    let directory = directory(ctx);
+    let known = known_fingerprint(ctx)?;
+    if directory.is_dir()
+        && let Ok(archive) = Archive::read(&directory)
+    {
+        let fingerprint = archive.fingerprint();
+        if known.as_ref() == Some(&fingerprint) {
+            return Ok((archive, fingerprint));
+        }
+    }
+    let (archive, fingerprint) = dump(ctx, &directory).await?;
+    match known {
+        Some(known) if known == fingerprint => {}
+        Some(_) if something_is_restored(ctx).await? => {
+            return Err(Failure::new(
+                Code::PlanChanged,
+                "the schema of the source has changed since it was restored in part, and the archive of then is gone",
+            )
+            .with_side(Side::Source)
+            .with_hint("undo the change on the source and run again; or remove this migration, drop the target database, and begin anew"));
+        }
+        _ => {
+            ctx.record(&Dumped {
+                fingerprint: fingerprint.clone(),
+            })
+            .await?
+        }
+    }
+    Ok((archive, fingerprint))
+}
+
+/// The fingerprint of the archive that is in use: step `schema` notes it, later steps read its output.
+fn known_fingerprint(ctx: &Context<Database>) -> Result<Option<String>, Failure> {
+    if let Some(output) = ctx.output::<crate::SchemaOutput>("schema")? {
+        return Ok(Some(output.fingerprint));
+    }
+    Ok(ctx.facts::<Dumped>()?.pop().map(|dumped| dumped.fingerprint))
+}
+
+async fn something_is_restored(ctx: &Context<Database>) -> Result<bool, Failure> {
+    if !crate::database::exists(ctx.target_server(), ctx.database().as_str()).await? {
+        return Ok(false);
+    }
+    Ok(!effects(&ctx.target().await?, "schema/").await?.is_empty())
+}
+
+async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, String), Failure> {
+    let writing = directory.with_extension("writing");
+    remove(&writing)?;
+    remove(directory)?;
+    let session = ctx.source().await?;
+    let target = ctx.target_server();
+    let target_version = pghaul_step::check::maintenance::<_, pghaul_step::postgres::ReadOnly>(target)
+        .await?
+        .server_version();
+    let pg_dump: PgDump = pg_dump::find(session.server_version() / 10_000, target_version / 10_000).await?;
+    session.close().await;
+    pg_dump::dump_schema(&pg_dump, ctx.source_server(), ctx.database().as_str(), &writing).await?;
+    std::fs::rename(&writing, directory).map_err(|e| on_disk(directory, &e))?;
+    let archive = Archive::read(directory)?;
+    let fingerprint = archive.fingerprint();
+    Ok((archive, fingerprint))
+}
+
+/// Removes the archive: it holds the whole schema, and nobody needs it any more.
+pub(crate) fn discard(ctx: &Context<Database>) -> Result<(), Failure> {
+    let directory = directory(ctx);
+    remove(&directory.with_extension("writing"))?;
+    remove(&directory)
+}
+
+fn remove(directory: &Path) -> Result<(), Failure> {
+    match std::fs::remove_dir_all(directory) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(on_disk(directory, &e)),
+        _ => Ok(()),
+    }
+}
+
+fn on_disk(directory: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        Code::ToolFailed,
+        format!("the directory {} can't be written", directory.display()),
+    )
+    .with_operation("keep the archive of the schema")
+    .with_cause(error)
+    .with_hint("make room on the disk that holds the journal, or make its directory writable")
+}

@@ -1,0 +1,71 @@
+//! What becomes of each kind of archive entry: one table for the whole tool.
+
+use crate::archive::Entry;
+use libpgdump::ObjectType;
+use pghaul_step::Method;
+
+/// When an entry is restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Pass {
+    /// Before any row: types, functions, tables, views.
+    BeforeData,
+    /// Before changes are applied: primary keys, unique constraints, replica identities.
+    Keys,
+    /// After the data: indexes, foreign keys, triggers, rules, policies.
+    AfterData,
+    /// Last: privileges, event triggers, settings of the database.
+    Last,
+}
+
+/// What becomes of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It must be restored; an error stops the migration of the database.
+    Must(Pass),
+    /// It is restored where the target's role has the right to; otherwise that is journaled, and nothing else
+    /// depends on it.
+    MayLackPrivilege(Pass),
+    /// It is not restored.
+    Skip(&'static str),
+}
+
+/// The fate of an entry under a method.
+///
+/// `is_key` tells whether an index, or the attachment of one, belongs to a key or a replica identity. The order
+/// of passes is pg_restore's: privileges come last, because a `REVOKE` may hit the very role that restores.
+pub(crate) fn fate(entry: &Entry, method: Method, is_key: bool) -> Fate {
+    use ObjectType as T;
+    let keys = if method == Method::Replication {
+        Pass::Keys
+    } else {
+        Pass::AfterData
+    };
+    match &entry.kind {
+        T::Encoding | T::StdStrings | T::SearchPath => Fate::Skip("a setting of our sessions"),
+        T::Subscription | T::SubscriptionTable => {
+            Fate::Skip("subscriptions of the source would make two servers consume the same changes")
+        }
+        T::Publication | T::PublicationTable | T::PublicationTablesInSchema
+            if entry.tag.starts_with("pghaul_") =>
+        {
+            Fate::Skip("a publication of pghaul")
+        }
+        T::MaterializedViewData => Fate::Skip("materialized views are refreshed by pghaul"),
+        T::TableData | T::SequenceSet | T::Blobs | T::Blob | T::BlobMetadata | T::StatisticsData => {
+            Fate::Skip("data is moved by pghaul")
+        }
+        T::Database | T::DatabaseProperties => Fate::MayLackPrivilege(Pass::Last),
+        T::Comment if entry.tag.starts_with("EXTENSION ") || entry.tag.starts_with("DATABASE ") => {
+            Fate::MayLackPrivilege(Pass::Last)
+        }
+        T::Acl if entry.tag.starts_with("DATABASE ") || entry.tag.starts_with("LANGUAGE ") => {
+            Fate::MayLackPrivilege(Pass::Last)
+        }
+        T::Acl | T::DefaultAcl | T::EventTrigger => Fate::Must(Pass::Last),
+        T::Comment if entry.tag.starts_with("EVENT TRIGGER ") => Fate::Must(Pass::Last),
+        T::Constraint => Fate::Must(keys),
+        T::Index | T::IndexAttach if is_key => Fate::Must(keys),
+        _ if entry.before_data => Fate::Must(Pass::BeforeData),
+        _ => Fate::Must(Pass::AfterData),
+    }
+}

@@ -1,0 +1,158 @@
+//! The statements that restore one entry.
+
+use crate::archive::Entry;
+use crate::filter::without_internal_options;
+use libpgdump::ObjectType;
+use pghaul_step::Failure;
+use pghaul_step::plan::{HeldBack, HeldBackKind};
+use pghaul_step::postgres::{Ident, QualifiedName, literal};
+
+/// Everything that pg_restore would send for the entry, and what holds it back.
+pub(crate) fn script(entry: &Entry, held_back: Option<&HeldBack>) -> Result<String, Failure> {
+    let mut script = String::new();
+    // The database itself is created by pghaul, from the catalogs; only its owner is restored.
+    if entry.kind != ObjectType::Database {
+        script.push_str(&storage(entry)?);
+        script.push_str(&without_internal_options(&entry.statements));
+    }
+    script.push_str(&ownership(entry)?);
+    if let Some(held_back) = held_back {
+        script.push_str(&disabling(held_back)?);
+    }
+    Ok(script)
+}
+
+/// Where the object's rows are to be kept: settings for the transaction.
+fn storage(entry: &Entry) -> Result<String, Failure> {
+    let mut settings = String::new();
+    if !matches!(
+        entry.kind,
+        ObjectType::Table | ObjectType::MaterializedView | ObjectType::Index
+    ) {
+        return Ok(settings);
+    }
+    let tablespace = Ident::new(entry.tablespace.as_str());
+    let tablespace = if entry.tablespace.is_empty() {
+        String::new()
+    } else {
+        tablespace?.as_str().to_owned()
+    };
+    settings.push_str(&format!(
+        "SET LOCAL default_tablespace = {};\n",
+        literal(&tablespace)?
+    ));
+    if !entry.access_method.is_empty() && entry.access_method != "heap" {
+        settings.push_str(&format!(
+            "SET LOCAL default_table_access_method = {};\n",
+            Ident::new(entry.access_method.as_str())?
+        ));
+    }
+    Ok(settings)
+}
+
+/// `ALTER … OWNER TO`, for the kinds of objects that have an owner of their own.
+fn ownership(entry: &Entry) -> Result<String, Failure> {
+    use ObjectType as T;
+    if entry.owner.is_empty() || entry.drop_statement.is_empty() && entry.kind != T::Database {
+        return Ok(String::new());
+    }
+    let object = match &entry.kind {
+        T::Collation
+        | T::Conversion
+        | T::Domain
+        | T::ForeignTable
+        | T::MaterializedView
+        | T::Sequence
+        | T::Statistics
+        | T::Table
+        | T::TextSearchConfiguration
+        | T::TextSearchDictionary
+        | T::Type
+        | T::View => {
+            let name = QualifiedName::new(entry.namespace.as_str(), entry.tag.as_str())?;
+            format!("{} {name}", entry.kind.as_str())
+        }
+        T::Database
+        | T::EventTrigger
+        | T::ForeignDataWrapper
+        | T::ForeignServer
+        | T::Server
+        | T::ProceduralLanguage
+        | T::Publication
+        | T::Schema => format!("{} {}", entry.kind.as_str(), Ident::new(entry.tag.as_str())?),
+        // Their names are signatures, which only the statement that would drop them spells out.
+        T::Aggregate | T::Function | T::Operator | T::OperatorClass | T::OperatorFamily | T::Procedure => {
+            let dropped = entry.drop_statement.trim().trim_end_matches(';');
+            dropped.strip_prefix("DROP ").unwrap_or(dropped).to_owned()
+        }
+        _ => return Ok(String::new()),
+    };
+    Ok(format!(
+        "\nALTER {object} OWNER TO {};\n",
+        Ident::new(entry.owner.as_str())?
+    ))
+}
+
+/// Foreign keys that are held back are not created at all; triggers are created, and disabled.
+fn disabling(held_back: &HeldBack) -> Result<String, Failure> {
+    let name = Ident::new(held_back.name.as_str())?;
+    Ok(match held_back.kind {
+        HeldBackKind::ForeignKey => String::new(),
+        HeldBackKind::Trigger => {
+            let table = QualifiedName::new(held_back.schema.as_str(), held_back.table.as_str())?;
+            format!("\nALTER TABLE {table} DISABLE TRIGGER {name};\n")
+        }
+        HeldBackKind::EventTrigger => format!("\nALTER EVENT TRIGGER {name} DISABLE;\n"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(kind: ObjectType) -> Entry {
+        Entry {
+            id: 1,
+            kind,
+            namespace: "my schema".into(),
+            tag: "T".into(),
+            owner: "o\"o".into(),
+            statements: "CREATE …;\n".into(),
+            drop_statement: "DROP FUNCTION \"my schema\".f(integer);\n".into(),
+            tablespace: String::new(),
+            access_method: "heap".into(),
+            before_data: true,
+        }
+    }
+
+    #[test]
+    fn owners_are_restored_by_name_or_by_signature() {
+        let table = script(&entry(ObjectType::Sequence), None).unwrap();
+        assert!(
+            table.ends_with("\nALTER SEQUENCE \"my schema\".\"T\" OWNER TO \"o\"\"o\";\n"),
+            "{table}"
+        );
+        let function = script(&entry(ObjectType::Function), None).unwrap();
+        assert!(
+            function.ends_with("ALTER FUNCTION \"my schema\".f(integer) OWNER TO \"o\"\"o\";\n"),
+            "{function}"
+        );
+        assert_eq!(script(&entry(ObjectType::Trigger), None).unwrap(), "CREATE …;\n");
+    }
+
+    #[test]
+    fn a_held_back_trigger_is_created_and_disabled() {
+        let held_back = HeldBack {
+            kind: HeldBackKind::Trigger,
+            schema: "s".into(),
+            table: "t".into(),
+            name: "audit".into(),
+            why: String::new(),
+        };
+        let script = script(&entry(ObjectType::Trigger), Some(&held_back)).unwrap();
+        assert_eq!(
+            script,
+            "CREATE …;\n\nALTER TABLE \"s\".\"t\" DISABLE TRIGGER \"audit\";\n"
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! What can be wrong with a stored event.
+
+use pghaul_core::event::UnknownRecord;
+use pghaul_core::journal::Head;
+use pghaul_core::{IllegalTransition, Seq};
+
+/// The first event that is not as it was written.
+#[derive(Debug, thiserror::Error)]
+#[error("damaged at event {seq}: {reason}")]
+pub struct Damage {
+    /// The event's number.
+    pub seq: Seq,
+    /// What is wrong with it.
+    pub reason: DamageReason,
+}
+
+/// What is wrong with an event.
+#[derive(Debug, thiserror::Error)]
+pub enum DamageReason {
+    /// The event, or the one before, is not what was written.
+    #[error("its hash does not fit its content and the event before")]
+    HashMismatch,
+    /// Events are missing.
+    #[error("it is missing; the next event is {found}")]
+    Gap {
+        /// The number of the event found in its place.
+        found: i64,
+    },
+    /// The hash fits but this pghaul can't read the event, mostly because a newer one wrote it.
+    #[error("{0}")]
+    Unreadable(UnknownRecord),
+    /// The hash fits but a column does not have the type that the format promises.
+    #[error("column {column} does not hold what it should")]
+    Column {
+        /// The column's name.
+        column: &'static str,
+    },
+    /// The event makes no sense after those before it.
+    #[error("{0}")]
+    Illegal(IllegalTransition),
+    /// The journal knows the migration by another name than its first event does.
+    #[error("the first event names the migration {in_event:?}, the journal's list {in_list:?}")]
+    Name {
+        /// The name in the first event.
+        in_event: String,
+        /// The name in the list of migrations.
+        in_list: String,
+    },
+    /// The journal ends before a head that was seen earlier: its tail was cut, or it is an old copy.
+    #[error("it is missing; the journal once reached {expected}")]
+    Cut {
+        /// The head that was seen earlier.
+        expected: Head,
+    },
+    /// The event is not the one that an earlier head names: the journal was rewritten.
+    #[error("its hash is {found}; it was {expected}")]
+    Rewritten {
+        /// The hash seen earlier.
+        expected: String,
+        /// The hash now.
+        found: String,
+    },
+}

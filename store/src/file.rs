@@ -1,0 +1,245 @@
+//! The journal file and the migrations in it.
+
+use crate::clock::Clock;
+use crate::error::StoreError;
+use crate::format;
+use crate::reader::{Links, OpenMigration};
+use crate::row::NewRow;
+use crate::writer::Writer;
+use pghaul_core::event::Created;
+use pghaul_core::{Event, Migration, MigrationEvent, MigrationId, Phase};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use std::path::{Path, PathBuf};
+
+/// A journal file. It holds no connection: each operation opens its own, so it may be shared freely.
+#[derive(Debug, Clone)]
+pub struct JournalFile {
+    path: PathBuf,
+    clock: Clock,
+}
+
+/// How a migration is found: by its id or its name. What happened in it, only its events know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationEntry {
+    /// The id.
+    pub id: MigrationId,
+    /// The name, unique in the file.
+    pub name: String,
+    /// When it was created: RFC 3339, UTC.
+    pub created_at: String,
+}
+
+/// Whether a migration is still to be worked on.
+#[derive(Debug)]
+pub enum Standing {
+    /// Something of it may still be on the servers.
+    Open,
+    /// Every one of its databases is removed.
+    Ended,
+    /// Its events can't be trusted or read.
+    Unreadable(StoreError),
+}
+
+/// A migration in the list of a file.
+#[derive(Debug)]
+pub struct Listed {
+    /// Its id and name.
+    pub entry: MigrationEntry,
+    /// What it was created with, unless its events can't be read.
+    pub created: Option<Created>,
+    /// Whether it is still to be worked on.
+    pub standing: Standing,
+}
+
+impl JournalFile {
+    /// Opens a journal file, or creates it, private to the user, with its directory.
+    ///
+    /// # Errors
+    /// When the file is not a journal, has a newer format, or can't be created.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        format::create(path.as_ref())?;
+        Self::open(path)
+    }
+
+    /// Opens a journal file that exists. Nothing is written.
+    ///
+    /// # Errors
+    /// When there is none, or it is not a journal, has a newer format, or can't be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        // The lock's name follows the journal's: two ways to the same journal must lead to the same lock.
+        let path = path.canonicalize().map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => StoreError::NotFound {
+                path: path.to_owned(),
+            },
+            _ => StoreError::io("open", path, e),
+        })?;
+        format::open_for_reading(&path)?;
+        Ok(Self {
+            path,
+            clock: Clock::system(),
+        })
+    }
+
+    /// Stamps events with another clock than the system's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The file, without symbolic links.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Every migration of the file, oldest first. All their events are read: [`Self::find`] is quicker. A migration
+    /// that can't be read is listed as such.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn migrations(&self) -> Result<Vec<Listed>, StoreError> {
+        self.entries()?
+            .into_iter()
+            .map(|entry| self.list(entry))
+            .collect()
+    }
+
+    fn list(&self, entry: MigrationEntry) -> Result<Listed, StoreError> {
+        let open = OpenMigration::new(self.read()?, self.path.clone(), entry.clone());
+        Ok(match open.load() {
+            Ok(loaded) => {
+                let standing = if ended(&loaded.migration) {
+                    Standing::Ended
+                } else {
+                    Standing::Open
+                };
+                Listed {
+                    entry,
+                    created: loaded.migration.created,
+                    standing,
+                }
+            }
+            Err(error) => Listed {
+                entry,
+                created: None,
+                standing: Standing::Unreadable(error),
+            },
+        })
+    }
+
+    fn entries(&self) -> Result<Vec<MigrationEntry>, StoreError> {
+        let failed = |e| StoreError::sqlite("list the migrations", &self.path, e);
+        let connection = self.read()?;
+        let sql = "SELECT id, name, created_at FROM migrations ORDER BY created_at, id";
+        let mut statement = connection.prepare(sql).map_err(failed)?;
+        let entries = statement.query_map([], entry).map_err(failed)?;
+        entries.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    /// The migration with a name or, failing that, an id.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn find(&self, name: &str) -> Result<Option<MigrationEntry>, StoreError> {
+        let connection = self.read()?;
+        self.find_in(&connection, name)
+    }
+
+    fn find_in(&self, connection: &Connection, name: &str) -> Result<Option<MigrationEntry>, StoreError> {
+        let sql =
+            "SELECT id, name, created_at FROM migrations WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC";
+        connection
+            .query_row(sql, [name], entry)
+            .optional()
+            .map_err(|e| StoreError::sqlite("find a migration", &self.path, e))
+    }
+
+    /// Begins a migration: its name and its first event are durable when this returns, or neither is written.
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`] when the file has a migration of that name or id; or when it can't be written.
+    pub fn begin(&self, id: &MigrationId, created: Created) -> Result<(), StoreError> {
+        let failed = |e| StoreError::sqlite("begin a migration", &self.path, e);
+        let mut connection = format::open_for_writing(&self.path)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        let name = created.name.clone();
+        for taken in [name.as_str(), id.as_str()] {
+            if self.find_in(&transaction, taken)?.is_some() {
+                return Err(StoreError::NameTaken {
+                    name: taken.to_owned(),
+                });
+            }
+        }
+        let at = self.clock.now();
+        transaction
+            .execute(
+                "INSERT INTO migrations (id, name, created_at) VALUES (?1, ?2, ?3)",
+                params![id.as_str(), name, at],
+            )
+            .map_err(failed)?;
+        let event = Event::Migration(MigrationEvent::MigrationCreated(created));
+        let row =
+            NewRow::new(&mut Links::new(id), id, Migration::default().epoch, at, &event).map_err(|e| {
+                StoreError::NotAJournal {
+                    path: self.path.clone(),
+                    why: e.to_string(),
+                }
+            })?;
+        row.insert(&transaction).map_err(failed)?;
+        transaction.commit().map_err(failed)
+    }
+
+    /// Opens a migration for reading.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownMigration`], or when the file can't be read.
+    pub fn read_migration(&self, id: &MigrationId) -> Result<OpenMigration, StoreError> {
+        self.migration_on(self.read()?, id)
+    }
+
+    /// Opens a migration for writing: takes its lock, reads and verifies all its events.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process works on it; [`StoreError::UnknownMigration`];
+    /// [`StoreError::Damaged`]; or when the file can't be written.
+    pub fn write_migration(&self, id: &MigrationId) -> Result<Writer, StoreError> {
+        Writer::open(self, id)
+    }
+
+    pub(crate) fn migration_on(
+        &self,
+        connection: Connection,
+        id: &MigrationId,
+    ) -> Result<OpenMigration, StoreError> {
+        let found = self
+            .find_in(&connection, id.as_str())?
+            .filter(|entry| entry.id == *id);
+        let entry = found.ok_or_else(|| StoreError::UnknownMigration { name: id.to_string() })?;
+        Ok(OpenMigration::new(connection, self.path.clone(), entry))
+    }
+
+    fn read(&self) -> Result<Connection, StoreError> {
+        format::open_for_reading(&self.path)
+    }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<MigrationEntry> {
+    Ok(MigrationEntry {
+        id: MigrationId::new(row.get::<_, String>(0)?),
+        name: row.get(1)?,
+        created_at: row.get(2)?,
+    })
+}
+
+/// Whether nothing of the migration can be left on the servers.
+fn ended(migration: &Migration) -> bool {
+    let mut databases = migration.databases.values();
+    !migration.databases.is_empty() && databases.all(|d| d.state.phase() == Phase::Removed)
+}

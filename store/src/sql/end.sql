@@ -1,0 +1,1 @@
+SELECT seq, hash FROM events WHERE migration = ?1 ORDER BY seq DESC LIMIT 1

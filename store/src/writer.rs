@@ -1,0 +1,364 @@
+//! Appending to one migration: a thread that validates, commits in groups, and then shows the new state.
+
+use crate::chain;
+use crate::clock::Clock;
+use crate::error::StoreError;
+use crate::file::JournalFile;
+use crate::format;
+use crate::lock::RunnerLock;
+use crate::reader::Links;
+use crate::row::{NewRow, signed};
+use async_trait::async_trait;
+use pghaul_core::journal::{Head, JournalError};
+use pghaul_core::{Event, Journal, Migration, MigrationId, Seq};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// How many requests one transaction takes at most, so that the first of them does not wait for ever.
+const MOST: usize = 1024;
+
+/// A migration open for writing, by this process alone.
+///
+/// Requests are validated in the order in which they arrive, each against the state that those before it lead to,
+/// and all that wait are committed in one transaction. A request that is refused does not disturb the others. When
+/// a commit fails, nothing of it becomes part of the state, and every later append fails with the same reason: open
+/// the migration again to learn what is in the file.
+///
+/// An append whose future is dropped may still be written. Dropping the writer finishes what was asked for, then
+/// gives the lock back.
+#[derive(Debug)]
+pub struct Writer {
+    migration: MigrationId,
+    shared: Arc<Shared>,
+    queue: Option<Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread shows to everybody.
+#[derive(Debug)]
+struct Shared {
+    durable: RwLock<Durable>,
+    commits: AtomicU64,
+}
+
+/// The state as of the last durable event.
+#[derive(Debug)]
+struct Durable {
+    migration: Migration,
+    head: Head,
+}
+
+#[derive(Debug)]
+struct Request {
+    events: Vec<Event>,
+    reply: oneshot::Sender<Result<Seq, JournalError>>,
+}
+
+impl Writer {
+    pub(crate) fn open(file: &JournalFile, id: &MigrationId) -> Result<Self, StoreError> {
+        // Asked without the lock, so that no lock file is made for a migration that does not exist.
+        file.read_migration(id)?;
+        let lock = RunnerLock::take(file.path(), id, file.clock())?;
+        let connection = format::open_for_writing(file.path())?;
+        Self::start(file, id, connection, lock)
+    }
+
+    /// Starts the thread on a connection that is set up for writing.
+    fn start(
+        file: &JournalFile,
+        id: &MigrationId,
+        connection: Connection,
+        lock: RunnerLock,
+    ) -> Result<Self, StoreError> {
+        let open = file.migration_on(connection, id)?;
+        open.check_structure()?;
+        let (migration, links) = open.fold(None)?;
+        let place = Place::of(file.path())?;
+        let durable = Durable {
+            migration: migration.clone(),
+            head: links.head(),
+        };
+        let shared = Arc::new(Shared {
+            durable: RwLock::new(durable),
+            commits: AtomicU64::new(0),
+        });
+        let committer = Committer {
+            connection: open.into_connection(),
+            place,
+            id: id.clone(),
+            clock: file.clock().clone(),
+            shared: Arc::clone(&shared),
+            expected: migration,
+            links,
+            broken: None,
+            _lock: lock,
+        };
+        let (queue, requests) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name(format!("journal {id}"))
+            .spawn(move || committer.work(&requests))
+            .map_err(|e| StoreError::io("start a thread for", file.path(), e))?;
+        Ok(Self {
+            migration: id.clone(),
+            shared,
+            queue: Some(queue),
+            thread: Some(thread),
+        })
+    }
+
+    /// How many transactions have been committed. Fewer than appends when several callers append at once.
+    pub fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been told to everybody who waited for it.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for Writer {
+    fn migration(&self) -> &MigrationId {
+        &self.migration
+    }
+
+    async fn append(&self, events: Vec<Event>) -> Result<Seq, JournalError> {
+        let stopped = || JournalError::NotWritten {
+            reason: "the journal's thread has stopped".to_owned(),
+        };
+        let (reply, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or_else(stopped)?;
+        queue.send(Request { events, reply }).map_err(|_| stopped())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    fn look(&self, look: &mut dyn FnMut(&Migration)) {
+        look(
+            &self
+                .shared
+                .durable
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .migration,
+        );
+    }
+
+    fn head(&self) -> Head {
+        self.shared
+            .durable
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .head
+            .clone()
+    }
+}
+
+/// A request that was found legal.
+struct Accepted {
+    events: Vec<Event>,
+    last: Seq,
+    reply: oneshot::Sender<Result<Seq, JournalError>>,
+}
+
+/// The thread's side.
+struct Committer {
+    connection: Connection,
+    place: Place,
+    id: MigrationId,
+    clock: Clock,
+    shared: Arc<Shared>,
+    /// The durable state and, while a group is put together, the events accepted into it.
+    expected: Migration,
+    /// The end of the chain, with the same meaning.
+    links: Links,
+    /// Why nothing more is written.
+    broken: Option<JournalError>,
+    _lock: RunnerLock,
+}
+
+impl Committer {
+    fn work(mut self, requests: &Receiver<Request>) {
+        while let Ok(first) = requests.recv() {
+            let group: Vec<Request> = std::iter::once(first)
+                .chain(requests.try_iter().take(MOST))
+                .collect();
+            self.serve(group);
+        }
+    }
+
+    fn serve(&mut self, group: Vec<Request>) {
+        let end = self.links.clone();
+        let mut accepted: Vec<Accepted> = Vec::with_capacity(group.len());
+        let mut rows = Vec::new();
+        for Request { events, reply } in group {
+            if let Some(broken) = &self.broken {
+                let _ = reply.send(Err(broken.clone()));
+                continue;
+            }
+            let (links, count) = (self.links.clone(), rows.len());
+            match self.accept(&events, &mut rows) {
+                Ok(()) => accepted.push(Accepted {
+                    events,
+                    last: Seq(self.links.seq),
+                    reply,
+                }),
+                Err(refused) => {
+                    rows.truncate(count);
+                    self.links = links;
+                    self.expect_again(&accepted);
+                    let _ = reply.send(Err(refused));
+                }
+            }
+        }
+        let outcome = match &self.broken {
+            Some(broken) => Err(broken.clone()),
+            None => self.write(&end, &rows),
+        };
+        match outcome {
+            Ok(()) => self.publish(accepted),
+            Err(error) => {
+                self.stop(&error);
+                for request in accepted {
+                    let _ = request.reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// From here on nothing is written: what was validated is no longer what the file holds.
+    fn stop(&mut self, error: &JournalError) {
+        if self.broken.is_none() {
+            tracing::error!(migration = %self.id, %error, "the journal takes no more events");
+            self.broken = Some(error.clone());
+        }
+    }
+
+    /// Validates a request against the state that those before it lead to, and makes its rows.
+    fn accept(&mut self, events: &[Event], rows: &mut Vec<NewRow>) -> Result<(), JournalError> {
+        for event in events {
+            self.expected.apply(event)?;
+            let (epoch, at) = (self.expected.epoch, self.clock.now());
+            rows.push(NewRow::new(&mut self.links, &self.id, epoch, at, event)?);
+        }
+        Ok(())
+    }
+
+    /// Forgets a request of which only the first events were legal. This is rare, so it may cost a copy.
+    fn expect_again(&mut self, accepted: &[Accepted]) {
+        self.expected = self.durable();
+        for event in accepted.iter().flat_map(|request| &request.events) {
+            if let Err(bug) = self.expected.apply(event) {
+                self.broken = Some(JournalError::Illegal(bug));
+            }
+        }
+    }
+
+    fn durable(&self) -> Migration {
+        self.shared
+            .durable
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .migration
+            .clone()
+    }
+
+    /// Commits the rows in one transaction, if the journal still ends where it did.
+    fn write(&mut self, end: &Links, rows: &[NewRow]) -> Result<(), JournalError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.place.check().map_err(not_written)?;
+        let path = self.place.path.clone();
+        let failed = |e| not_written(StoreError::sqlite("write the events", &path, e));
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        let found: Option<(i64, chain::Hash)> = transaction
+            .prepare_cached(include_str!("sql/end.sql"))
+            .and_then(|mut end| {
+                end.query_row([self.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
+            })
+            .map_err(failed)?;
+        if found != Some((signed(end.seq), end.before)) {
+            return Err(JournalError::Overtaken {
+                seq: Seq(end.seq).next(),
+            });
+        }
+        for row in rows {
+            row.insert(&transaction).map_err(failed)?;
+        }
+        transaction.commit().map_err(failed)?;
+        self.shared.commits.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes committed events part of the state, then tells those who wait.
+    fn publish(&mut self, accepted: Vec<Accepted>) {
+        let mut durable = self
+            .shared
+            .durable
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        for event in accepted.iter().flat_map(|request| &request.events) {
+            if let Err(bug) = durable.migration.apply(event) {
+                self.broken = Some(JournalError::Illegal(bug));
+            }
+        }
+        durable.head = self.links.head();
+        drop(durable);
+        for request in accepted {
+            let _ = request.reply.send(Ok(request.last));
+        }
+    }
+}
+
+fn not_written(error: StoreError) -> JournalError {
+    JournalError::NotWritten {
+        reason: error.in_full(),
+    }
+}
+
+/// The file that was opened. SQLite would go on writing into a file that was removed or replaced meanwhile.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Place {
+    fn of(path: &std::path::Path) -> Result<Self, StoreError> {
+        let found = std::fs::metadata(path).map_err(|e| StoreError::io("look at", path, e))?;
+        Ok(Self {
+            path: path.to_owned(),
+            device: found.dev(),
+            inode: found.ino(),
+        })
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        match std::fs::metadata(&self.path) {
+            Ok(found) if (found.dev(), found.ino()) == (self.device, self.inode) => Ok(()),
+            _ => Err(StoreError::Moved {
+                path: self.path.clone(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! Appending: what is told durable is, what is refused leaves no trace.
+
+#[cfg(test)]
+mod support;
+
+use pghaul_core::journal::JournalError;
+use pghaul_core::{Epoch, Journal, MigrationId, Phase, Seq, StepEvent};
+use pghaul_store::{Clock, Standing, StoreError};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use support::*;
+
+#[tokio::test]
+async fn state_head_and_events_survive_a_restart() {
+    let scratch = Scratch::new();
+    let at = time::OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap();
+    let file = scratch.file.clone().with_clock(Clock::new(move || at));
+    let writer = begin(&file, &id(), "app").await;
+    assert_eq!(
+        writer.append(vec![fact("one"), fact("two")]).await.unwrap(),
+        Seq(5)
+    );
+    assert_eq!(writer.append(Vec::new()).await.unwrap(), Seq(5));
+    let (migration, head) = (state(&writer), writer.head());
+    assert_eq!(
+        (head.seq, facts(&migration)),
+        (Seq(5), vec!["one".to_owned(), "two".to_owned()])
+    );
+    drop(writer);
+
+    let reader = file.read_migration(&id()).unwrap();
+    let loaded = reader.load().unwrap();
+    assert_eq!((&loaded.migration, &loaded.head), (&migration, &head));
+    assert_eq!(reader.hash_at(Seq(5)).unwrap(), Some(head.hash));
+    assert_eq!(reader.hash_at(Seq(6)).unwrap(), None);
+    let seen = events(&file, &id());
+    assert_eq!(
+        seen.iter().map(|e| (e.seq.0, e.epoch.0)).collect::<Vec<_>>(),
+        [(1, 0), (2, 1), (3, 1), (4, 1), (5, 1)]
+    );
+    assert!(
+        seen.iter()
+            .all(|e| e.at == "2023-11-14T22:13:20.000Z" && e.migration == id())
+    );
+
+    let writer = file.write_migration(&id()).unwrap();
+    assert_eq!(state(&writer), migration);
+    writer.append(vec![runner(2)]).await.unwrap();
+    assert_eq!(state(&writer).epoch, Epoch(2));
+}
+
+#[tokio::test]
+async fn an_illegal_request_is_refused_alone_and_whole() {
+    let scratch = Scratch::new();
+    let writer = begin(&scratch.file, &id(), "app").await;
+    // Half of the second request is legal: none of it may stay.
+    let finished = || {
+        roles(StepEvent::StepFinished {
+            output: serde_json::Value::Null,
+            found: false,
+        })
+    };
+    let (first, second, third) = tokio::join!(
+        writer.append(vec![fact("a")]),
+        writer.append(vec![fact("never"), finished(), finished()]),
+        writer.append(vec![fact("b")]),
+    );
+    assert_eq!((first.unwrap(), third.unwrap()), (Seq(4), Seq(5)));
+    assert!(matches!(second, Err(JournalError::Illegal(_))), "{second:?}");
+    assert_eq!(facts(&state(&writer)), ["a", "b"]);
+    assert_eq!(
+        scratch.file.read_migration(&id()).unwrap().verify().unwrap(),
+        writer.head()
+    );
+}
+
+#[tokio::test]
+async fn requests_that_wait_share_one_transaction() {
+    let scratch = Scratch::new();
+    let writer = Arc::new(begin(&scratch.file, &id(), "app").await);
+    let before = writer.commits();
+    let other = scratch.sqlite();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let tasks: Vec<_> = (0..100)
+        .map(|number| {
+            let writer = Arc::clone(&writer);
+            tokio::spawn(async move { writer.append(vec![fact(number.to_string())]).await.unwrap() })
+        })
+        .collect();
+    // Every task of this thread has sent its request when the yield returns.
+    tokio::task::yield_now().await;
+    assert_eq!(
+        writer.head().seq,
+        Seq(3),
+        "nothing is visible before it is durable"
+    );
+    other.execute_batch("ROLLBACK").unwrap();
+    for (task, expected) in tasks.into_iter().zip(4..) {
+        assert_eq!(task.await.unwrap(), Seq(expected));
+    }
+    assert!(
+        writer.commits() - before <= 2,
+        "{} commits",
+        writer.commits() - before
+    );
+}
+
+#[tokio::test]
+async fn the_lock_names_its_holder_and_is_per_migration() {
+    let scratch = Scratch::new();
+    let writer = begin(&scratch.file, &id(), "app").await;
+    let refused = scratch.file.write_migration(&id()).unwrap_err();
+    let StoreError::Locked {
+        holder: Some(holder), ..
+    } = &refused
+    else {
+        panic!("{refused}")
+    };
+    assert_eq!(holder.pid, std::process::id());
+    assert!(
+        refused
+            .to_string()
+            .starts_with("migration k3v9x2ab is locked by pid "),
+        "{refused}"
+    );
+    assert!(!holder.host.is_empty() && holder.since.ends_with('Z'), "{holder}");
+
+    // Another migration of the same file runs beside it, and readers read.
+    let other = begin(&scratch.file, &MigrationId::new("zzzzzzzz"), "other").await;
+    tokio::join!(async { writer.append(vec![fact("a")]).await.unwrap() }, async {
+        other.append(vec![fact("b")]).await.unwrap()
+    });
+    assert_eq!(events(&scratch.file, &id()).len(), 4);
+
+    drop(writer);
+    scratch.file.write_migration(&id()).unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_that_was_overtaken_stops() {
+    let scratch = Scratch::new();
+    let writer = begin(&scratch.file, &id(), "app").await;
+    std::fs::remove_file(scratch.directory.path().join("journal.k3v9x2ab.lock")).unwrap();
+    let other = scratch.file.write_migration(&id()).unwrap();
+    other.append(vec![fact("theirs")]).await.unwrap();
+    for _ in 0..2 {
+        let refused = writer.append(vec![fact("ours")]).await;
+        assert!(
+            matches!(refused, Err(JournalError::Overtaken { seq: Seq(4) })),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(
+        scratch.file.read_migration(&id()).unwrap().verify().unwrap(),
+        other.head()
+    );
+}
+
+#[tokio::test]
+async fn a_journal_that_was_replaced_is_not_written_into_the_void() {
+    let scratch = Scratch::new();
+    let writer = begin(&scratch.file, &id(), "app").await;
+    std::fs::rename(scratch.path(), scratch.directory.path().join("elsewhere")).unwrap();
+    let refused = writer.append(vec![fact("lost")]).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("was moved, removed or replaced"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn dropping_the_writer_finishes_what_was_asked_for() {
+    let scratch = Scratch::new();
+    let writer = begin(&scratch.file, &id(), "app").await;
+    {
+        let mut asked = Box::pin(writer.append(vec![fact("asked")]));
+        std::future::poll_fn(|context| {
+            let _ = asked.as_mut().poll(context);
+            std::task::Poll::Ready(())
+        })
+        .await;
+    }
+    drop(writer);
+    assert_eq!(
+        facts(
+            &scratch
+                .file
+                .read_migration(&id())
+                .unwrap()
+                .load()
+                .unwrap()
+                .migration
+        ),
+        ["asked"]
+    );
+}
+
+#[tokio::test]
+async fn the_file_lists_and_finds_its_migrations() {
+    let scratch = Scratch::new();
+    let gone = begin(&scratch.file, &MigrationId::new("gone0000"), "gone").await;
+    let database = |event| pghaul_core::Event::Database("shop".into(), event);
+    gone.append(vec![
+        selected(&["shop"]),
+        database(pghaul_core::DatabaseEvent::RemovalStarted { forced: false }),
+        database(pghaul_core::DatabaseEvent::Removed),
+    ])
+    .await
+    .unwrap();
+    assert_eq!(
+        state(&gone).databases.values().next().unwrap().state.phase(),
+        Phase::Removed
+    );
+    let app = begin(&scratch.file, &id(), "app").await;
+    drop((gone, app));
+
+    let standing = |name: &str| {
+        let list = scratch.file.migrations().unwrap();
+        let listed = list.into_iter().find(|l| l.entry.name == name).unwrap();
+        assert_eq!(listed.created.unwrap().name, name);
+        listed.standing
+    };
+    assert!(matches!(standing("gone"), Standing::Ended));
+    assert!(matches!(standing("app"), Standing::Open));
+    assert_eq!(
+        scratch.file.find("app").unwrap(),
+        scratch.file.find("k3v9x2ab").unwrap()
+    );
+    assert_eq!(scratch.file.find("nothing").unwrap(), None);
+    for (id, name) in [("new00000", "app"), ("k3v9x2ab", "new"), ("new00000", "k3v9x2ab")] {
+        let refused = scratch.file.begin(&MigrationId::new(id), created(name));
+        assert!(
+            matches!(refused, Err(StoreError::NameTaken { .. })),
+            "{refused:?}"
+        );
+    }
+    let unknown = scratch
+        .file
+        .write_migration(&MigrationId::new("nothing0"))
+        .unwrap_err();
+    assert!(
+        matches!(unknown, StoreError::UnknownMigration { .. }),
+        "{unknown}"
+    );
+    assert!(!scratch.directory.path().join("journal.nothing0.lock").exists());
+}
+
+#[tokio::test]
+async fn everything_is_private_to_the_user() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state/pghaul/journal");
+    let file = pghaul_store::JournalFile::create(&path).unwrap();
+    let _writer = begin(&file, &id(), "app").await;
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}

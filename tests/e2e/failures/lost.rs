@@ -1,0 +1,96 @@
+//! What somebody else does to a database that is in step.
+
+use super::{PATIENCE, completes, database, error};
+use crate::migration::Migration;
+use pghaul_testkit::{ClusterPair, Settings, leftovers, wait_until};
+
+const MIGRATION_FAILED: i32 = 9;
+const STATE_LOST: i32 = 10;
+
+/// Servers of their own: in the end nothing may be left on them.
+fn in_step() -> (ClusterPair, Migration, String) {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let name = database(&pair, "lost");
+    let migration = Migration::of(&pair.source, &pair.target, &name).options(["--method", "replication"]);
+    migration.run().succeeded();
+    (pair, migration, name)
+}
+
+/// `status` says failed, and why; `run` fails for good; `remove` refuses, `remove --force` cleans.
+fn is_lost(pair: &ClusterPair, migration: &Migration, name: &str, what: &str) {
+    let status = migration.command(&["status"]).run().failed_with(MIGRATION_FAILED);
+    assert!(
+        status.stdout.contains("failed") && status.stdout.contains(what),
+        "{status}"
+    );
+    let outcome = migration.run();
+    let text = error(&outcome, STATE_LOST, "state-lost");
+    assert!(text.contains(what) && text.contains(name), "{outcome}");
+    error(&migration.run(), STATE_LOST, "state-lost");
+    let refusal = migration.remove();
+    assert!(
+        error(&refusal, 8, "not-safe-to-remove").contains(what),
+        "{refusal}"
+    );
+    migration.command(&["remove", "--force"]).run().succeeded();
+    assert_eq!(leftovers(&pair.source), [""; 0]);
+    assert_eq!(leftovers(&pair.target), [""; 0]);
+    let rows = |cluster: &pghaul_testkit::Cluster| cluster.psql(name, "select count(*) from book");
+    assert_eq!(rows(&pair.source), rows(&pair.target), "data was lost");
+}
+
+#[test]
+fn the_subscription() {
+    let (pair, migration, name) = in_step();
+    let subscription = pair.target.psql(&name, "select subname from pg_subscription");
+    for statement in ["disable", "set (slot_name = none)"] {
+        pair.target
+            .psql(&name, &format!("alter subscription {subscription} {statement}"));
+    }
+    pair.target
+        .psql(&name, &format!("drop subscription {subscription}"));
+    is_lost(&pair, &migration, &name, "subscription");
+}
+
+#[test]
+fn the_slot() {
+    let (pair, migration, name) = in_step();
+    wait_until("the slot is dropped", PATIENCE, || {
+        pair.source.psql(
+            "postgres",
+            "select pg_terminate_backend(active_pid) from pg_replication_slots",
+        );
+        let drop = "select pg_drop_replication_slot(slot_name) from pg_replication_slots";
+        pair.source.try_psql("postgres", drop).is_ok()
+    });
+    is_lost(&pair, &migration, &name, "slot");
+}
+
+#[test]
+fn the_publication() {
+    let (pair, migration, name) = in_step();
+    let publication = pair.source.psql(&name, "select pubname from pg_publication");
+    pair.source
+        .psql(&name, &format!("drop publication {publication}"));
+    is_lost(&pair, &migration, &name, "publication");
+}
+
+#[test]
+fn a_table_that_is_new_on_the_source() {
+    let (pair, migration, name) = in_step();
+    pair.source
+        .psql(&name, "create table surprise (id int primary key)");
+    let status = migration.command(&["status"]).run().failed_with(MIGRATION_FAILED);
+    assert!(status.stdout.contains("surprise"), "{status}");
+    let detail = migration.status_of(&name);
+    assert_eq!(detail["status"], "failed", "{detail:#}");
+    let outcome = migration.run();
+    assert!(
+        error(&outcome, MIGRATION_FAILED, "plan-changed").contains("surprise"),
+        "{outcome}"
+    );
+
+    pair.source.psql(&name, "drop table surprise");
+    completes(&migration, &pair, &name);
+    assert_eq!(migration.status_of(&name)["status"], "syncing");
+}

@@ -1,0 +1,156 @@
+//! Tools that are missing, and servers that are not fit for replication.
+
+use super::{ROWS, completes, database, error, inventory, servers};
+use crate::migration::Migration;
+use pghaul_testkit::{ClusterPair, Pghaul, Settings, compare};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+const CHECK_FAILED: i32 = 3;
+const MIGRATION_FAILED: i32 = 9;
+
+/// A program in the place of pg_dump.
+fn fake_pg_dump(script: &str) -> (Pghaul, PathBuf) {
+    let pghaul = Pghaul::new();
+    let path = pghaul.home().join("pg_dump");
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("write the script");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("make it executable");
+    (pghaul, path)
+}
+
+#[test]
+fn pg_dump_is_needed_and_must_be_new_enough() {
+    let pair = servers();
+    let name = database(pair, "tools");
+    let before = inventory(&pair.target, &name);
+    let (old_home, old) = fake_pg_dump("echo 'pg_dump (PostgreSQL) 9.6.24'");
+    let (_odd_home, odd) = fake_pg_dump("echo 'hello'");
+    let wrong = [
+        (PathBuf::from("/nonexistent/pg_dump"), "which is no pg_dump"),
+        (odd, "which is no pg_dump"),
+        (old, "too old: version 9"),
+    ];
+    let migration = Migration::of(&pair.source, &pair.target, &name);
+    for (program, expected) in wrong {
+        let run = migration
+            .with_options("run")
+            .env("PATH", "")
+            .env("PGHAUL_PG_DUMP", program);
+        let outcome = run.run();
+        let text = error(&outcome, CHECK_FAILED, "check-failed");
+        assert!(text.contains(expected), "{expected:?} is missing\n{outcome}");
+        assert_eq!(inventory(&pair.target, &name), before);
+    }
+    drop(old_home);
+    completes(&migration, pair, &name);
+}
+
+#[test]
+fn a_pg_dump_that_breaks_off_is_started_anew() {
+    let pair = servers();
+    let name = database(pair, "broken_tool");
+    let (_home, broken) = fake_pg_dump(
+        "[ \"$1\" = --version ] && echo 'pg_dump (PostgreSQL) 18.0' && exit 0
+         for argument do last=$argument; done; mkdir -p \"$last\"; echo half > \"$last/toc.dat\"
+         echo 'pg_dump: error: the dog ate it' >&2; exit 1",
+    );
+    let migration = Migration::of(&pair.source, &pair.target, &name);
+    let outcome = migration.with_options("run").env("PGHAUL_PG_DUMP", broken).run();
+    let text = error(&outcome, MIGRATION_FAILED, "tool-failed");
+    assert!(text.contains("the dog ate it"), "{outcome}");
+    completes(&migration, pair, &name);
+}
+
+/// What the source must still be able to do, and must not have.
+fn assert_untouched(pair: &ClusterPair, name: &str) {
+    assert_eq!(pair.source.psql(name, "select count(*) from pg_publication"), "0");
+    pair.source.psql(
+        name,
+        "update plain set what = what || '!'; delete from plain where what is null",
+    );
+}
+
+fn falls_to_dump(pair: &ClusterPair, reason: &str) {
+    let name = database(pair, "dumped");
+    pair.source.psql(
+        &name,
+        "create table plain (what text); insert into plain values ('a'), ('b')",
+    );
+    let slots = pair
+        .source
+        .psql("postgres", "select count(*) from pg_replication_slots");
+    let migration = Migration::of(&pair.source, &pair.target, &name);
+    let plan = migration.with_options("plan").run().succeeded();
+    assert!(
+        plan.stdout.contains(reason),
+        "{reason:?} is not in the plan\n{plan}"
+    );
+    assert_untouched(pair, &name);
+    migration.run().succeeded();
+    let status = migration.status_of(&name);
+    assert_eq!(
+        (&status["status"], &status["method"]),
+        (&"done".into(), &"pg_dump".into()),
+        "{status:#}"
+    );
+    assert!(status["reasons"].to_string().contains(reason), "{status:#}");
+    compare::same(&pair.source, &pair.target, &name);
+    assert_untouched(pair, &name);
+    assert_eq!(
+        pair.source
+            .psql("postgres", "select count(*) from pg_replication_slots"),
+        slots
+    );
+    let forced = Migration::of(&pair.source, &pair.target, &database(pair, "forced"))
+        .options(["--method", "replication"]);
+    error(&forced.run(), CHECK_FAILED, "check-failed");
+}
+
+#[test]
+fn without_wal_level_logical_databases_are_dumped() {
+    let pair = ClusterPair::start(Settings::new().set("wal_level", "replica"), Settings::new());
+    falls_to_dump(&pair, "wal_level");
+}
+
+#[test]
+fn without_a_free_slot_databases_are_dumped() {
+    let pair = ClusterPair::start(Settings::new().set("max_replication_slots", "1"), Settings::new());
+    pair.source
+        .psql("postgres", "select pg_create_physical_replication_slot('taken')");
+    falls_to_dump(&pair, "slot");
+}
+
+#[test]
+fn unlogged_tables_are_moved_and_listed() {
+    let pair = servers();
+    let name = database(pair, "unlogged");
+    pair.source.psql(
+        &name,
+        "create unlogged table cache (id int primary key); insert into cache values (1), (2)",
+    );
+    let migration = Migration::of(&pair.source, &pair.target, &name);
+    completes(&migration, pair, &name);
+    let status = migration.status_of(&name);
+    assert_eq!(status["status"], "syncing", "{status:#}");
+    assert!(
+        status["incomplete"].to_string().contains("public.cache"),
+        "{status:#}"
+    );
+}
+
+#[test]
+fn an_older_target_is_refused() {
+    if std::panic::catch_unwind(|| pghaul_testkit::postgres::find(13)).is_err() {
+        println!("skipped: PostgreSQL 13 can't be fetched");
+        return;
+    }
+    let pair = ClusterPair::start(Settings::new(), Settings::new().major(13));
+    pair.source.create_database("newer");
+    pair.source.psql("newer", ROWS);
+    let before = inventory(&pair.target, "newer");
+    let migration = Migration::of(&pair.source, &pair.target, "newer");
+    let outcome = migration.run();
+    let text = error(&outcome, CHECK_FAILED, "check-failed");
+    assert!(text.contains("version") && text.contains("13"), "{outcome}");
+    assert_eq!(inventory(&pair.target, "newer"), before);
+}

@@ -1,0 +1,22 @@
+//! The binary between real servers, from the first command to the last.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests: a panic is the report"
+)]
+
+mod crash_positions;
+mod failures;
+mod hostile;
+mod kills;
+mod migration;
+mod pgbench_live;
+mod remove_refuses;
+mod run_again;
+mod terminal;
+mod two_methods;
+mod versions;

@@ -1,0 +1,36 @@
+//! What people see: stdout, stderr and exit status of a simple migration.
+
+use crate::migration::Migration;
+use pghaul_testkit::{Kind, Pghaul, fixtures, redact, shared_pair};
+
+/// What depends on the machine, how fast it is and which servers it has; and columns that are as wide as a number
+/// that is masked.
+const FILTERS: &[(&str, &str)] = &[
+    (r"(?m)^.*: (?:waiting|copied)\b.*\n", ""),
+    (
+        r"started by .+ on \S+, process",
+        "started by <user> on <host>, process",
+    ),
+    (r"PostgreSQL \d+(?:\.\d+)*", "PostgreSQL <version>"),
+    (r"(?m)(\S) {2,}", "$1  "),
+];
+
+fn seen(pghaul: Pghaul) -> String {
+    redact(&pghaul.run().to_string())
+}
+
+#[test]
+fn a_simple_migration() {
+    let pair = shared_pair(Kind::Ordinary);
+    // The name stands in the snapshots.
+    pair.source.create_database("terminal");
+    fixtures::shop(&pair.source, "terminal");
+    let migration = Migration::of(&pair.source, &pair.target, "terminal");
+    insta::with_settings!({ filters => FILTERS.iter().copied() }, {
+        insta::assert_snapshot!("plan", seen(migration.with_options("plan")));
+        insta::assert_snapshot!("run", seen(migration.with_options("run")));
+        insta::assert_snapshot!("status", seen(migration.command(&["status"])));
+        insta::assert_snapshot!("remove", seen(migration.command(&["remove"])));
+        insta::assert_snapshot!("history", seen(migration.command(&["history"])));
+    });
+}

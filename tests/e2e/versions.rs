@@ -1,0 +1,60 @@
+//! From every version to every newer one: `tests/matrix.sh` tries all pairs, the ordinary run one.
+
+use crate::migration::{Migration, assert_nothing_of_it_is_left};
+use pghaul_testkit::{Kind, compare, fixtures, postgres, shared_pair};
+
+/// The pairs to be tried: `PGHAUL_MATRIX="10:18 13:17"`.
+fn pairs() -> Vec<(u32, u32)> {
+    let matrix = std::env::var("PGHAUL_MATRIX").unwrap_or_else(|_| "10:18".to_owned());
+    let pair = |text: &str| {
+        let (source, target) = text.split_once(':').expect("a pair is SOURCE:TARGET");
+        (
+            source.parse().expect("a major version"),
+            target.parse().expect("a major version"),
+        )
+    };
+    matrix.split_whitespace().map(pair).collect()
+}
+
+/// Moves a database with objects of every kind, and compares it.
+fn moves(source: u32, target: u32, method: &str) {
+    println!("{source} to {target} by {method}");
+    let pair = shared_pair(Kind::Versions(source, target));
+    let database = pair.fresh_database(&format!("versions_{method}"));
+    fixtures::hostile_contents(&pair.source, &database);
+    // Large objects are refused, see the check of that name.
+    pair.source
+        .psql(&database, "select lo_unlink(oid) from pg_largeobject_metadata");
+    let pg_dump = postgres::client_from("pg_dump", source);
+    let migration = Migration::of(&pair.source, &pair.target, &database)
+        .options(["--method", method])
+        .env("PGHAUL_PG_DUMP", pg_dump.to_str().expect("a path in UTF-8"));
+    migration.run().succeeded();
+    if method == "replication" {
+        // Tables that can't be replicated, and what is held back for them, are left as they are.
+        migration.command(&["remove", "--force"]).run().succeeded();
+    } else {
+        migration.remove().succeeded();
+    }
+    let options = compare::Options::default();
+    let found = compare::databases((&pair.source, &database), (&pair.target, &database), &options);
+    let held_back = |subject: &str| {
+        let kinds = ["FK CONSTRAINT", "TRIGGER", "EVENT TRIGGER"];
+        method == "replication" && kinds.iter().any(|kind| subject.starts_with(kind))
+    };
+    let unexpected: Vec<_> = found.iter().filter(|d| !held_back(&d.subject)).collect();
+    assert!(
+        unexpected.is_empty(),
+        "{source} to {target} by {method}: {unexpected:#?}"
+    );
+    assert_nothing_of_it_is_left(&migration, pair, &database);
+}
+
+#[test]
+fn a_database_goes_to_a_newer_server() {
+    for (source, target) in pairs() {
+        for method in ["dump", "replication"] {
+            moves(source, target, method);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Moves a database with objects of every kind from every version of PostgreSQL to every newer one, by both
+# methods. Takes about twenty minutes; servers are fetched as needed.
+#
+#   tests/matrix.sh                 all pairs
+#   tests/matrix.sh 10:15 13:17     these
+set -eu
+cd "$(dirname "$0")/.."
+
+versions="10 13 14 15 16 17 18"
+pairs=$*
+if [ -z "$pairs" ]; then
+    for source in $versions; do
+        for target in $versions; do
+            [ "$source" -gt "$target" ] || pairs="$pairs $source:$target"
+        done
+    done
+fi
+PGHAUL_MATRIX=$pairs exec tests/run.sh -p pghaul-tests --test e2e -- --nocapture versions::

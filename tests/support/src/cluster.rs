@@ -1,0 +1,280 @@
+//! A throwaway cluster.
+
+use crate::conninfo::conninfo;
+use crate::port::Port;
+use crate::postgres::{self, Installation};
+use crate::psql::{self, Format, identifier};
+use crate::scratch;
+use crate::server::{Server, Stop};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Fit for either side of a migration, and as fast as a server that may lose everything can be.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("wal_level", "logical"),
+    ("max_wal_senders", "20"),
+    ("max_replication_slots", "20"),
+    ("max_worker_processes", "40"),
+    ("max_logical_replication_workers", "20"),
+    ("max_connections", "100"),
+    ("max_prepared_transactions", "10"),
+    // Otherwise a subscription's worker that stopped is started again only after five seconds.
+    ("wal_retrieve_retry_interval", "200ms"),
+    // Otherwise one that has nothing to apply confirms a position only every ten seconds.
+    ("wal_receiver_status_interval", "1s"),
+    ("fsync", "off"),
+    ("full_page_writes", "off"),
+    ("timezone", "UTC"),
+    ("log_timezone", "UTC"),
+    ("lc_messages", "C"),
+    ("log_line_prefix", "%m [%p] %q%u@%d %a "),
+    ("logging_collector", "off"),
+];
+
+/// Beside `postgresql.conf`, which includes it.
+const CONFIGURATION: &str = "testkit.conf";
+
+/// postgres gets in without a password, everyone else over TCP with theirs.
+const AUTHENTICATION: &str = "\
+local all all trust
+host all postgres 127.0.0.1/32 trust
+host all all 127.0.0.1/32 md5
+";
+
+/// What a cluster is to be like.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    installation: Option<Installation>,
+    parameters: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// Any version from 15 on, with what both sides of a migration need.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// This major version, 10 to 18.
+    pub fn major(mut self, major: u32) -> Self {
+        self.installation = Some(postgres::find(major));
+        self
+    }
+
+    /// A line of `postgresql.conf`. The value is quoted here.
+    pub fn set(mut self, parameter: &str, value: &str) -> Self {
+        self.parameters.insert(parameter.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Writes as carefully as a server in production: for tests that kill servers or measure.
+    pub fn durable(self) -> Self {
+        self.set("fsync", "on").set("full_page_writes", "on")
+    }
+}
+
+/// A running cluster. Dropped, it is stopped and removed; the end of the test process does the same.
+#[derive(Debug)]
+pub struct Cluster {
+    server: Mutex<Server>,
+    parameters: Mutex<BTreeMap<String, String>>,
+    directory: PathBuf,
+    port: Port,
+    major: u32,
+}
+
+impl Cluster {
+    /// Makes a cluster and starts it; `label` is in its directory's name.
+    ///
+    /// # Panics
+    /// With the server's log when it does not start.
+    pub fn start(label: &str, settings: Settings) -> Self {
+        let installation = settings.installation.unwrap_or_else(postgres::ordinary);
+        let port = Port::reserve();
+        let server = Server::initdb(installation, scratch::directory(label));
+        let cluster = Self {
+            directory: server.directory().to_owned(),
+            major: server.installation().major,
+            server: Mutex::new(server),
+            parameters: Mutex::new(settings.parameters),
+            port,
+        };
+        std::fs::write(cluster.data_dir().join("pg_hba.conf"), AUTHENTICATION).expect("write pg_hba.conf");
+        cluster.include_configuration();
+        cluster.start_again();
+        cluster
+    }
+
+    /// The server's major version.
+    pub fn major(&self) -> u32 {
+        self.major
+    }
+
+    /// The TCP port on 127.0.0.1; it stays the same for the cluster's life.
+    pub fn port(&self) -> u16 {
+        self.port.number
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    /// The directory of the Unix socket.
+    pub fn socket_dir(&self) -> &Path {
+        &self.directory
+    }
+
+    /// How the superuser connects over TCP, without a password.
+    pub fn conninfo(&self, database: &str) -> String {
+        self.over_tcp(&[("user", "postgres"), ("dbname", database)])
+    }
+
+    /// How a role connects over TCP with its password.
+    pub fn conninfo_as(&self, user: &str, password: &str, database: &str) -> String {
+        self.over_tcp(&[("user", user), ("password", password), ("dbname", database)])
+    }
+
+    /// How the superuser connects through the Unix socket.
+    pub fn conninfo_socket(&self, database: &str) -> String {
+        psql::through_socket(&self.directory, self.port(), database)
+    }
+
+    /// Runs SQL as superuser and returns what psql prints: values alone, `|` between columns.
+    ///
+    /// # Panics
+    /// With psql's messages when a statement fails.
+    pub fn psql(&self, database: &str, sql: &str) -> String {
+        self.try_psql(database, sql)
+            .unwrap_or_else(|error| panic!("psql in {database:?}: {error}"))
+    }
+
+    /// Like [`Self::psql`]; a failure is returned as what psql wrote.
+    pub fn try_psql(&self, database: &str, sql: &str) -> Result<String, String> {
+        psql::run(&self.conninfo_socket(database), sql, Format::Plain)
+    }
+
+    /// Runs SQL as another role.
+    pub fn try_psql_as(
+        &self,
+        user: &str,
+        password: &str,
+        database: &str,
+        sql: &str,
+    ) -> Result<String, String> {
+        psql::run(&self.conninfo_as(user, password, database), sql, Format::Plain)
+    }
+
+    /// Runs a file of SQL as superuser.
+    pub fn psql_file(&self, database: &str, file: &Path) -> String {
+        let sql = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        self.psql(database, &sql)
+    }
+
+    /// The rows of one query; NULL is an empty text. Values may hold anything but two control characters.
+    pub fn rows(&self, database: &str, query: &str) -> Vec<Vec<String>> {
+        psql::rows(&self.conninfo_socket(database), query)
+            .unwrap_or_else(|error| panic!("psql in {database:?}: {error}"))
+    }
+
+    /// Creates an empty database of any name.
+    pub fn create_database(&self, name: &str) {
+        self.psql(
+            "postgres",
+            &format!("create database {} template template0", identifier(name)),
+        );
+    }
+
+    /// Stops the server; see [`Self::start_again`].
+    pub fn stop(&self, how: Stop) {
+        self.server().stop(how);
+    }
+
+    /// Starts a stopped server on its port. Nothing happens when it runs.
+    ///
+    /// # Panics
+    /// With the server's log when it does not start.
+    pub fn start_again(&self) {
+        let mut server = self.server();
+        if server.is_running() {
+            return;
+        }
+        self.write_configuration();
+        assert!(
+            server.start(),
+            "PostgreSQL {} did not start:\n{}",
+            self.major,
+            server.log_text()
+        );
+    }
+
+    /// Stops the server fast and starts it with these parameters changed.
+    pub fn restart_with(&self, changes: &[(&str, &str)]) {
+        self.stop(Stop::Fast);
+        let changes = changes
+            .iter()
+            .map(|(parameter, value)| ((*parameter).to_owned(), (*value).to_owned()));
+        self.parameters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(changes);
+        self.start_again();
+    }
+
+    /// All that the server has logged so far.
+    pub fn log(&self) -> String {
+        self.server().log_text()
+    }
+
+    fn server(&self) -> MutexGuard<'_, Server> {
+        // A test that panicked while it held the lock must not hide its message behind those of others.
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn over_tcp(&self, parameters: &[(&str, &str)]) -> String {
+        let port = self.port().to_string();
+        conninfo(&[&[("host", "127.0.0.1"), ("port", &port)], parameters].concat())
+    }
+
+    /// What initdb has found out about the machine stays; what stands in our file counts.
+    fn include_configuration(&self) {
+        let main = self.data_dir().join("postgresql.conf");
+        let mut file = File::options()
+            .append(true)
+            .open(main)
+            .expect("open postgresql.conf");
+        writeln!(file, "include '{CONFIGURATION}'").expect("write postgresql.conf");
+    }
+
+    fn write_configuration(&self) {
+        let own = [
+            ("port", self.port().to_string()),
+            ("listen_addresses", "127.0.0.1".to_owned()),
+            ("unix_socket_directories", self.directory.display().to_string()),
+        ];
+        let defaults = DEFAULTS
+            .iter()
+            .map(|(parameter, value)| (*parameter, (*value).to_owned()));
+        let parameters = self.parameters.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = parameters
+            .iter()
+            .map(|(parameter, value)| (parameter.as_str(), value.clone()));
+        let mut text = String::new();
+        // The last line of a parameter counts.
+        for (parameter, value) in defaults.chain(wanted).chain(own) {
+            writeln!(text, "{parameter} = '{}'", value.replace('\'', "''")).expect("writing to a String");
+        }
+        std::fs::write(self.data_dir().join(CONFIGURATION), text).expect("write the configuration");
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let server = self.server.get_mut().unwrap_or_else(PoisonError::into_inner);
+        server.stop(Stop::Immediate);
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}

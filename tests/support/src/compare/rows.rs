@@ -1,0 +1,78 @@
+//! Rows, sequences and large objects, as counts and hashes that the server computes.
+
+use super::{Description, Options};
+use crate::cluster::Cluster;
+use std::fmt::Write;
+
+/// The same text for the same value on every version, and a value from no row hidden.
+const SESSION: &str = "
+begin isolation level repeatable read read only;
+set local search_path = '';
+set local row_security = off;
+set local extra_float_digits = 3;
+set local datestyle = 'ISO, YMD';
+set local intervalstyle = 'postgres';
+set local timezone = 'UTC';
+set local bytea_output = 'hex';
+set local xmloption = 'content';
+set local lc_monetary = 'C';
+";
+
+pub(super) fn describe(cluster: &Cluster, database: &str, options: &Options) -> Description {
+    let relations = cluster.rows(database, include_str!("relations.sql"));
+    let mut subjects = Vec::new();
+    let mut script = SESSION.to_owned();
+    for relation in &relations {
+        let [kind, name, row, populated] = relation.as_slice() else {
+            panic!("four columns: {relation:?}")
+        };
+        let query = match kind.as_str() {
+            "S" if options.sequences => {
+                subjects.push(format!("state of sequence {name}"));
+                format!("select 'last value ' || last_value || ', called ' || is_called from {name}")
+            }
+            "S" => continue,
+            _ if populated == "f" => {
+                subjects.push(format!("rows of {name}"));
+                "select 'not populated'".to_owned()
+            }
+            _ => {
+                subjects.push(format!("rows of {name}"));
+                hash(&format!("{row}::text"), &format!("only {name} as r"))
+            }
+        };
+        writeln!(script, "{query};").expect("writing to a String");
+    }
+    if options.large_objects {
+        subjects.push("large objects".to_owned());
+        writeln!(
+            script,
+            "{};",
+            hash(
+                include_str!("large_object.sql"),
+                "pg_catalog.pg_largeobject_metadata as l"
+            )
+        )
+        .expect("writing to a String");
+    }
+    let results = cluster.psql(database, &script);
+    let results: Vec<&str> = results.lines().collect();
+    assert_eq!(results.len(), subjects.len(), "one result for each query");
+    subjects
+        .into_iter()
+        .zip(results.into_iter().map(str::to_owned))
+        .collect()
+}
+
+/// A query for the count and two independent sums of hashes of `text`. Sums don't depend on the order of rows, need
+/// no memory, and unlike a XOR they notice a row that is there twice.
+fn hash(text: &str, from: &str) -> String {
+    let sum = |start: u32| {
+        format!("coalesce(sum(('x' || substr(hash, {start}, 16))::bit(64)::bigint::numeric), 0)")
+    };
+    format!(
+        "select count(*) || ' rows, hash ' || {} || ' ' || {} from (select md5({text}) as hash from {from}) as hashed",
+        sum(1),
+        sum(17)
+    )
+}

@@ -1,0 +1,52 @@
+//! Databases that are hard to move, for a reason each.
+
+use crate::cluster::Cluster;
+
+/// Names that break programs which paste names into commands, conninfos, patterns or 63 bytes.
+pub const HOSTILE_DATABASES: &[&str] = &[
+    "my-shop",
+    "with space",
+    "CamelCase",
+    r#"quote"d"#,
+    "it's",
+    "🐘 émoji",
+    "sixty-three bytes: this name may not grow by even one byte more",
+    "dbname=postgres host=nowhere.invalid",
+    r"100% \back$lash; --",
+    "select",
+];
+
+/// The one of [`HOSTILE_DATABASES`] that [`hostile`] fills with objects of every kind.
+pub const HOSTILE_FULL: &str = "my-shop";
+
+/// A role whose name ends the statement of whoever does not quote it.
+pub const HOSTILE_ROLE: &str = "Robert'); DROP TABLE students;--";
+
+/// Makes the hostile cluster: all of [`HOSTILE_DATABASES`], every one with a table of three rows, one of them with
+/// everything in it, and roles.
+pub fn hostile(cluster: &Cluster) {
+    for database in HOSTILE_DATABASES {
+        cluster.create_database(database);
+        cluster.psql(database, include_str!("../fixtures/three_rows.sql"));
+    }
+    hostile_contents(cluster, HOSTILE_FULL);
+}
+
+/// Fills one database with objects of every kind under hostile names, and creates the roles that own them.
+pub fn hostile_contents(cluster: &Cluster, database: &str) {
+    cluster.psql(database, include_str!("../fixtures/hostile_roles.sql"));
+    cluster.psql(database, include_str!("../fixtures/hostile.sql"));
+    cluster.psql(database, include_str!("../fixtures/hostile_rows.sql"));
+    cluster.psql(database, include_str!("../fixtures/hostile_code.sql"));
+}
+
+/// Row security that hides rows from the role `rowsec_reader`, password `rowsec`, which may read every table but
+/// does not bypass it: a copy by that role is short of rows unless it says `row_security=off` and fails.
+pub fn rowsec(cluster: &Cluster, database: &str) {
+    cluster.psql(database, include_str!("../fixtures/rowsec.sql"));
+}
+
+/// A small web shop: six tables with keys and foreign keys, a view, an enum, sequences. Nothing about it is hard.
+pub fn shop(cluster: &Cluster, database: &str) {
+    cluster.psql(database, include_str!("../fixtures/shop.sql"));
+}

@@ -1,0 +1,24 @@
+//! What a migration may leave behind on a server.
+
+use crate::cluster::Cluster;
+
+/// Everything of a migration that is on the cluster, sorted, one line each; none after a removal.
+///
+/// Slots, subscriptions, replication origins, prepared transactions and publications count whosever they are:
+/// tests make none of their own that should not be found. Sessions count by their name, databases too.
+pub fn leftovers(cluster: &Cluster) -> Vec<String> {
+    let of_cluster = cluster.rows("postgres", include_str!("leftovers_cluster.sql"));
+    let mut found: Vec<String> = of_cluster.into_iter().flatten().collect();
+    let databases = "select datname from pg_catalog.pg_database where datallowconn";
+    for database in cluster.rows("postgres", databases).into_iter().flatten() {
+        let in_database = cluster.rows(&database, include_str!("leftovers_database.sql"));
+        found.extend(
+            in_database
+                .into_iter()
+                .flatten()
+                .map(|what| format!("{what} in {database}")),
+        );
+    }
+    found.sort();
+    found
+}
