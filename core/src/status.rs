@@ -19,7 +19,7 @@ fn rank(phase: Phase) -> u8 {
 }
 
 /// The status of the migration: failed when one database failed, else the least advanced; when all are at
-/// their end, `syncing` if all are, else `done`.
+/// their end, `syncing` if all are, else `done`. Without any database it is pending.
 pub fn overall(phases: &[Phase]) -> Phase {
     let at_end = |p: &Phase| matches!(p, Phase::Syncing | Phase::Done);
     if !phases.is_empty() && phases.iter().all(at_end) {

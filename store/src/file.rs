@@ -7,7 +7,7 @@ use crate::reader::{Links, OpenMigration};
 use crate::row::NewRow;
 use crate::writer::Writer;
 use pghaul_core::event::Created;
-use pghaul_core::{Event, Migration, MigrationEvent, MigrationId, Phase};
+use pghaul_core::{Event, Migration, MigrationEvent, MigrationId};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
 
@@ -113,7 +113,7 @@ impl JournalFile {
         let open = OpenMigration::new(self.read()?, self.path.clone(), entry.clone());
         Ok(match open.load() {
             Ok(loaded) => {
-                let standing = if ended(&loaded.migration) {
+                let standing = if loaded.migration.is_removed() {
                     Standing::Ended
                 } else {
                     Standing::Open
@@ -236,10 +236,4 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<MigrationEntry> {
         name: row.get(1)?,
         created_at: row.get(2)?,
     })
-}
-
-/// Whether nothing of the migration can be left on the servers.
-fn ended(migration: &Migration) -> bool {
-    let mut databases = migration.databases.values();
-    !migration.databases.is_empty() && databases.all(|d| d.state.phase() == Phase::Removed)
 }

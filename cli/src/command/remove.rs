@@ -9,7 +9,7 @@ use crate::progress::Watcher;
 use crate::runner::{Equipment, Locked, Start};
 use crate::servers::{Given, way_back};
 use crate::signals::Signals;
-use pghaul_core::{Code, Failure, Migration, Phase};
+use pghaul_core::{Code, Failure, Migration};
 
 const STOPPING: &str =
     "stopping in order; Ctrl-C once more stops at once (`pghaul remove` goes on either way)";
@@ -48,7 +48,7 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
     let file = journals::open(&args.journal)?;
     let entry = journals::existing(&file, args.journal.name.as_deref())?;
     let locked = Locked::take(&file, &entry.id)?;
-    if locked.read(is_removed) {
+    if locked.read(Migration::is_removed) {
         // The removal may have been killed between its last event and this.
         locked.clear_state_directory();
         return Ok(Worked {
@@ -97,9 +97,4 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
         outcome,
         over: false,
     })
-}
-
-fn is_removed(migration: &Migration) -> bool {
-    let mut databases = migration.databases.values();
-    !migration.databases.is_empty() && databases.all(|d| d.state.phase() == Phase::Removed)
 }

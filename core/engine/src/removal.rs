@@ -2,7 +2,10 @@
 
 use crate::database::Journey;
 use crate::run::Engine;
-use pghaul_core::{Code, DatabaseEvent, DatabaseName, DatabaseState, Failure, Method, Phase};
+use pghaul_core::event::Selection;
+use pghaul_core::{
+    Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, MigrationEvent, Phase,
+};
 use pghaul_step::StepPhase;
 
 impl Engine {
@@ -23,6 +26,10 @@ impl Engine {
         if !force {
             self.refuse_unless_safe(&databases).await?;
         }
+        if databases.is_empty() {
+            // Stopped before anything was selected: nothing is, now, and so nothing is left.
+            self.select_nothing().await?;
+        }
         for database in &databases {
             let journey = self.journey(database);
             if let Err(failure) = self.remove_database(&journey, force).await {
@@ -38,6 +45,15 @@ impl Engine {
                 }
                 return Err(failure);
             }
+        }
+        Ok(())
+    }
+
+    async fn select_nothing(&self) -> Result<(), Failure> {
+        if self.run.recorder.read(|m| m.selection.is_none()) {
+            let (selection, databases) = (Selection::default(), Vec::new());
+            let event = MigrationEvent::DatabasesSelected { selection, databases };
+            self.run.recorder.append(Event::Migration(event)).await?;
         }
         Ok(())
     }

@@ -149,6 +149,11 @@ pub struct Migration {
 }
 
 impl Migration {
+    /// Whether nothing of ours is left anywhere: every selected database is removed.
+    pub fn is_removed(&self) -> bool {
+        self.selection.is_some() && self.databases.values().all(|d| d.state == DatabaseState::Removed)
+    }
+
     /// The transition function. After an error nothing has changed.
     ///
     /// # Errors

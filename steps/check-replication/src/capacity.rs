@@ -14,7 +14,7 @@ pub(crate) struct Limit {
 
 impl Limit {
     pub(crate) fn free(&self) -> i64 {
-        (self.maximum - self.used).max(0)
+        (self.maximum - self.used - FOR_TABLE_WORKERS).max(0)
     }
 
     /// Whether nothing is left for a database, given how many come before it.
@@ -59,12 +59,12 @@ pub(crate) async fn of_source<R: Right>(
         Limit {
             setting: "max_replication_slots",
             maximum: row.get(0),
-            used: row.get::<_, i64>(1) + FOR_TABLE_WORKERS,
+            used: row.get(1),
         },
         Limit {
             setting: "max_wal_senders",
             maximum: row.get(2),
-            used: row.get::<_, i64>(3) + FOR_TABLE_WORKERS,
+            used: row.get(3),
         },
     ])
 }
@@ -79,7 +79,7 @@ pub(crate) async fn of_target<R: Right>(
     let row = doing
         .query_one(include_str!("capacity_target.sql"), &[&objects])
         .await?;
-    let used = row.get::<_, i64>("used") + FOR_TABLE_WORKERS;
+    let used: i64 = row.get("used");
     // Each worker that applies has an origin; until PostgreSQL 17 the slots' setting limits them, too.
     let origins = match session.server_version() {
         180_000.. => "max_active_replication_origins",
@@ -112,7 +112,7 @@ mod tests {
     fn the_first_databases_get_what_is_left() {
         let limit = Limit {
             setting: "max_replication_slots",
-            maximum: 5,
+            maximum: 6,
             used: 3,
         };
         assert_eq!(

@@ -73,7 +73,10 @@ impl FindingKind for DatabaseObstacle {
                     1 => " and a database selected before this one needs the rest".to_owned(),
                     n => format!(" and {n} databases selected before this one need the rest"),
                 };
-                format!("{setting} of the {side} is {maximum}, of which {used} are in use{before}")
+                format!(
+                    "{setting} of the {side} is {maximum}, of which {used} are in use{before}; \
+                     the workers that copy tables need one more"
+                )
             }
             Self::NoCreatePrivilege { side, database, role } => {
                 format!(

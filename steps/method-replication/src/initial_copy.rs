@@ -3,7 +3,7 @@
 use crate::subscription::{commit_asynchronously, slot_name};
 use crate::{name_of, slot};
 use async_trait::async_trait;
-use pghaul_step::postgres::{ReadWrite, Session, Target};
+use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
 use pghaul_step::{
     Code, Context, Database, Descriptor, Failure, Method, Probe, Progress, Side, Step, StepPhase,
 };
@@ -117,9 +117,54 @@ impl Step for InitialCopy {
             if patience.is_at_its_end(look) {
                 return Err(stuck(&subscription));
             }
+            if let Some(table) = orphan_twice(&source, &target, &subscription).await? {
+                return Err(orphaned(&table));
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// A table whose copy is finished, but whose worker has lost its slot on the source: it would try to catch up
+/// for ever, and no statistics tell. A worker drops its slot only after the table is past that state, so two
+/// looks in a row rule out that it has just done so.
+async fn orphan_twice(
+    source: &Session<Source, ReadOnly>,
+    target: &Session<Target, ReadWrite>,
+    subscription: &str,
+) -> Result<Option<String>, Failure> {
+    let first = orphans(source, target, subscription).await?;
+    if first.is_empty() {
+        return Ok(None);
+    }
+    tokio::time::sleep(LOOK_EVERY).await;
+    let second = orphans(source, target, subscription).await?;
+    Ok(first.into_iter().find(|table| second.contains(table)))
+}
+
+async fn orphans(
+    source: &Session<Source, ReadOnly>,
+    target: &Session<Target, ReadWrite>,
+    subscription: &str,
+) -> Result<Vec<String>, Failure> {
+    let doing = target.doing("look for tables that are copied and catch up");
+    let tables = doing
+        .query(include_str!("catching_up.sql"), &[&subscription])
+        .await?;
+    let mut orphans = Vec::new();
+    for row in tables {
+        let (table, slot): (String, String) = (row.get("name"), row.get("slot"));
+        if source.slot(&slot).await?.is_none() {
+            orphans.push(table);
+        }
+    }
+    Ok(orphans)
+}
+
+fn orphaned(table: &str) -> Failure {
+    Failure::new(Code::StateLost, format!("the replication slot of the worker that copies table {table} is gone"))
+        .with_side(Side::Source)
+        .with_hint("somebody has dropped it; remove this migration with --force, drop the target database, and begin anew")
 }
 
 /// SQL does not tell why a worker failed: only the target's log does.

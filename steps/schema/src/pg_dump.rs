@@ -20,7 +20,8 @@ pub struct PgDump {
 
 /// Finds the pg_dump that fits best: not older than the source, and the target's version if there is one.
 ///
-/// Looks at `PGHAUL_PG_DUMP`, or else along `PATH` and where distributions install PostgreSQL.
+/// Looks at `PGHAUL_PG_DUMP`, or else along `PGHAUL_PG_BIN` and `PATH`, and where distributions install
+/// PostgreSQL.
 ///
 /// # Errors
 /// [`Code::ToolFailed`] where there is none, or only ones that are too old.
@@ -66,8 +67,8 @@ fn choose(found: Vec<PgDump>, source_major: u32, target_major: u32) -> Result<Pg
 }
 
 fn candidates() -> Vec<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut directories: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let paths = ["PGHAUL_PG_BIN", "PATH"].map(|name| std::env::var_os(name).unwrap_or_default());
+    let mut directories: Vec<PathBuf> = paths.iter().flat_map(std::env::split_paths).collect();
     for parent in [
         "/usr/lib/postgresql",
         "/opt/homebrew/opt",

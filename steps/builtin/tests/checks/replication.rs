@@ -17,9 +17,9 @@ async fn the_source_must_decode_its_wal() {
 #[tokio::test]
 async fn databases_selected_first_get_what_is_left() {
     let source = Settings::new()
-        .set("max_replication_slots", "3")
-        .set("max_wal_senders", "3");
-    let target = Settings::new().set("max_logical_replication_workers", "2");
+        .set("max_replication_slots", "4")
+        .set("max_wal_senders", "4");
+    let target = Settings::new().set("max_logical_replication_workers", "3");
     let pair = ClusterPair::start(source, target);
     for database in ["a", "b", "c"] {
         pair.source.create_database(database);
@@ -41,8 +41,8 @@ async fn databases_selected_first_get_what_is_left() {
     );
     assert_eq!(
         findings[0].message,
-        "max_replication_slots of the source is 3, of which 1 are in use and 2 databases selected before this one \
-         need the rest"
+        "max_replication_slots of the source is 4, of which 1 are in use and 2 databases selected before this one \
+         need the rest; the workers that copy tables need one more"
     );
 
     pair.source.psql(
