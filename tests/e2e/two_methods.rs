@@ -1,9 +1,15 @@
 //! A cluster of which one database can be replicated and the other can't.
 
+use crate::kills::killed_until_done;
 use crate::migration::{Migration, assert_nothing_is_left};
 use pghaul_testkit::{Cluster, ClusterPair, Settings, compare, wait_until};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+const KILLS: u32 = 10;
+
+/// What a move takes without kills.
+const EXPECTED: Duration = Duration::from_secs(3);
 
 const MOVER: &str = "mover";
 const PASSWORD: &str = "moves things";
@@ -79,13 +85,22 @@ fn expected(status: &str, defaultdb: &str, has_aiven_extras: &str) -> Value {
 
 #[test]
 fn each_database_is_moved_as_it_can_be() {
+    moves_each(|migration| drop(migration.run().succeeded()));
+}
+
+#[test]
+fn each_database_is_moved_as_it_can_be_by_a_program_that_is_killed() {
+    moves_each(|migration| drop(killed_until_done(&migration.with_options("run"), EXPECTED, KILLS)));
+}
+
+fn moves_each(run: impl Fn(&Migration)) {
     let ClusterPair { source, target } = &ClusterPair::start(Settings::new(), Settings::new());
     fill(source);
     let migration = Migration::between(
         &source.conninfo_as(MOVER, PASSWORD, "defaultdb"),
         &target.conninfo("postgres"),
     );
-    migration.run().succeeded();
+    run(&migration);
     assert_eq!(known(&migration.status()), expected("done", "done", "syncing"));
     let reasons = migration.status_of("defaultdb")["reasons"].to_string();
     assert!(
