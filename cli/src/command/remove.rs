@@ -1,7 +1,7 @@
 //! `pghaul remove`: takes every object of ours off both servers.
 
 use super::Session;
-use super::run::{Worked, answer, interrupted, show_failures, shown};
+use super::run::{Worked, answer, conclude, interrupted, shown};
 use crate::args::RemoveArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
@@ -31,13 +31,7 @@ pub(crate) async fn remove(session: &Session, args: &RemoveArgs) -> Result<ExitC
     if args.json || worked.outcome.is_ok() {
         answer(session, args.json, &worked.view)?;
     }
-    match worked.outcome {
-        Ok(()) => Ok(ExitCode::Success),
-        Err(failure) => {
-            show_failures(session, &worked.view, &failure);
-            Ok(signals.exit_code(failure.code))
-        }
-    }
+    Ok(conclude(session, &signals, &worked))
 }
 
 /// Removes, showing nothing but progress.

@@ -43,11 +43,16 @@ pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<ExitCode, F
         return Ok(ExitCode::Success);
     }
     answer(session, args.json, &worked.view)?;
-    match worked.outcome {
-        Ok(()) => Ok(ExitCode::Success),
+    Ok(conclude(session, &signals, &worked))
+}
+
+/// Shows what stopped a command that worked, and says how the process is to exit.
+pub(super) fn conclude(session: &Session, signals: &Signals, worked: &Worked) -> ExitCode {
+    match &worked.outcome {
+        Ok(()) => ExitCode::Success,
         Err(failure) => {
-            show_failures(session, &worked.view, &failure);
-            Ok(signals.exit_code(failure.code))
+            show_failures(session, &worked.view, failure);
+            signals.exit_code(failure.code)
         }
     }
 }
@@ -325,7 +330,7 @@ pub(super) fn answer(session: &Session, json: bool, view: &View) -> Result<(), F
 }
 
 /// Every failure: the one that ended the run, and those of other databases.
-pub(super) fn show_failures(session: &Session, view: &View, outcome: &Failure) {
+fn show_failures(session: &Session, view: &View, outcome: &Failure) {
     let failed = view.databases.iter().filter(|d| d.phase == Phase::Failed);
     let others = failed
         .filter_map(|d| d.error.as_ref())

@@ -181,9 +181,10 @@ pub struct DatabasePlan {
 }
 
 impl DatabasePlan {
-    /// The table with a number.
+    /// The table with a number: tables are numbered from 1, in their order.
     pub fn table(&self, number: u32) -> Option<&TablePlan> {
-        self.tables.iter().find(|t| t.number == number)
+        let place = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.tables.get(place).filter(|table| table.number == number)
     }
 
     /// The tables that the target's subscription must list, exactly: replicated ones, where the leaves of a
