@@ -1,10 +1,11 @@
 //! The command line as it is written. What it means is decided by the commands.
 
+use crate::copying::CopyingArgs;
 use crate::printer::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgAction, Args, Parser, Subcommand};
-use pghaul_core::Method;
 use pghaul_core::event::Selection;
+use pghaul_core::{InitialCopy, Method};
 use pghaul_engine::OnCheckFailure;
 use std::path::PathBuf;
 
@@ -150,6 +151,14 @@ pub(crate) struct SelectionArgs {
         help_heading = "What is moved"
     )]
     pub(crate) method: Option<Method>,
+    /// Who makes the initial copy of replication; by default pghaul, from a snapshot
+    #[arg(
+        long,
+        value_name = "WHO",
+        value_parser = PossibleValuesParser::new(["snapshot", "server"]).try_map(|text| text.parse::<InitialCopy>()),
+        help_heading = "What is moved"
+    )]
+    pub(crate) initial_copy: Option<InitialCopy>,
     /// How the target's server reaches the source; by default as pghaul does
     #[arg(
         long,
@@ -168,6 +177,7 @@ impl SelectionArgs {
             include: self.database.clone(),
             exclude: self.exclude_database.clone(),
             method: self.method,
+            initial_copy: self.initial_copy,
             source_from_target,
         }
     }
@@ -221,15 +231,8 @@ pub(crate) struct RunArgs {
         help_heading = "Work"
     )]
     pub(crate) databases_at_once: u16,
-    /// How many tables of a database are copied side by side
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 4,
-        value_parser = clap::value_parser!(u16).range(1..),
-        help_heading = "Work"
-    )]
-    pub(crate) jobs: u16,
+    #[command(flatten)]
+    pub(crate) copying: CopyingArgs,
     /// Go on although the last runner was on another host and has not ended in order
     #[arg(long, help_heading = "Work")]
     pub(crate) take_over: bool,

@@ -97,6 +97,7 @@ impl From<Code> for ExitCode {
             | Code::StatementCancelled
             | Code::OutOfResources
             | Code::ReplicationImpossible
+            | Code::SnapshotLost
             | Code::ApplyFailed
             | Code::ToolFailed
             | Code::PlanChanged

@@ -16,6 +16,7 @@
 mod args;
 mod cli;
 mod command;
+mod copying;
 mod exit_code;
 mod journals;
 mod logging;
@@ -28,6 +29,7 @@ mod report;
 mod runner;
 mod servers;
 mod signals;
+mod size;
 mod style;
 mod view;
 

@@ -9,7 +9,7 @@ use pghaul_core::event::{Ending, Runner as RunnerFacts};
 use pghaul_core::journal::Head;
 use pghaul_core::{Code, Epoch, Event, Failure, Journal, Migration, MigrationEvent, MigrationId, id};
 use pghaul_engine::Engine;
-use pghaul_step::{Faults, Observer, Recorder, RunContext, WayBack};
+use pghaul_step::{Copying, Faults, Kept, Observer, Recorder, RunContext, WayBack, Workers};
 use pghaul_store::{Clock, Holder, JournalFile, Writer};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -27,7 +27,8 @@ pub(crate) struct Locked {
 pub(crate) struct Equipment {
     pub(crate) servers: Servers,
     pub(crate) way_back: WayBack,
-    pub(crate) jobs: usize,
+    pub(crate) workers: Workers,
+    pub(crate) copying: Copying,
     pub(crate) signals: Signals,
     pub(crate) observer: Arc<dyn Observer>,
 }
@@ -164,7 +165,9 @@ impl Locked {
             epoch,
             state_directory: directory.clone(),
             way_back: equipment.way_back,
-            jobs: equipment.jobs,
+            workers: equipment.workers,
+            copying: equipment.copying,
+            kept: Kept::default(),
             cancel: equipment.signals.token().clone(),
         };
         let engine = Engine {

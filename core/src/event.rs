@@ -8,7 +8,7 @@ mod tagged;
 use crate::failure::{Failure, Side};
 use crate::finding::Finding;
 use crate::id::{DatabaseName, Epoch, MigrationId, Seq, StepName};
-use crate::plan::{DatabasePlan, Method};
+use crate::plan::{DatabasePlan, InitialCopy, Method};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use strum::{EnumDiscriminants, EnumIter, IntoStaticStr};
@@ -74,6 +74,9 @@ pub struct Selection {
     pub exclude: Vec<String>,
     /// `--method`, when given.
     pub method: Option<Method>,
+    /// `--initial-copy`, when given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_copy: Option<InitialCopy>,
     /// `--source-from-target`, without secrets, when given.
     #[serde(default)]
     pub source_from_target: Option<String>,

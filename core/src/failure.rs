@@ -77,6 +77,8 @@ pub enum Code {
     ReplicationImpossible,
     /// A replication slot of ours is gone or no longer usable.
     SlotLost,
+    /// The snapshot that tables were copied from ended with the connection that held it.
+    SnapshotLost,
     /// The target's subscription does not make progress.
     ApplyFailed,
     /// An object of ours was changed or removed behind our back.

@@ -27,4 +27,4 @@ pub use finding::{Concern, Finding, Severity, Subject};
 pub use id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
 pub use journal::{Journal, JournalError};
 pub use machine::{DatabaseState, IllegalTransition, Migration, Phase, StepState};
-pub use plan::{DatabasePlan, Method, TableClass, TablePlan};
+pub use plan::{DatabasePlan, InitialCopy, Method, Route, TableClass, TablePlan};

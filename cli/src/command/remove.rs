@@ -10,6 +10,7 @@ use crate::runner::{Equipment, Locked, Start};
 use crate::servers::{Given, way_back};
 use crate::signals::Signals;
 use pghaul_core::{Code, Failure, Migration};
+use pghaul_step::{Copying, Workers};
 
 const STOPPING: &str =
     "stopping in order; Ctrl-C once more stops at once (`pghaul remove` goes on either way)";
@@ -66,7 +67,8 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
     let equipment = Equipment {
         servers,
         way_back,
-        jobs: 1,
+        workers: Workers::new(1),
+        copying: Copying::default(),
         signals: signals.clone(),
         observer: watcher.observer(),
     };

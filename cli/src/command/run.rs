@@ -81,11 +81,14 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
     let watcher = Watcher::start(&session.printer, locked.read(Clone::clone));
     let at_once = usize::from(args.databases_at_once);
     let budget = usize::from(args.servers.max_connections);
-    let jobs = pghaul_engine::workers_within(budget, at_once, usize::from(args.jobs))?;
+    let workers = args
+        .copying
+        .workers(&servers.source, &servers.target, budget, at_once)?;
     let equipment = Equipment {
         servers,
         way_back,
-        jobs,
+        workers,
+        copying: args.copying.copying(),
         signals: signals.clone(),
         observer: watcher.observer(),
     };
@@ -259,6 +262,10 @@ fn check_frozen(given: &SelectionArgs, frozen: Option<&Selection>) -> Result<(),
         (
             "--method",
             given.method.is_some() && given.method != frozen.method,
+        ),
+        (
+            "--initial-copy",
+            given.initial_copy.is_some() && given.initial_copy != frozen.initial_copy,
         ),
     ];
     match differs.iter().find(|(_, differs)| *differs) {

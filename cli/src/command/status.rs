@@ -13,6 +13,7 @@ use pghaul_core::{Code, DatabaseState, Failure, MigrationId, id};
 use pghaul_engine::Engine;
 use pghaul_engine::standing::Replayed;
 use pghaul_step::progress::Blind;
+use pghaul_step::{Copying, Kept, Workers};
 use pghaul_step::{Faults, Recorder, RunContext};
 use pghaul_store::{Clock, JournalFile, Loaded};
 use std::sync::Arc;
@@ -127,7 +128,9 @@ async fn engine(
         epoch,
         state_directory: std::path::PathBuf::new(),
         way_back: way,
-        jobs: 1,
+        workers: Workers::new(1),
+        copying: Copying::default(),
+        kept: Kept::default(),
         cancel: CancellationToken::new(),
     };
     Ok(Engine {

@@ -63,6 +63,7 @@ async fn look(session: &Session, args: &PlanArgs) -> Result<(Survey, Servers), F
         landscape: Arc::new(Landscape {
             selected: selected.clone(),
             forced: wanted.method,
+            initial_copy: pghaul_engine::initial_copy(Some(&wanted)),
             ours: Vec::new(),
             migration: None,
             // A conninfo that the target can't use is found by a check, which reports it.

@@ -2,10 +2,11 @@
 
 use super::columns::{Align, lines};
 use crate::style::{BOLD, DIM, paint};
-use pghaul_core::Method;
 use pghaul_core::status::method_label;
-use pghaul_step::{Descriptor, Registry, RegistryError};
+use pghaul_step::step::EVERY_ROUTE;
+use pghaul_step::{Descriptor, Registry, RegistryError, Route};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// What `pghaul steps` shows.
 ///
@@ -26,18 +27,27 @@ pub(crate) fn text(registry: &Registry) -> Result<String, RegistryError> {
         .map(|s| s.descriptor())
         .collect::<Vec<_>>();
     text.push_str(&steps("steps, once", &cluster));
-    for method in [Method::Replication, Method::Dump] {
-        let of_method = registry
-            .database_steps(method)?
+    for route in EVERY_ROUTE {
+        let of_route = registry
+            .database_steps(*route)?
             .iter()
             .map(|s| s.descriptor())
             .collect::<Vec<_>>();
         text.push_str(&steps(
-            &format!("steps for each database, method {}", method_label(method)),
-            &of_method,
+            &format!("steps for each database, {}", way(*route)),
+            &of_route,
         ));
     }
     Ok(text)
+}
+
+/// A way in the words of the command line.
+fn way(route: Route) -> &'static str {
+    match route {
+        Route::ReplicationBySnapshot => "method replication, initial copy by snapshot",
+        Route::ReplicationByServer => "method replication, initial copy by server",
+        Route::Dump => "method pg_dump",
+    }
 }
 
 fn section(title: &str, checks: impl Iterator<Item = pghaul_step::CheckDescriptor>) -> String {
@@ -55,7 +65,11 @@ fn steps(title: &str, steps: &[Descriptor]) -> String {
     let rows: Vec<_> = steps
         .iter()
         .map(|s| {
-            let again = if s.repeats { " (by every run)" } else { "" };
+            let again = match (s.repeats, s.beside) {
+                (true, _) => " (by every run)".to_owned(),
+                (false, Some(other)) => format!(" (beside {other})"),
+                (false, None) => String::new(),
+            };
             vec![
                 format!("  {}", s.name),
                 paint(DIM, format_args!("v{}", s.version)),
@@ -76,7 +90,8 @@ pub(crate) fn json(registry: &Registry) -> Result<Value, RegistryError> {
     let step = |scope: &str, s: Descriptor| {
         json!({
             "name": s.name, "scope": scope, "version": s.version, "phase": s.phase.to_string(),
-            "methods": s.methods.iter().map(|m| method_label(*m)).collect::<Vec<_>>(),
+            "methods": s.routes.iter().map(|r| method_label(r.method())).collect::<BTreeSet<_>>(),
+            "routes": s.routes.iter().map(ToString::to_string).collect::<Vec<_>>(), "beside": s.beside,
             "after": s.after, "copies_rows": s.copies_rows, "repeats": s.repeats, "summary": s.summary,
         })
     };
@@ -93,8 +108,8 @@ pub(crate) fn json(registry: &Registry) -> Result<Value, RegistryError> {
         .iter()
         .map(|s| step("cluster", s.descriptor()))
         .collect();
-    for method in [Method::Replication, Method::Dump] {
-        for found in registry.database_steps(method)? {
+    for route in EVERY_ROUTE {
+        for found in registry.database_steps(*route)? {
             let value = step("database", found.descriptor());
             if !steps.contains(&value) {
                 steps.push(value);

@@ -1,15 +1,24 @@
 //! Copies tables out of one snapshot of the source.
 //!
-//! - [`snapshot`]: holds the snapshot, and knows which tables were rewritten behind it
-//! - [`tables`]: what COPY must know of each table: columns, sizes
-//! - [`pipe`]: one COPY out of the source, one COPY into the target, bytes passing through undecoded
+//! - [`snapshot`]: holds the snapshot, by itself or together with a replication slot
+//! - [`tables`]: what COPY must know of each table, and which were rewritten behind the snapshot
+//! - [`format`]: which tables are safe in binary format
+//! - [`unit`]: how tables are cut into units of work
+//! - [`pipe`]: COPY out of the source, COPY into the target, bytes passing through undecoded
+//! - [`rate`]: a limit on the bytes a second
 //!
 //! The steps that use it decide what a transaction on the target is and what is journaled.
 
+pub mod format;
 pub mod pipe;
+pub mod rate;
 pub mod snapshot;
 pub mod tables;
+pub mod unit;
 
-pub use pipe::{Copied, copy};
-pub use snapshot::Snapshot;
-pub use tables::{Table, largest_first};
+pub use format::Formats;
+pub use pipe::{Copied, Flow, Order, Passed, copy};
+pub use rate::RateLimit;
+pub use snapshot::{PgOrFailure, SlotWithSnapshot, Snapshot};
+pub use tables::Table;
+pub use unit::{Cutting, Range, Unit, cut};

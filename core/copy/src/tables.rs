@@ -1,19 +1,22 @@
 //! What COPY must know of each table.
 
-use pghaul_core::{Code, Failure, Side};
+use pghaul_core::Failure;
 use pghaul_postgres::{Ident, QualifiedName, Right, Session, Source};
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A table as COPY sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
+    /// Its oid on the source.
+    pub oid: u32,
     /// Its name.
     pub name: QualifiedName,
     /// The columns that COPY names, in order; generated ones are left out.
     pub columns: Vec<Ident>,
     /// Its size on the source, with TOAST and without indexes.
     pub bytes: u64,
+    /// The blocks of its main fork.
+    pub blocks: u64,
     /// Where its rows are: a TRUNCATE or a rewriting ALTER TABLE changes it, and makes older snapshots see an
     /// empty table.
     pub file_node: u32,
@@ -36,9 +39,11 @@ pub async fn read<R: Right>(
         let name: String = row.get("name");
         let columns: Vec<String> = row.get("columns");
         let table = Table {
+            oid: row.get("oid"),
             name: QualifiedName::new(schema.as_str(), name.as_str())?,
             columns: columns.into_iter().map(Ident::new).collect::<Result<_, _>>()?,
             bytes: row.get::<_, i64>("bytes").unsigned_abs(),
+            blocks: row.get::<_, i64>("blocks").unsigned_abs(),
             file_node: row.get::<_, Option<u32>>("file_node").unwrap_or(0),
         };
         tables.insert((schema, name), table);
@@ -46,80 +51,55 @@ pub async fn read<R: Right>(
     Ok(tables)
 }
 
-/// Takes ACCESS SHARE on a table inside a savepoint of the session's transaction, so that nobody can rewrite
-/// the table until [`unlock`]. The session's lock_timeout limits the wait; where it ends, the transaction goes
-/// on without the lock.
+/// Takes ACCESS SHARE on tables inside a savepoint of the session's transaction, so that nobody can rewrite
+/// them until [`unlock`]. The session's lock_timeout limits the wait; where it ends, the transaction goes on
+/// without any of the locks.
 ///
 /// # Errors
-/// [`Code::LockTimeout`], or what else the server reports.
-pub async fn lock<R: Right>(session: &Session<Source, R>, table: &Table) -> Result<(), Failure> {
-    let doing = session.doing("lock a table in ACCESS SHARE mode");
+/// [`Code::LockTimeout`](pghaul_core::Code::LockTimeout), or what else the server reports.
+pub async fn lock<R: Right>(session: &Session<Source, R>, tables: &[&Table]) -> Result<(), Failure> {
+    let doing = session.doing("lock tables in ACCESS SHARE mode");
+    let names: Vec<String> = tables.iter().map(|t| format!("ONLY {}", t.name)).collect();
     doing.query("SAVEPOINT pghaul_table", &[]).await?;
-    let lock = format!("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", table.name);
+    let lock = format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "));
     if let Err(error) = doing.query(&lock, &[]).await {
-        doing.query("ROLLBACK TO SAVEPOINT pghaul_table", &[]).await?;
-        return Err(error.into());
+        let failure = Failure::from(error);
+        // A broken connection can't be rolled back, and its error says more than this one would.
+        if !session.is_closed() {
+            unlock(session).await?;
+        }
+        return Err(failure);
     }
     Ok(())
 }
 
-/// Gives the lock of [`lock`] back; the transaction, and its snapshot, go on.
+/// Gives the locks of [`lock`] back; the transaction, and its snapshot, go on.
 ///
 /// # Errors
 /// When the connection is lost.
 pub async fn unlock<R: Right>(session: &Session<Source, R>) -> Result<(), Failure> {
     session
-        .doing("unlock a table")
+        .doing("unlock the tables")
         .query("ROLLBACK TO SAVEPOINT pghaul_table", &[])
         .await?;
     Ok(())
 }
 
-/// Refuses to copy a table whose rows were moved since the snapshot was taken. Call it with the table locked.
+/// Which of the tables were truncated, rewritten or dropped since their file nodes were read: a snapshot sees
+/// them empty. Call it with the tables locked. Returns their places in the list.
 ///
 /// # Errors
-/// [`Code::PlanChanged`] where the table was truncated, rewritten or dropped.
-pub async fn check_file_node<R: Right>(session: &Session<Source, R>, table: &Table) -> Result<(), Failure> {
-    let row = session
-        .doing("look whether the table was rewritten")
-        .query_one(
-            "SELECT pg_catalog.pg_relation_filenode(pg_catalog.to_regclass($1))",
-            &[&table.name.to_string()],
-        )
-        .await?;
-    if row.get::<_, Option<u32>>(0) == Some(table.file_node) {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Code::PlanChanged,
-        format!(
-            "table {} was truncated, rewritten or dropped while it was to be copied",
-            table.name
-        ),
-    )
-    .with_side(Side::Source)
-    .with_hint("run again: the copy starts over with a new snapshot"))
-}
-
-/// The order of copying: the largest table first, so that none is left for the end.
-pub fn largest_first(tables: &mut [(u32, Table)]) {
-    tables.sort_by_key(|(number, table)| (Reverse(table.bytes), *number));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_largest_table_is_copied_first() {
-        let table = |bytes| Table {
-            name: QualifiedName::new("public", "t").unwrap(),
-            columns: Vec::new(),
-            bytes,
-            file_node: 1,
-        };
-        let mut tables = [(1, table(10)), (2, table(30)), (3, table(10))];
-        largest_first(&mut tables);
-        assert_eq!(tables.map(|(number, _)| number), [2, 1, 3]);
-    }
+/// When the source can't be asked.
+pub async fn rewritten<R: Right>(
+    session: &Session<Source, R>,
+    tables: &[&Table],
+) -> Result<BTreeSet<usize>, Failure> {
+    let oids: Vec<u32> = tables.iter().map(|t| t.oid).collect();
+    let sql = "SELECT oid, pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.unnest($1::oid[]) AS t (oid)";
+    let doing = session.doing("look whether tables were rewritten");
+    let rows = doing.query(sql, &[&oids]).await?;
+    let now: BTreeMap<u32, Option<u32>> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let changed = |t: &Table| now.get(&t.oid).copied().flatten() != Some(t.file_node);
+    let places = tables.iter().enumerate().filter(|(_, t)| changed(t));
+    Ok(places.map(|(place, _)| place).collect())
 }

@@ -1,14 +1,18 @@
 //! Takes one database through its states.
 
 use crate::executor::Execution;
+use futures_util::future::{try_join, try_join_all};
 use pghaul_core::{
-    Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, StepName, StepState,
+    Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, Route, StepName, StepState,
 };
 use pghaul_step::ownership::Claim;
 use pghaul_step::scope::{Database, DatabaseSubject};
 use pghaul_step::step::ErasedStep;
 use pghaul_step::{Ownership, Registry, RunContext, Standing, StepPhase};
 use std::sync::Arc;
+
+/// How often one run takes another snapshot where one is lost with its connection.
+const SNAPSHOTS: u32 = 3;
 
 /// One database of a running migration.
 pub(crate) struct Journey<'a> {
@@ -120,7 +124,7 @@ impl Journey<'_> {
     /// A pghaul with other steps than the plan was frozen with must not go on with it half-way.
     fn refuse_other_steps(&self) -> Result<(), Failure> {
         let plan = self.subject()?.plan;
-        let here = self.registry.step_names(plan.method).map_err(Failure::from)?;
+        let here = self.registry.step_names(plan.route()).map_err(Failure::from)?;
         if here == plan.steps {
             return Ok(());
         }
@@ -148,25 +152,46 @@ impl Journey<'_> {
 
     async fn run_steps(&self, method: Method, phase: StepPhase) -> Result<(), Failure> {
         let subject = self.subject()?;
-        for step in self.registry.database_steps(method).map_err(Failure::from)? {
-            let descriptor = step.descriptor();
+        let steps = self.registry.database_steps(self.route(method)?)?;
+        for step in steps.iter().filter(|step| step.descriptor().phase == phase) {
             // What every run repeats follows the source. A dump is one copy: what it has finished stays as it is,
             // all the more since its last step takes our schema out of the target.
-            if method == Method::Dump && self.has_finished(descriptor.name) {
+            if method == Method::Dump && self.has_finished(step.descriptor().name) {
                 continue;
             }
-            if descriptor.phase == phase {
-                Execution {
-                    run: self.run,
-                    step: step.as_ref(),
-                    subject: &subject,
-                }
-                .complete()
-                .await?;
-                self.note_progress().await;
-            }
+            let name = step.descriptor().name;
+            let company = steps
+                .iter()
+                .filter(|other| other.descriptor().beside == Some(name));
+            let company = company.map(|other| self.complete_step(other.as_ref(), &subject));
+            // The first failure ends both; the other one is then as if it had been killed.
+            try_join(self.complete_step(step.as_ref(), &subject), try_join_all(company)).await?;
+            self.note_progress().await;
         }
         Ok(())
+    }
+
+    async fn complete_step(
+        &self,
+        step: &dyn ErasedStep<Database>,
+        subject: &DatabaseSubject,
+    ) -> Result<(), Failure> {
+        // What holds something for a step is asked again until that one has finished.
+        let steps = self.registry.step_names(subject.route())?;
+        let waits = |name: &str| steps.iter().any(|s| s.as_str() == name) && !self.has_finished(name);
+        let again = step.descriptor().holds_for.is_some_and(waits);
+        Execution {
+            run: self.run,
+            step,
+            subject,
+        }
+        .complete(again)
+        .await
+    }
+
+    /// The way of a method in this database.
+    fn route(&self, method: Method) -> Result<Route, Failure> {
+        Ok(Route::of(method, self.subject()?.plan.initial_copy))
     }
 
     fn has_finished(&self, step: &str) -> bool {
@@ -188,7 +213,17 @@ impl Journey<'_> {
     }
 
     async fn replicate(&self) -> Result<(), Failure> {
-        let result = self.run_steps(Method::Replication, StepPhase::Data).await;
+        let mut lost_snapshots = 0;
+        let result = loop {
+            match self.run_steps(Method::Replication, StepPhase::Data).await {
+                // What holds the snapshot is asked again, and the copy goes on without it.
+                Err(failure) if failure.code == Code::SnapshotLost && lost_snapshots < SNAPSHOTS => {
+                    lost_snapshots += 1;
+                    tracing::warn!(database = %self.database, %failure, "going on with another snapshot");
+                }
+                result => break result,
+            }
+        };
         if let Err(failure) = result {
             if !self.may_fall_back(&failure)? {
                 return Err(failure);
@@ -233,18 +268,9 @@ impl Journey<'_> {
     /// The steps that every run does once more while the database is replicated.
     pub(crate) async fn repeat_steps(&self) -> Result<(), Failure> {
         let subject = self.subject()?;
-        let steps = self
-            .registry
-            .database_steps(Method::Replication)
-            .map_err(Failure::from)?;
+        let steps = self.registry.database_steps(self.route(Method::Replication)?)?;
         for step in steps.iter().filter(|step| step.descriptor().repeats) {
-            Execution {
-                run: self.run,
-                step: step.as_ref(),
-                subject: &subject,
-            }
-            .complete()
-            .await?;
+            self.complete_step(step.as_ref(), &subject).await?;
         }
         Ok(())
     }
@@ -282,7 +308,7 @@ impl Journey<'_> {
     pub(crate) async fn standing(&self, method: Method) -> Result<Standing, Failure> {
         let subject = self.subject()?;
         let mut all = Standing::default();
-        for step in self.registry.database_steps(method).map_err(Failure::from)? {
+        for step in self.registry.database_steps(self.route(method)?)? {
             let execution = Execution {
                 run: self.run,
                 step: step.as_ref(),
@@ -298,8 +324,7 @@ impl Journey<'_> {
     /// Undoes the steps of a method in reverse order: all that ever began.
     pub(crate) async fn undo_steps(&self, method: Method, from: StepPhase) -> Result<(), Failure> {
         let subject = self.subject()?;
-        let steps: Vec<Arc<dyn ErasedStep<Database>>> =
-            self.registry.database_steps(method).map_err(Failure::from)?;
+        let steps: Vec<Arc<dyn ErasedStep<Database>>> = self.registry.database_steps(self.route(method)?)?;
         for step in steps.into_iter().rev().filter(|s| s.descriptor().phase >= from) {
             Execution {
                 run: self.run,

@@ -1,7 +1,7 @@
 //! Runs one step: probe, start, act, finish; again where that helps.
 
-use crate::retry::pause_before_retry;
 use pghaul_core::{Code, DatabaseEvent, DatabaseState, Event, Failure, StepEvent, StepName, StepState};
+use pghaul_step::retry::pause_before_retry;
 use pghaul_step::scope::Scope;
 use pghaul_step::step::ErasedStep;
 use pghaul_step::{Context, Descriptor, Probe, Progress, RunContext};
@@ -40,11 +40,11 @@ impl<S: Scope> Execution<'_, S> {
         Ok(())
     }
 
-    /// Brings the step to its end: does nothing where the journal says that it has finished and it is not one
-    /// that every run repeats.
-    pub(crate) async fn complete(&self) -> Result<(), Failure> {
+    /// Brings the step to its end: does nothing where the journal says that it has finished, unless it is one
+    /// that every run repeats or is asked `again`.
+    pub(crate) async fn complete(&self, again: bool) -> Result<(), Failure> {
         let descriptor = self.step.descriptor();
-        if self.state() == StepState::Finished && !descriptor.repeats {
+        if self.state() == StepState::Finished && !descriptor.repeats && !again {
             return Ok(());
         }
         let context = self.context();

@@ -6,18 +6,16 @@
 //! - [`removal`] takes everything of ours off both servers
 //! - [`standing`]: `status`, a fresh look that is not journaled
 //!
-//! Inside, `database` drives one database through its states, `executor` runs one step, and `retry` is the
-//! table of what is tried again.
+//! Inside, `database` drives one database through its states, and `executor` runs one step.
 
 mod database;
 mod executor;
 mod planning;
 pub mod removal;
-mod retry;
 pub mod run;
 pub mod selection;
 pub mod standing;
 pub mod survey;
 
-pub use run::{Engine, OnCheckFailure, RunRequest, candidates, workers_within};
+pub use run::{Engine, OnCheckFailure, RunRequest, candidates, initial_copy, workers_within};
 pub use survey::{Survey, SurveyedDatabase, Surveyor};

@@ -7,7 +7,8 @@ use crate::survey::{Survey, Surveyor, stopped_by};
 use futures_util::{StreamExt as _, stream};
 use pghaul_core::event::Selection;
 use pghaul_core::{
-    Code, DatabaseEvent, DatabaseName, DatabaseState, Epoch, Event, Failure, Finding, Method, MigrationEvent,
+    Code, DatabaseEvent, DatabaseName, DatabaseState, Epoch, Event, Failure, Finding, InitialCopy, Method,
+    MigrationEvent,
 };
 use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source, Target};
 use pghaul_step::check::{Landscape, Secret, maintenance};
@@ -170,6 +171,7 @@ impl Engine {
         let landscape = self.run.recorder.read(|m| Landscape {
             selected: m.databases.keys().cloned().collect(),
             forced: m.selection.as_ref().and_then(|s| s.method),
+            initial_copy: initial_copy(m.selection.as_ref()),
             ours: m
                 .databases
                 .iter()
@@ -260,7 +262,7 @@ impl Engine {
                 step: step.as_ref(),
                 subject: &(),
             }
-            .complete()
+            .complete(false)
             .await?;
         }
         Ok(())
@@ -312,6 +314,13 @@ impl Engine {
                 .and_then(pghaul_core::machine::DatabaseRecord::method)
         })
     }
+}
+
+/// Who makes the initial copy: pghaul, unless the user wants it otherwise.
+pub fn initial_copy(selection: Option<&Selection>) -> InitialCopy {
+    selection
+        .and_then(|selection| selection.initial_copy)
+        .unwrap_or(InitialCopy::Snapshot)
 }
 
 /// The source's databases, with what the selection needs to know of them.

@@ -6,7 +6,7 @@ use crate::planning;
 use futures_util::{StreamExt as _, stream};
 use pghaul_core::plan::{MethodChoice, choose_method};
 use pghaul_core::{
-    CheckName, Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Severity, Subject,
+    CheckName, Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Route, Severity, Subject,
 };
 use pghaul_postgres::{ReadOnly, Server, Session, Source, Target};
 use pghaul_step::check::{ErasedCheck, Landscape};
@@ -176,9 +176,12 @@ impl Surveyor<'_> {
             database: surveyed.database.clone(),
             number,
             method: choice.method,
+            initial_copy: self.landscape.initial_copy,
             forced: self.landscape.forced.is_some(),
             reasons: choice.reasons,
-            steps: self.registry.step_names(choice.method)?,
+            steps: self
+                .registry
+                .step_names(Route::of(choice.method, self.landscape.initial_copy))?,
             held_back: planning::held_back(&session, &tables).await?,
             tables,
         });

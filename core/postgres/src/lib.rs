@@ -43,4 +43,4 @@ pub use session::{
     Session, SideMarker, SnapshotId, Source, Target, Transaction,
 };
 pub use tokio_postgres::types::ToSql;
-pub use tokio_postgres::{CopyInSink, CopyOutStream, Error as DriverError, Row};
+pub use tokio_postgres::{CopyInSink, CopyOutStream, Error as DriverError, Row, Statement};

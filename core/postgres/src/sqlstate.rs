@@ -81,6 +81,7 @@ pub(crate) fn hint(code: Code) -> Option<&'static str> {
             "the source has removed WAL that was still needed; the copy of this database must be made again"
         }
         Code::ReplicationImpossible
+        | Code::SnapshotLost
         | Code::ApplyFailed
         | Code::StateLost
         | Code::TargetNotOurs

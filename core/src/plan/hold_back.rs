@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use strum::Display;
 
 /// The kind of a held-back object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "title_case")]
 pub enum HeldBackKind {

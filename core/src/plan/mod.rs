@@ -9,7 +9,7 @@ pub use hold_back::{ForeignKeyFacts, HeldBack, HeldBackKind, TriggerFacts, hold_
 use crate::finding::Finding;
 use crate::id::DatabaseName;
 use serde::{Deserialize, Serialize};
-use strum::{Display, EnumString};
+use strum::{Display, EnumIter, EnumString};
 
 /// How the data of a database gets to the target.
 #[derive(
@@ -22,6 +22,74 @@ pub enum Method {
     Replication,
     /// One copy of one snapshot.
     Dump,
+}
+
+/// Who makes the initial copy of a replicated database.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Display,
+    EnumString,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum InitialCopy {
+    /// pghaul, from the snapshot of the replication slot.
+    Snapshot,
+    /// The target's own workers. Journals that say nothing were written when there was nothing else.
+    #[default]
+    Server,
+}
+
+/// The way of a database: which steps it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumIter)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Route {
+    /// Replication whose initial copy pghaul makes.
+    ReplicationBySnapshot,
+    /// Replication whose initial copy the target's workers make.
+    ReplicationByServer,
+    /// One copy.
+    Dump,
+}
+
+impl Route {
+    /// The way of a method.
+    pub fn of(method: Method, initial_copy: InitialCopy) -> Self {
+        match (method, initial_copy) {
+            (Method::Dump, _) => Self::Dump,
+            (Method::Replication, InitialCopy::Snapshot) => Self::ReplicationBySnapshot,
+            (Method::Replication, InitialCopy::Server) => Self::ReplicationByServer,
+        }
+    }
+
+    /// The method that it belongs to.
+    pub fn method(self) -> Method {
+        match self {
+            Self::ReplicationBySnapshot | Self::ReplicationByServer => Method::Replication,
+            Self::Dump => Method::Dump,
+        }
+    }
+}
+
+/// The formats of [COPY](https://www.postgresql.org/docs/current/sql-copy.html).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum CopyFormat {
+    /// Text: safe between all versions.
+    Text,
+    /// Binary: faster, where both sides agree on every type.
+    Binary,
 }
 
 /// What happens to the rows of a table.
@@ -127,20 +195,20 @@ pub struct TablePlan {
 }
 
 impl TablePlan {
-    /// Whether our own COPY moves this table's rows under the method.
-    pub fn copied_by_us(&self, method: Method) -> bool {
+    /// Whether our own COPY moves this table's rows on this way.
+    pub fn copied_by_us(&self, route: Route) -> bool {
         if self.kind != RelationKind::Table {
             return false;
         }
-        match (&self.class, method) {
-            (TableClass::Replicate, Method::Dump) => true,
+        match (&self.class, route) {
+            (TableClass::Replicate, Route::Dump | Route::ReplicationBySnapshot) => true,
             (
                 TableClass::NoIdentity { .. }
                 | TableClass::CannotBePublished { .. }
                 | TableClass::ExtensionRows { .. },
                 _,
             ) => true,
-            (TableClass::Replicate, Method::Replication) => false,
+            (TableClass::Replicate, Route::ReplicationByServer) => false,
             (TableClass::ViewOfOthers | TableClass::NotOurs { .. } | TableClass::Partitioned, _) => false,
         }
     }
@@ -166,6 +234,9 @@ pub struct DatabasePlan {
     pub number: u32,
     /// How its data is moved.
     pub method: Method,
+    /// Who makes the initial copy where it is replicated.
+    #[serde(default)]
+    pub initial_copy: InitialCopy,
     /// Whether the user chose the method: then it never falls back.
     pub forced: bool,
     /// Why it is not replicated, one sentence each; empty for the method replication.
@@ -181,6 +252,11 @@ pub struct DatabasePlan {
 }
 
 impl DatabasePlan {
+    /// The way that the plan begins with.
+    pub fn route(&self) -> Route {
+        Route::of(self.method, self.initial_copy)
+    }
+
     /// The table with a number: tables are numbered from 1, in their order.
     pub fn table(&self, number: u32) -> Option<&TablePlan> {
         let place = usize::try_from(number).ok()?.checked_sub(1)?;

@@ -2,7 +2,7 @@
 
 use crate::scope::{Cluster, Database, Scope};
 use async_trait::async_trait;
-use pghaul_core::{DatabaseName, Failure, Finding, Method};
+use pghaul_core::{DatabaseName, Failure, Finding, InitialCopy, Method};
 use pghaul_postgres::{PgError, ReadOnly, Rehearsal, Right, Server, Session, SideMarker, Source, Target};
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ pub struct Landscape {
     pub selected: Vec<DatabaseName>,
     /// The method the user insists on.
     pub forced: Option<Method>,
+    /// Who makes the initial copy where a database is replicated.
+    pub initial_copy: InitialCopy,
     /// Databases that an earlier run of this migration has already made on the target.
     pub ours: Vec<DatabaseName>,
     /// This migration's name in `pghaul.owner`, once it has one.

@@ -1,19 +1,24 @@
 //! What a step is given.
 
 use crate::check::{Secret, maintenance};
+use crate::kept::Kept;
 use crate::ownership::{OwnedTransaction, Ownership};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
 use crate::scope::{Cluster, Database, DatabaseSubject, Scope};
+use crate::workers::Workers;
+use pghaul_core::plan::{CopyFormat, Route};
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
 };
 use pghaul_postgres::{ConnInfo, ReadOnly, ReadWrite, Resolved, Server, Session, Source, Target};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 /// What all steps of one run share.
@@ -32,10 +37,26 @@ pub struct RunContext {
     pub state_directory: PathBuf,
     /// How the target's server reaches the source.
     pub way_back: WayBack,
-    /// How many tables of one database are copied at once.
-    pub jobs: usize,
+    /// Who copies tables and builds indexes.
+    pub workers: Workers,
+    /// How rows are copied.
+    pub copying: Copying,
+    /// What lives no longer than this run.
+    pub kept: Kept,
     /// Cancelled when the user wants the run to end.
     pub cancel: CancellationToken,
+}
+
+/// How rows are copied.
+#[derive(Debug, Clone, Default)]
+pub struct Copying {
+    /// The format of COPY; absent, the best that is safe for each table.
+    pub format: Option<CopyFormat>,
+    /// The most bytes a second, of all workers together.
+    pub rate_limit: Option<u64>,
+    /// Whether a dump that was killed keeps the tables that it had finished: the user says that nobody writes to
+    /// the source.
+    pub keep_finished_tables: bool,
 }
 
 /// How the target's server reaches the source: for subscriptions.
@@ -114,9 +135,23 @@ impl<S: Scope> Context<S> {
         &self.run.state_directory
     }
 
-    /// How many tables of one database are copied at once.
+    /// How many workers there are, of all databases together.
     pub fn jobs(&self) -> usize {
-        self.run.jobs
+        self.run.workers.size()
+    }
+
+    /// Waits for a free place in the pool of workers, which all databases share. It is free again when the
+    /// returned value is dropped.
+    ///
+    /// # Errors
+    /// Never, while the run lasts.
+    pub async fn worker(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        self.run.workers.place().await
+    }
+
+    /// How rows are to be copied.
+    pub fn copying(&self) -> &Copying {
+        &self.run.copying
     }
 
     /// How the target's server reaches the source.
@@ -266,6 +301,11 @@ impl Context<Database> {
         self.subject.method
     }
 
+    /// The way that the database is on.
+    pub fn route(&self) -> Route {
+        self.subject.route()
+    }
+
     /// The database's name.
     pub fn database(&self) -> &DatabaseName {
         self.subject.name()
@@ -319,6 +359,72 @@ impl Context<Database> {
         session: &'s mut Session<Target, ReadWrite>,
     ) -> Result<OwnedTransaction<'s>, Failure> {
         self.ownership().begin(session, self.run.recorder.faults()).await
+    }
+
+    /// The items of another step of this database that are finished, with what is remembered of them.
+    ///
+    /// # Errors
+    /// As [`facts`](Self::facts).
+    pub fn items_of<T: DeserializeOwned>(&self, step: &str) -> Result<BTreeMap<String, T>, Failure> {
+        let step = StepName::from(step);
+        let items = self.run.recorder.read(|m| {
+            let record = Database::record(m, &self.subject, &step);
+            record.map(|r| r.items.clone()).unwrap_or_default()
+        });
+        items
+            .into_iter()
+            .map(|(name, value)| Ok((name, from_json(&step, value)?)))
+            .collect()
+    }
+
+    /// How many items of another step of this database are finished.
+    pub fn count_items_of(&self, step: &str) -> usize {
+        let step = StepName::from(step);
+        self.run
+            .recorder
+            .read(|m| Database::record(m, &self.subject, &step).map_or(0, |record| record.items.len()))
+    }
+
+    /// Whether another step of this database has finished.
+    pub fn has_finished(&self, step: &str) -> bool {
+        let step = StepName::from(step);
+        self.run.recorder.read(|m| {
+            let record = Database::record(m, &self.subject, &step);
+            record.is_some_and(|record| record.state == pghaul_core::StepState::Finished)
+        })
+    }
+
+    /// Notes that several items are complete and durable on the target.
+    ///
+    /// # Errors
+    /// When the journal can't be written.
+    pub async fn items_finished(&self, items: &[(String, impl Serialize)]) -> Result<(), Failure> {
+        let mut events = Vec::with_capacity(items.len());
+        for (item, outcome) in items {
+            let (item, outcome) = (item.clone(), to_json(outcome)?);
+            let event = StepEvent::ItemFinished { item, outcome };
+            events.push(Database::event(&self.subject, self.step.clone(), event));
+        }
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.run.recorder.append_all(events).await?;
+        Ok(())
+    }
+
+    /// Keeps something for later steps of this database, as long as the run lasts: a snapshot, say.
+    pub fn keep<T: Any + Send + Sync>(&self, value: T) {
+        self.run.kept.put(self.database(), value);
+    }
+
+    /// What an earlier step of this database has kept in this run.
+    pub fn kept<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.run.kept.get(self.database())
+    }
+
+    /// Lets go of it.
+    pub fn let_go<T: Any + Send + Sync>(&self) {
+        self.run.kept.remove::<T>(self.database());
     }
 
     /// Shows progress.

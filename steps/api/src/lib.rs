@@ -8,10 +8,13 @@
 //! - [`check`]: the trait [`Check`]
 //! - [`finding`]: from an author's enum to a [`Finding`]
 //! - [`context`]: what a step is given: sessions, the plan, items, outputs of earlier steps
+//! - [`kept`]: what lives no longer than a run
 //! - [`ownership`]: the schema `pghaul` in each target database: who may write, and which effects are there
 //! - [`recorder`]: the one way into the journal
 //! - [`registry`]: the set of all plug-ins, and the order they run in
 //! - [`fault`]: positions at which a test stops the process
+//! - [`retry`]: what is tried again, how often
+//! - [`workers`]: the pool of workers that all databases share
 //! - `conformance` (a feature of that name): the battery of tests that every step must pass
 
 pub mod check;
@@ -20,28 +23,34 @@ pub mod conformance;
 pub mod context;
 pub mod fault;
 pub mod finding;
+pub mod kept;
 pub mod ownership;
 pub mod progress;
 pub mod recorder;
 pub mod registry;
+pub mod retry;
 pub mod scope;
 pub mod step;
+pub mod workers;
 
 pub use check::{Check, CheckContext, CheckDescriptor};
-pub use context::{Context, RunContext, WayBack};
+pub use context::{Context, Copying, RunContext, WayBack};
 pub use fault::Faults;
 pub use finding::{FindingKind, listed, quoted};
+pub use kept::Kept;
 pub use ownership::{OwnedTransaction, Ownership};
 pub use progress::{Observer, Progress};
 pub use recorder::Recorder;
 pub use registry::{Registry, RegistryError};
 pub use scope::{Cluster, Database, Scope};
 pub use step::{Descriptor, Probe, Standing, Step, StepPhase};
+pub use workers::Workers;
 
 // The vocabulary that plug-ins need, so that they depend on this package alone.
 pub use async_trait::async_trait;
 pub use pghaul_core::event::{Incomplete, Proof};
 pub use pghaul_core::journal::Head;
+pub use pghaul_core::plan::{CopyFormat, Route};
 pub use pghaul_core::{
     Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Severity, Side, Subject, TableClass,
     TablePlan, plan,

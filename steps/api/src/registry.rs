@@ -2,9 +2,10 @@
 
 use crate::check::{Check, ErasedCheck};
 use crate::scope::{Cluster, Database, Scope};
-use crate::step::{ErasedStep, Step, StepPhase};
+use crate::step::{EVERY_ROUTE, ErasedStep, Step, StepPhase};
 use petgraph::graphmap::DiGraphMap;
-use pghaul_core::{Code, Failure, Method, StepName};
+use pghaul_core::plan::Route;
+use pghaul_core::{Code, Failure, StepName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -103,8 +104,8 @@ impl Registry {
         let steps: Vec<_> = self.steps().collect();
         names("step", steps.iter().map(|s| (s.name, s.after)))?;
         self.cluster_steps()?;
-        for method in [Method::Replication, Method::Dump] {
-            self.database_steps(method)?;
+        for route in EVERY_ROUTE {
+            self.database_steps(*route)?;
         }
         Ok(())
     }
@@ -133,21 +134,21 @@ impl Registry {
         ordered(&self.cluster_steps, |_| true)
     }
 
-    /// The steps of a method in the order in which they run.
+    /// The steps of a way in the order in which they begin.
     ///
     /// # Errors
     /// [`RegistryError::Cycle`].
-    pub fn database_steps(&self, method: Method) -> Result<Vec<StepOf<Database>>, RegistryError> {
-        ordered(&self.database_steps, |methods| methods.contains(&method))
+    pub fn database_steps(&self, route: Route) -> Result<Vec<StepOf<Database>>, RegistryError> {
+        ordered(&self.database_steps, |routes| routes.contains(&route))
     }
 
-    /// The names of a method's steps in the order in which they run: part of the frozen plan.
+    /// The names of a way's steps in the order in which they begin: part of the frozen plan.
     ///
     /// # Errors
     /// [`RegistryError::Cycle`].
-    pub fn step_names(&self, method: Method) -> Result<Vec<StepName>, RegistryError> {
+    pub fn step_names(&self, route: Route) -> Result<Vec<StepName>, RegistryError> {
         Ok(self
-            .database_steps(method)?
+            .database_steps(route)?
             .iter()
             .map(|s| StepName::from(s.descriptor().name))
             .collect())
@@ -182,12 +183,12 @@ fn names<'a>(
 /// Topological order, phase before phase, with the name as tie-break.
 fn ordered<S: Scope>(
     steps: &[StepOf<S>],
-    of_method: impl Fn(&[Method]) -> bool,
+    of_route: impl Fn(&[Route]) -> bool,
 ) -> Result<Vec<StepOf<S>>, RegistryError> {
     let mut by_name: BTreeMap<(StepPhase, &'static str), StepOf<S>> = BTreeMap::new();
     for step in steps {
         let descriptor = step.descriptor();
-        if of_method(descriptor.methods) {
+        if of_route(descriptor.routes) {
             by_name.insert((descriptor.phase, descriptor.name), Arc::clone(step));
         }
     }
@@ -221,7 +222,8 @@ fn arrows<S: Scope>(steps: &BTreeMap<(StepPhase, &'static str), StepOf<S>>) -> D
     for ((phase, name), step) in steps {
         graph.add_node(*name);
         for (other_phase, other) in steps.keys() {
-            if other_phase < phase || step.descriptor().after.contains(other) {
+            let descriptor = step.descriptor();
+            if other_phase < phase || descriptor.after.contains(other) || descriptor.beside == Some(*other) {
                 graph.add_edge(*other, *name, ());
             }
         }

@@ -1,6 +1,7 @@
 //! Whether a plug-in works once for the cluster or once for each database.
 
 use pghaul_core::machine::StepRecord;
+use pghaul_core::plan::Route;
 use pghaul_core::{DatabaseName, DatabasePlan, Event, Method, Migration, StepEvent, StepName};
 use std::sync::Arc;
 
@@ -49,6 +50,11 @@ pub struct DatabaseSubject {
 }
 
 impl DatabaseSubject {
+    /// The way that the database is on.
+    pub fn route(&self) -> Route {
+        Route::of(self.method, self.plan.initial_copy)
+    }
+
     /// The database's name.
     pub fn name(&self) -> &DatabaseName {
         &self.plan.database

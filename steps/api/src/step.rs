@@ -3,8 +3,9 @@
 use crate::context::Context;
 use crate::scope::Scope;
 use async_trait::async_trait;
+use pghaul_core::Failure;
 use pghaul_core::event::{Incomplete, Proof};
-use pghaul_core::{Failure, Method};
+use pghaul_core::plan::Route;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use strum::Display;
@@ -30,28 +31,44 @@ pub struct Descriptor {
     pub summary: &'static str,
     /// When it runs.
     pub phase: StepPhase,
-    /// The methods it belongs to.
-    pub methods: &'static [Method],
-    /// Steps that must have finished before, where the method has them.
+    /// The ways it belongs to.
+    pub routes: &'static [Route],
+    /// Steps that must have finished before, where the way has them.
     pub after: &'static [&'static str],
+    /// The step that it runs beside: it starts together with that one, watches its items, and may end later.
+    pub beside: Option<&'static str>,
     /// Whether rows get to the target: once it has started, there is no falling back to a dump.
     pub copies_rows: bool,
     /// Whether every `run` does it once more, as for sequences.
     pub repeats: bool,
+    /// What it makes lives no longer than the process: every run asks it again until this step has finished.
+    pub holds_for: Option<&'static str>,
 }
 
+/// Every way.
+pub const EVERY_ROUTE: &[Route] = &[
+    Route::ReplicationBySnapshot,
+    Route::ReplicationByServer,
+    Route::Dump,
+];
+
+/// The ways of the method replication.
+pub const REPLICATION: &[Route] = &[Route::ReplicationBySnapshot, Route::ReplicationByServer];
+
 impl Descriptor {
-    /// A step of both methods; the rest is set with the struct-update syntax.
+    /// A step of every way; the rest is set with the struct-update syntax.
     pub const fn new(name: &'static str, summary: &'static str, phase: StepPhase) -> Self {
         Self {
             name,
             version: 1,
             summary,
             phase,
-            methods: &[Method::Replication, Method::Dump],
+            routes: EVERY_ROUTE,
             after: &[],
+            beside: None,
             copies_rows: false,
             repeats: false,
+            holds_for: None,
         }
     }
 }
@@ -109,7 +126,9 @@ pub struct Standing {
 ///   notes a key with [`crate::OwnedTransaction::effect`] where "done but not journaled" must be known.
 ///   Effects on the source are noted in the journal, with [`Context::record`], before they are made.
 /// - **Cancellation.** It may be dropped at any `.await`. Long loops call [`Context::check_cancelled`].
-/// - **Company.** Steps of one database run one after another; those of several databases side by side.
+/// - **Company.** Steps of one database run one after another, but for one that asks to run
+///   [`beside`](Descriptor::beside) another; those of several databases side by side. What costs a server time
+///   takes a place in the pool of workers first, with [`Context::worker`].
 /// - **Done means done.** When `run` returns, its effects are durable on the servers.
 /// - **Undo** takes back what the step did to the servers, except data: it never drops or truncates a table
 ///   with rows in it. It is idempotent too, and does nothing where there is nothing.

@@ -14,6 +14,10 @@ pub fn builtin(registry: Registry) -> Registry {
         .with_step(pghaul_method_replication::Subscription)
         .with_step(pghaul_method_replication::InitialCopy)
         .with_step(pghaul_copy_step::Copy)
+        .with_step(pghaul_copy_step::SnapshotCopy)
+        .with_step(pghaul_schema::Indexes)
+        .with_step(pghaul_schema::SnapshotIndexes)
+        .with_step(pghaul_schema::Constraints)
         .with_step(pghaul_schema::PostData)
         .with_step(pghaul_schema::Matviews)
         .with_step(pghaul_sequences::Sequences)
@@ -49,7 +53,7 @@ fn checks(registry: Registry) -> Registry {
 #[cfg(test)]
 mod tests {
     use super::builtin;
-    use pghaul_step::{Method, Registry};
+    use pghaul_step::{Registry, Route};
 
     #[test]
     fn names_are_unique_and_the_order_is_possible() {
@@ -57,10 +61,10 @@ mod tests {
     }
 
     #[test]
-    fn the_steps_of_each_method_run_in_this_order() {
+    fn the_steps_of_each_way_begin_in_this_order() {
         let registry = builtin(Registry::new());
-        let names = |method| {
-            let names = registry.step_names(method).unwrap();
+        let names = |route| {
+            let names = registry.step_names(route).unwrap();
             names
                 .iter()
                 .map(|n| n.as_str().to_owned())
@@ -68,11 +72,16 @@ mod tests {
                 .join(" ")
         };
         assert_eq!(
-            names(Method::Dump),
-            "schema copy post-data matviews sequences complete"
+            names(Route::Dump),
+            "schema copy indexes post-data matviews sequences complete"
         );
         assert_eq!(
-            names(Method::Replication),
+            names(Route::ReplicationBySnapshot),
+            "schema publication slot snapshot-copy snapshot-indexes constraints subscription initial-copy post-data \
+             matviews sequences follow"
+        );
+        assert_eq!(
+            names(Route::ReplicationByServer),
             "schema keys publication slot subscription initial-copy copy post-data matviews sequences follow"
         );
     }

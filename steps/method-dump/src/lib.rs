@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use pghaul_step::ownership::is_established;
-use pghaul_step::{Context, Database, Descriptor, Failure, Method, Probe, Proof, Standing, Step, StepPhase};
+use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Proof, Route, Standing, Step, StepPhase};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ impl Step for Complete {
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
-            methods: &[Method::Dump],
+            routes: &[Route::Dump],
             after: &["copy", "post-data", "sequences", "matviews"],
             ..Descriptor::new("complete", "proves that everything was copied", StepPhase::Data)
         }
@@ -89,7 +89,7 @@ fn prove(ctx: &Context<Database>) -> Result<CompleteOutput, Failure> {
     let copied: Copied = ctx
         .output("copy")?
         .ok_or_else(|| Failure::bug("step copy has not finished"))?;
-    let planned = ctx.plan().tables.iter().filter(|t| t.copied_by_us(Method::Dump));
+    let planned = ctx.plan().tables.iter().filter(|t| t.copied_by_us(Route::Dump));
     match planned.into_iter().find(|t| !copied.numbers.contains(&t.number)) {
         Some(missing) => Err(Failure::bug(format!(
             "table {}.{} was not copied",

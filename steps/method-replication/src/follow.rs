@@ -7,15 +7,18 @@
 
 use crate::initial_copy::stuck;
 use crate::slot::{SlotOutput, lost};
+use crate::subscription::{rest, slot_output};
 use crate::{name_of, slot};
 use async_trait::async_trait;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{Lsn, ReadOnly, ReadWrite, Session, Source, Target};
+use pghaul_step::step::REPLICATION;
 use pghaul_step::step::incomplete_tables;
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Method, Probe, Progress, Proof, Side, Standing, Step,
+    Code, Context, Database, Descriptor, Failure, Probe, Progress, Proof, Route, Side, Standing, Step,
     StepPhase,
 };
+use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -42,8 +45,8 @@ impl Step for Follow {
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
-            methods: &[Method::Replication],
-            after: &["copy", "post-data", "sequences", "matviews"],
+            routes: REPLICATION,
+            after: &["copy", "snapshot-copy", "post-data", "sequences", "matviews"],
             ..Descriptor::new("follow", "waits until the target has caught up", StepPhase::Data)
         }
     }
@@ -94,29 +97,76 @@ impl Step for Follow {
             await_fence(ctx, &source, &target, &slot, &mut standing).await?;
             check_source(ctx, &source, &slot, &mut standing.problems).await?;
         }
-        let copy: Option<Copied> = ctx.output("copy")?;
-        let as_of = copy.map(|copy| copy.as_of);
+        check_copies(ctx, &slot, &mut standing.problems)?;
+        let as_of = deferred_as_of(ctx)?;
         standing.proof = Proof {
             tables: ctx.plan().replicated().count() as u64,
             incomplete: incomplete_tables(ctx.plan()),
             ..standing.proof
         };
-        for incomplete in &mut standing.proof.incomplete {
-            incomplete.as_of.clone_from(&as_of);
+        for (table, incomplete) in ctx.plan().deferred().zip(&mut standing.proof.incomplete) {
+            incomplete.as_of = as_of.get(&table.number).cloned();
         }
         Ok(Some(standing))
     }
 }
 
-/// What is needed of the output of step `copy`.
-#[derive(serde::Deserialize)]
-struct Copied {
-    as_of: String,
+/// The positions that tables which are not replicated are as of, by their numbers.
+fn deferred_as_of(ctx: &Context<Database>) -> Result<BTreeMap<u32, String>, Failure> {
+    #[derive(Deserialize)]
+    struct Copied {
+        as_of: String,
+    }
+    #[derive(Deserialize)]
+    struct SnapshotCopied {
+        deferred: BTreeMap<u32, String>,
+    }
+    if let Some(copied) = ctx.output::<SnapshotCopied>("snapshot-copy")? {
+        return Ok(copied.deferred);
+    }
+    let Some(copied) = ctx.output::<Copied>("copy")? else {
+        return Ok(BTreeMap::new());
+    };
+    Ok(ctx
+        .plan()
+        .deferred()
+        .map(|t| (t.number, copied.as_of.clone()))
+        .collect())
 }
 
-fn slot_output(ctx: &Context<Database>) -> Result<SlotOutput, Failure> {
-    ctx.output("slot")?
-        .ok_or_else(|| Failure::bug("step slot has not finished"))
+/// Every replicated table that pghaul has copied itself must be of the slot's consistent point.
+fn check_copies(
+    ctx: &Context<Database>,
+    slot: &SlotOutput,
+    problems: &mut Vec<Failure>,
+) -> Result<(), Failure> {
+    #[derive(Deserialize)]
+    struct Copied {
+        as_of: String,
+    }
+    if ctx.route() != Route::ReplicationBySnapshot {
+        return Ok(());
+    }
+    let items = ctx.items_of::<Copied>("snapshot-copy")?;
+    let rest = rest(ctx)?;
+    let point = slot.consistent_point.to_string();
+    for table in ctx
+        .plan()
+        .tables
+        .iter()
+        .filter(|t| t.copied_by_us(ctx.route()) && !t.deferred())
+    {
+        let item = items.get(&format!("{}/{}", slot.attempt, table.number));
+        let left_to_the_server = rest.contains(&table.root.unwrap_or(table.number));
+        if !left_to_the_server && item.is_none_or(|item| item.as_of != point) {
+            let (schema, name) = (&table.schema, &table.name);
+            problems.push(gone(
+                Side::Target,
+                format!("table {schema}.{name} was not copied from the snapshot of the slot"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 async fn confirmed(source: &Session<Source, ReadOnly>, name: &str) -> Result<Lsn, Failure> {

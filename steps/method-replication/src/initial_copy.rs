@@ -1,12 +1,11 @@
 //! Step `initial-copy`: waits until the target's workers have copied every table and caught up with it.
 
-use crate::subscription::{commit_asynchronously, slot_name};
+use crate::subscription::{commit_asynchronously, slot_output};
 use crate::{name_of, slot};
 use async_trait::async_trait;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
-use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Method, Probe, Progress, Side, Step, StepPhase,
-};
+use pghaul_step::step::REPLICATION;
+use pghaul_step::{Code, Context, Database, Descriptor, Failure, Probe, Progress, Side, Step, StepPhase};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -76,7 +75,7 @@ impl Step for InitialCopy {
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
-            methods: &[Method::Replication],
+            routes: REPLICATION,
             after: &["subscription"],
             copies_rows: true,
             ..Descriptor::new(
@@ -94,7 +93,7 @@ impl Step for InitialCopy {
     async fn run(&self, ctx: &Context<Database>) -> Result<InitialCopyOutput, Failure> {
         let mut target = ctx.target().await?;
         let subscription = name_of(ctx, "subscription")?;
-        let slot_name = slot_name(ctx)?;
+        let slot_name = slot_output(ctx)?.name;
         let source = ctx.source().await?;
         let doing = source.doing("add up the sizes of the tables");
         let total: i64 = doing.query_one(include_str!("total.sql"), &[]).await?.get(0);

@@ -1,14 +1,19 @@
-//! The method `replication`: PostgreSQL's own logical replication, with the target's workers doing the copy.
+//! The method `replication`: PostgreSQL's own logical replication.
 //!
 //! In the order in which the steps run:
 //!
 //! 1. [`Publication`] names the tables on the source. It comes before the slot: changes that a slot has seen
 //!    before its publication existed are lost (on PostgreSQL 18 without any error).
-//! 2. [`Slot`] keeps the source's WAL from here on.
-//! 3. [`Subscription`] lets the target's workers copy the tables and follow the changes.
-//! 4. [`InitialCopy`] waits until every table is copied and has caught up.
-//! 5. [`Follow`] proves that the target holds and follows everything it should; `status`, every further `run`
+//! 2. [`Slot`] keeps the source's WAL from here on, and holds a snapshot of the database as of its beginning.
+//! 3. The step `snapshot-copy`, of another package, copies the tables out of that snapshot, while others build
+//!    their indexes and constraints.
+//! 4. [`Subscription`] lets the target's workers follow the changes from the slot's beginning, and copy those
+//!    tables that pghaul has not copied.
+//! 5. [`InitialCopy`] waits until every table is ready.
+//! 6. [`Follow`] proves that the target holds and follows everything it should; `status`, every further `run`
 //!    and `remove` ask it again.
+//!
+//! With `--initial-copy server`, 3 is left out: the target's workers copy all tables.
 //!
 //! Nothing is adopted by looks: each step notes in the journal the name of what it is about to create, and a
 //! name is never used twice.
@@ -61,7 +66,9 @@ fn name_of(ctx: &Context<Database>, step: &str) -> Result<String, Failure> {
 /// An error that says that replication can't be set up here, as the reason for a dump instead.
 fn or_dump(error: pghaul_step::postgres::PgError) -> Failure {
     // 42501 insufficient_privilege, 55000 wal_level too low, 53400 no free slot, 0A000 not supported
-    let reason = matches!(error.sqlstate(), Some("42501" | "55000" | "53400" | "0A000"));
+    let reason = matches!(error.sqlstate(), Some("42501" | "55000" | "53400" | "0A000"))
+        // A pooler's words for what it does not pass on.
+        || error.to_string().contains("unsupported startup parameter");
     let failure = Failure::from(error);
     if reason {
         Failure {

@@ -1,10 +1,12 @@
 //! Step `publication`: names the tables on the source.
 
-use crate::{Named, last_name, new_name, or_dump};
+use crate::{Named, last_name, name_of, new_name, or_dump};
 use async_trait::async_trait;
 use pghaul_step::plan::RelationKind;
-use pghaul_step::postgres::{Ident, QualifiedName, ReadWrite, Session, Source, literal};
-use pghaul_step::{Context, Database, Descriptor, Failure, Method, Probe, Step, StepPhase, TablePlan};
+use pghaul_step::postgres::{Ident, QualifiedName, ReadWrite, Right, Session, Source, literal};
+use pghaul_step::step::REPLICATION;
+use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Step, StepPhase, TablePlan};
+use std::collections::BTreeSet;
 
 /// The step.
 #[derive(Debug, Default)]
@@ -17,7 +19,7 @@ impl Step for Publication {
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
-            methods: &[Method::Replication],
+            routes: REPLICATION,
             after: &["keys"],
             ..Descriptor::new(
                 "publication",
@@ -86,19 +88,7 @@ fn statement<'p>(
     tables: impl Iterator<Item = &'p TablePlan>,
     source_version: u32,
 ) -> Result<String, Failure> {
-    let tables = tables
-        .map(|table| {
-            let qualified = QualifiedName::new(table.schema.as_str(), table.name.as_str())?;
-            // Children of a plain table are tables of their own in the plan; those of a partitioned one belong
-            // to it.
-            let only = if table.kind == RelationKind::PartitionedTable {
-                ""
-            } else {
-                "ONLY "
-            };
-            Ok(format!("{only}{qualified}"))
-        })
-        .collect::<Result<Vec<_>, Failure>>()?;
+    let tables = tables.map(listed).collect::<Result<Vec<_>, Failure>>()?;
     let list = if tables.is_empty() {
         String::new()
     } else {
@@ -113,6 +103,74 @@ fn statement<'p>(
         "CREATE PUBLICATION {}{list} WITH ({options})",
         Ident::new(name)?
     ))
+}
+
+/// A table as a publication lists it. Children of a plain table are tables of their own in the plan; those of a
+/// partitioned one belong to it.
+fn listed(table: &TablePlan) -> Result<String, Failure> {
+    let qualified = QualifiedName::new(table.schema.as_str(), table.name.as_str())?;
+    let only = if table.kind == RelationKind::PartitionedTable {
+        ""
+    } else {
+        "ONLY "
+    };
+    Ok(format!("{only}{qualified}"))
+}
+
+/// Takes tables out of the publication or puts them back, as far as they are not out or in already.
+pub(crate) async fn alter(
+    ctx: &Context<Database>,
+    verb: Alter,
+    numbers: &BTreeSet<u32>,
+) -> Result<(), Failure> {
+    let name = name_of(ctx, "publication")?;
+    let mut source = ctx.source_for_writing().await?;
+    let published = published(&source, &name).await?;
+    let tables: Vec<String> = ctx
+        .plan()
+        .replicated()
+        .filter(|t| numbers.contains(&t.number))
+        .filter(|t| published.contains(&(t.schema.clone(), t.name.clone())) == (verb == Alter::Drop))
+        .map(listed)
+        .collect::<Result<_, _>>()?;
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let alter = format!(
+        "ALTER PUBLICATION {} {verb} TABLE {}",
+        Ident::new(name)?,
+        tables.join(", ")
+    );
+    let altered = async {
+        let transaction = source.transaction().await?;
+        let doing = transaction.doing("alter the publication");
+        doing.batch("SET LOCAL lock_timeout = '5s'").await?;
+        doing.batch(&alter).await?;
+        transaction.commit().await?;
+        Ok::<_, Failure>(())
+    };
+    ctx.act("alter the publication", altered).await
+}
+
+/// What is done to the tables of a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "UPPERCASE")]
+pub(crate) enum Alter {
+    Add,
+    Drop,
+}
+
+/// Schema and name of the tables of a publication, as its subscribers see them.
+async fn published<R: Right>(
+    session: &Session<Source, R>,
+    name: &str,
+) -> Result<BTreeSet<(String, String)>, Failure> {
+    let doing = session.doing("read the publication's tables");
+    let rows = doing.query(include_str!("published.sql"), &[&name]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| (row.get("schema"), row.get("name")))
+        .collect())
 }
 
 #[cfg(test)]

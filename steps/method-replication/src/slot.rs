@@ -2,9 +2,12 @@
 
 use crate::{Named, last_name, new_name, or_dump};
 use async_trait::async_trait;
+use pghaul_copy::{PgOrFailure, SlotWithSnapshot, Snapshot};
+use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{Lsn, PgError, ReadOnly, Session, Source};
+use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Method, Probe, Progress, Side, Step, StepPhase,
+    Code, Context, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -24,6 +27,9 @@ pub struct Slot;
 pub struct SlotOutput {
     /// Its name.
     pub name: String,
+    /// How many slots were made for this database, with this one: the generation of the copy.
+    #[serde(default)]
+    pub attempt: u32,
     /// Changes from here on are kept.
     pub consistent_point: Lsn,
     /// `system_identifier` of the source.
@@ -39,8 +45,9 @@ impl Step for Slot {
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
-            methods: &[Method::Replication],
+            routes: REPLICATION,
             after: &["publication"],
+            holds_for: Some("snapshot-copy"),
             ..Descriptor::new(
                 "slot",
                 "creates the replication slot on the source",
@@ -53,33 +60,43 @@ impl Step for Slot {
         let Some(name) = last_name(ctx)? else {
             return Ok(Probe::Absent);
         };
+        let copies = ctx.route() == Route::ReplicationBySnapshot;
+        let snapshot = ctx.kept::<Snapshot>();
+        if copies && snapshot.is_none_or(|s| s.keeper().is_closed()) {
+            ctx.let_go::<Snapshot>();
+            if !something_is_copied(ctx).await? {
+                return Ok(Probe::Partial);
+            }
+        }
         let source = ctx.source().await?;
         let Some(slot) = source.slot(&name).await? else {
-            return Ok(Probe::Partial);
+            return Ok(match ctx.output::<SlotOutput>("slot")? {
+                Some(known) if known.name == name => Probe::Lost(lost(&name)),
+                _ => Probe::Partial,
+            });
         };
         if slot.wal_status.as_deref() == Some("lost") {
             return Ok(Probe::Lost(lost(&name)));
         }
-        match slot.confirmed_flush_lsn {
-            Some(point) => Ok(Probe::Present(output(&source, name, point).await?)),
+        match (ctx.output::<SlotOutput>("slot")?, slot.confirmed_flush_lsn) {
+            (Some(known), _) if known.name == name => Ok(Probe::Present(known)),
+            (_, Some(point)) => Ok(Probe::Present(output(ctx, &source, name, point).await?)),
             // The session that was creating it has just been ended; the slot goes with it.
-            None => Ok(Probe::Partial),
+            (_, None) => Ok(Probe::Partial),
         }
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<SlotOutput, Failure> {
+        // One that was being made when the process was killed, or whose snapshot is gone with it.
+        for named in ctx.facts::<Named>()? {
+            drop_slot(ctx, &named.name).await?;
+        }
         let name = new_name(ctx).await?;
-        let source = ctx.source_for_writing().await?;
-        let doing = source.doing("create the replication slot");
-        let sql = "SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot($1::text::name, 'pgoutput')";
-        let parameters: [&(dyn pghaul_step::postgres::ToSql + Sync); 1] = [&name];
-        let create = ctx.act("create the slot", doing.query_one(sql, &parameters));
-        let created: Result<_, PgError> = tokio::select! {
-            created = create => created,
-            failure = report_blockers(ctx, source.backend_pid()) => return Err(failure),
+        let point = match ctx.route() {
+            Route::ReplicationBySnapshot => create_with_snapshot(ctx, &name).await?,
+            Route::ReplicationByServer | Route::Dump => create(ctx, &name).await?,
         };
-        let row = created.map_err(or_dump)?;
-        output(&ctx.source().await?, name, row.get(0)).await
+        output(ctx, &ctx.source().await?, name, point).await
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
@@ -90,7 +107,76 @@ impl Step for Slot {
     }
 }
 
+/// Creates the slot alone: the target's workers take snapshots of their own.
+async fn create(ctx: &Context<Database>, name: &str) -> Result<Lsn, Failure> {
+    let source = ctx.source_for_writing().await?;
+    let doing = source.doing("create the replication slot");
+    let sql = "SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot($1::text::name, 'pgoutput')";
+    let parameters: [&(dyn pghaul_step::postgres::ToSql + Sync); 1] = [&name];
+    let create = ctx.act("create the slot", doing.query_one(sql, &parameters));
+    let created: Result<_, PgError> = tokio::select! {
+        created = create => created,
+        failure = report_blockers(ctx, source.backend_pid()) => return Err(failure),
+    };
+    Ok(created.map_err(or_dump)?.get(0))
+}
+
+/// Creates the slot together with a snapshot, which is kept for step `snapshot-copy`.
+async fn create_with_snapshot(ctx: &Context<Database>, name: &str) -> Result<Lsn, Failure> {
+    let database = ctx.database().as_str();
+    let prepared = SlotWithSnapshot::prepare(ctx.source_server(), database).await;
+    let prepared = prepared.map_err(why_no_slot)?;
+    let pid = prepared.backend_pid();
+    let create = ctx.act("create the slot", prepared.create(name));
+    let created = tokio::select! {
+        created = create => created,
+        failure = report_blockers(ctx, pid) => return Err(failure),
+    };
+    let snapshot = created.map_err(why_no_slot)?;
+    let point = snapshot.position();
+    ctx.keep(snapshot);
+    Ok(point)
+}
+
+fn why_no_slot(error: PgOrFailure) -> Failure {
+    match error {
+        PgOrFailure::Pg(error) => or_dump(error),
+        PgOrFailure::Other(failure) => failure,
+    }
+}
+
+/// Whether a published table is complete on the target already: it needs this slot, and no other.
+async fn something_is_copied(ctx: &Context<Database>) -> Result<bool, Failure> {
+    let attempt = attempts(ctx)?;
+    let published = |number: &str| {
+        let number = number.parse().unwrap_or(0);
+        ctx.plan().table(number).is_some_and(|table| !table.deferred())
+    };
+    let prefix = format!("{attempt}/");
+    let items = ctx.items_of::<serde_json::Value>("snapshot-copy")?;
+    if items
+        .keys()
+        .any(|item| item.strip_prefix(&prefix).is_some_and(published))
+    {
+        return Ok(true);
+    }
+    let prefix = format!("copy/{attempt}/");
+    let keys = effects(&ctx.target().await?, &prefix).await?;
+    let number = |key: &str| key.strip_prefix(&prefix)?.split('/').next().map(str::to_owned);
+    // A part alone is none: the table is copied again.
+    Ok(keys
+        .iter()
+        .filter(|key| key.ends_with("/1-1"))
+        .any(|key| number(key).is_some_and(|n| published(&n))))
+}
+
+/// How many names were noted.
+fn attempts(ctx: &Context<Database>) -> Result<u32, Failure> {
+    Ok(u32::try_from(ctx.facts::<Named>()?.len()).unwrap_or(u32::MAX))
+}
+
 async fn output(
+    ctx: &Context<Database>,
     source: &Session<Source, ReadOnly>,
     name: String,
     consistent_point: Lsn,
@@ -98,6 +184,7 @@ async fn output(
     let (system_identifier, timeline) = (source.identity().await?, source.timeline().await?);
     Ok(SlotOutput {
         name,
+        attempt: attempts(ctx)?,
         consistent_point,
         system_identifier,
         timeline,

@@ -1,10 +1,14 @@
-//! Step `subscription`: lets the target's workers copy the tables and follow the changes.
+//! Step `subscription`: lets the target's workers follow the changes, and copy what pghaul has not copied.
 
-use crate::slot::drop_slot;
+use crate::publication::{self, Alter};
+use crate::slot::{SlotOutput, drop_slot};
 use crate::{Named, last_name, name_of, new_name, or_dump};
 use async_trait::async_trait;
-use pghaul_step::postgres::{Ident, ReadWrite, Session, Target, literal};
-use pghaul_step::{Code, Context, Database, Descriptor, Failure, Method, Probe, Side, Step, StepPhase};
+use pghaul_step::postgres::{Ident, ReadOnly, ReadWrite, Session, Source, Target, literal};
+use pghaul_step::step::REPLICATION;
+use pghaul_step::{Code, Context, Database, Descriptor, Failure, Probe, Route, Side, Step, StepPhase};
+use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The step.
@@ -18,8 +22,8 @@ impl Step for Subscription {
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
-            methods: &[Method::Replication],
-            after: &["slot"],
+            routes: REPLICATION,
+            after: &["slot", "constraints"],
             ..Descriptor::new(
                 "subscription",
                 "subscribes the target to the publication",
@@ -33,40 +37,31 @@ impl Step for Subscription {
             return Ok(Probe::Absent);
         };
         let found = ctx.target().await?.subscription(&name).await?;
-        Ok(if found.is_some() {
-            Probe::Present(Named { name })
-        } else {
-            Probe::Partial
+        Ok(match found {
+            // Tables that are left to the workers may not have been handed to them yet.
+            Some(_) if rest(ctx)?.is_empty() => Probe::Present(Named { name }),
+            _ => Probe::Partial,
         })
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<Named, Failure> {
-        let source_version = ctx.source().await?.server_version();
-        let conninfo = ctx.way_back().conninfo(ctx.database().as_str(), source_version)?;
-        let name = new_name(ctx).await?;
-        // A worker that has copied a table drops its slot on the source as soon as it has committed. Were that commit
-        // lost with the target's server, the table would wait for its slot for ever: `off`, the default, is for later.
-        let create = format!(
-            "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} \
-             WITH (create_slot = false, slot_name = {}, copy_data = true, enabled = true, synchronous_commit = on)",
-            Ident::new(name.as_str())?,
-            literal(&conninfo.0)?,
-            Ident::new(name_of(ctx, "publication")?)?,
-            literal(&slot_name(ctx)?)?,
-        );
+        let rest = rest(ctx)?;
         let mut target = ctx.target().await?;
-        let transaction = ctx.begin(&mut target).await?;
-        transaction.inner().keep_out_of_the_log().await?;
-        let doing = transaction.inner().doing("create the subscription");
-        doing.batch(&create).await.map_err(unreachable_source)?;
-        let comment = literal(&format!("pghaul migration {}", ctx.migration()))?;
-        let tag = format!(
-            "COMMENT ON SUBSCRIPTION {} IS {comment}",
-            Ident::new(name.as_str())?
-        );
-        doing.batch(&tag).await?;
-        transaction.effect(&format!("subscription/{name}")).await?;
-        transaction.commit("create the subscription").await?;
+        let made = match last_name(ctx)? {
+            Some(name) => target.subscription(&name).await?.map(|_| name),
+            None => None,
+        };
+        let name = match made {
+            Some(name) => name,
+            None => {
+                publication::alter(ctx, Alter::Drop, &rest).await?;
+                create(ctx, &mut target, !rest.is_empty()).await?
+            }
+        };
+        if !rest.is_empty() {
+            publication::alter(ctx, Alter::Add, &rest).await?;
+            refresh(ctx, &mut target, &name).await?;
+        }
         Ok(Named { name })
     }
 
@@ -84,6 +79,99 @@ impl Step for Subscription {
     }
 }
 
+/// The published tables that pghaul could not copy itself: the target's workers do.
+pub(crate) fn rest(ctx: &Context<Database>) -> Result<BTreeSet<u32>, Failure> {
+    #[derive(Deserialize)]
+    struct Copied {
+        rest: BTreeSet<u32>,
+    }
+    let copied: Option<Copied> = ctx.output("snapshot-copy")?;
+    Ok(copied.map(|copied| copied.rest).unwrap_or_default())
+}
+
+/// Creates the subscription under a new name. Where pghaul has copied the tables, its workers begin with the
+/// slot's first change; otherwise they copy first.
+async fn create(
+    ctx: &Context<Database>,
+    target: &mut Session<Target, ReadWrite>,
+    workers_copy_later: bool,
+) -> Result<String, Failure> {
+    let source = ctx.source().await?;
+    let conninfo = ctx
+        .way_back()
+        .conninfo(ctx.database().as_str(), source.server_version())?;
+    let workers_copy_now = ctx.route() == Route::ReplicationByServer;
+    let slot = slot_output(ctx)?;
+    if !workers_copy_now {
+        refuse_consumed_slot(&source, &slot).await?;
+    }
+    let name = new_name(ctx).await?;
+    // A worker that has copied a table drops its slot on the source as soon as it has committed. Were that commit
+    // lost with the target's server, the table would wait for its slot for ever: `off`, the default, is for later.
+    let commit = if workers_copy_now || workers_copy_later {
+        "on"
+    } else {
+        "off"
+    };
+    let create = format!(
+        "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (create_slot = false, slot_name = {}, \
+         copy_data = {workers_copy_now}, enabled = true, synchronous_commit = {commit})",
+        Ident::new(name.as_str())?,
+        literal(&conninfo.0)?,
+        Ident::new(name_of(ctx, "publication")?)?,
+        literal(&slot.name)?,
+    );
+    let transaction = ctx.begin(target).await?;
+    transaction.inner().keep_out_of_the_log().await?;
+    let doing = transaction.inner().doing("create the subscription");
+    doing.batch(&create).await.map_err(unreachable_source)?;
+    let comment = literal(&format!("pghaul migration {}", ctx.migration()))?;
+    let tag = format!(
+        "COMMENT ON SUBSCRIPTION {} IS {comment}",
+        Ident::new(name.as_str())?
+    );
+    doing.batch(&tag).await?;
+    transaction.effect(&format!("subscription/{name}")).await?;
+    transaction.commit("create the subscription").await?;
+    Ok(name)
+}
+
+/// The copied rows are those of the slot's consistent point: changes that somebody has taken from the slot since
+/// would be missing for ever.
+async fn refuse_consumed_slot(source: &Session<Source, ReadOnly>, slot: &SlotOutput) -> Result<(), Failure> {
+    let found = source.slot(&slot.name).await?;
+    match found {
+        Some(found) if found.confirmed_flush_lsn == Some(slot.consistent_point) => Ok(()),
+        Some(_) => Err(Failure::new(
+            Code::StateLost,
+            format!(
+                "somebody has read changes from the replication slot {}",
+                slot.name
+            ),
+        )
+        .with_side(Side::Source)
+        .with_hint("remove this migration with --force, drop the target database, and begin anew")),
+        None => Err(crate::slot::lost(&slot.name)),
+    }
+}
+
+/// Hands tables that were added to the publication to the target's workers. It can't be part of a transaction,
+/// so our right to the target is proven just before.
+async fn refresh(
+    ctx: &Context<Database>,
+    target: &mut Session<Target, ReadWrite>,
+    name: &str,
+) -> Result<(), Failure> {
+    ctx.begin(target).await?.rollback().await?;
+    let refresh = format!(
+        "ALTER SUBSCRIPTION {} REFRESH PUBLICATION WITH (copy_data = true)",
+        Ident::new(name)?
+    );
+    let doing = target.doing("refresh the subscription");
+    let refreshed = ctx.act("refresh the subscription", doing.batch(&refresh)).await;
+    refreshed.map_err(unreachable_source)
+}
+
 /// Once the tables are copied, the target's server may lose commits of its worker in a crash: they are sent again.
 pub(crate) async fn commit_asynchronously(
     ctx: &Context<Database>,
@@ -99,9 +187,8 @@ pub(crate) async fn commit_asynchronously(
     transaction.commit("alter the subscription").await
 }
 
-pub(crate) fn slot_name(ctx: &Context<Database>) -> Result<String, Failure> {
-    let slot: Option<crate::slot::SlotOutput> = ctx.output("slot")?;
-    slot.map(|slot| slot.name)
+pub(crate) fn slot_output(ctx: &Context<Database>) -> Result<SlotOutput, Failure> {
+    ctx.output("slot")?
         .ok_or_else(|| Failure::bug("step slot has not finished"))
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Entry {
     pub(crate) access_method: String,
     /// Whether it belongs before the data.
     pub(crate) before_data: bool,
+    /// The numbers of the entries that it depends on.
+    pub(crate) dependencies: Vec<i32>,
 }
 
 impl Entry {
@@ -98,5 +100,6 @@ fn entry(entry: &libpgdump::Entry) -> Entry {
         tablespace: entry.tablespace.clone().unwrap_or_default(),
         access_method: entry.tableam.clone().unwrap_or_default(),
         before_data: entry.section == libpgdump::Section::PreData,
+        dependencies: entry.dependencies.clone(),
     }
 }

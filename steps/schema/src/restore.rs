@@ -1,7 +1,7 @@
 //! Restores entries of the archive into the target, each exactly once.
 //!
-//! Every transaction inserts the key of its effect; a key that is there already means that the entry is. The
-//! archive is the same after a crash, by its fingerprint, so the keys are too.
+//! Every transaction inserts the effect keys of its entries; a key that is there already means that the entry is.
+//! The archive is the same after a crash, by its fingerprint, so the keys are too.
 
 use crate::archive::{Archive, Entry};
 use crate::fate::{Fate, Pass, fate};
@@ -12,12 +12,12 @@ use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{Code, Context, Database, Failure, Method, Progress};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// How many entries before the data go into one transaction.
+/// How many entries go into one transaction.
 const BATCH: usize = 100;
 
-/// The prefix of all effect keys of the schema.
+/// The prefix of the effect keys of entries.
 const PREFIX: &str = "schema/";
 
 /// What pg_restore sets before it begins, for one transaction.
@@ -33,159 +33,246 @@ pub struct Skipped {
     pub why: String,
 }
 
-/// Restores the entries of some passes.
+/// Statements to be sent, and what the journal of the target says afterwards.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Batch<'a> {
+    /// The entries, each with its statements where they are not those of the archive.
+    entries: Vec<(&'a Entry, Option<String>)>,
+    /// More statements, after those of the entries.
+    then: String,
+    /// More effect keys.
+    keys: Vec<String>,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn of(entries: &[&'a Entry]) -> Self {
+        Self {
+            entries: entries.iter().map(|entry| (*entry, None)).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds an entry with other statements than the archive's.
+    pub(crate) fn add(&mut self, entry: &'a Entry, statements: Option<String>) {
+        self.entries.push((entry, statements));
+    }
+
+    /// Adds a statement that belongs to no entry, with the effect key that tells that it was run.
+    pub(crate) fn then(&mut self, statement: &str, key: String) {
+        self.then.push_str(statement);
+        self.then.push_str(";\n");
+        self.keys.push(key);
+    }
+
+    /// Adds an effect key that tells more of an entry.
+    pub(crate) fn note(&mut self, key: String) {
+        self.keys.push(key);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.keys.is_empty()
+    }
+}
+
+/// Restores entries of one archive.
 pub(crate) struct Restorer<'a> {
     pub(crate) ctx: &'a Context<Database>,
     pub(crate) archive: &'a Archive,
-    pub(crate) what: &'static str,
+    done: BTreeSet<String>,
+    key_indexes: BTreeSet<(&'a str, &'a str)>,
+    held_back: BTreeMap<(HeldBackKind, &'a str, String), &'a HeldBack>,
 }
 
-impl Restorer<'_> {
-    /// Restores all entries of the passes, in the order of the passes. Returns what was skipped.
-    pub(crate) async fn restore(&self, passes: &[Pass]) -> Result<Vec<Skipped>, Failure> {
-        let mut target = self.ctx.target().await?;
-        let done = effects(&target, PREFIX).await?;
+impl<'a> Restorer<'a> {
+    /// Reads what is restored already.
+    pub(crate) async fn new(ctx: &'a Context<Database>, archive: &'a Archive) -> Result<Self, Failure> {
+        let done = effects(&ctx.target().await?, PREFIX).await?;
+        let held_back = match ctx.method() {
+            Method::Replication => ctx.plan().held_back.iter().map(tagged).collect(),
+            Method::Dump => BTreeMap::new(),
+        };
+        Ok(Self {
+            ctx,
+            archive,
+            done,
+            key_indexes: key_indexes(archive),
+            held_back,
+        })
+    }
+
+    /// When an entry is restored; never, where it is not.
+    pub(crate) fn pass(&self, entry: &Entry) -> Option<Pass> {
+        match self.fate(entry) {
+            Fate::Must(pass) | Fate::MayLackPrivilege(pass) => Some(pass),
+            Fate::Skip(_) => None,
+        }
+    }
+
+    fn fate(&self, entry: &Entry) -> Fate {
+        let is_key = self
+            .key_indexes
+            .contains(&(entry.namespace.as_str(), entry.tag.as_str()));
+        fate(entry, self.ctx.method(), is_key)
+    }
+
+    /// Whether an index belongs to a key or a replica identity.
+    pub(crate) fn is_key(&self, entry: &Entry) -> bool {
+        entry.kind == ObjectType::Constraint
+            || self
+                .key_indexes
+                .contains(&(entry.namespace.as_str(), entry.tag.as_str()))
+    }
+
+    /// Whether an entry was restored before this restorer was made.
+    pub(crate) fn is_done(&self, entry: &Entry) -> bool {
+        self.done.contains(&key(entry))
+    }
+
+    /// The entries of a pass that are not restored yet, in the archive's order.
+    pub(crate) fn open(&self, pass: Pass) -> impl Iterator<Item = &'a Entry> {
+        let entries = self.archive.entries.iter();
+        entries.filter(move |entry| self.pass(entry) == Some(pass) && !self.is_done(entry))
+    }
+
+    /// Restores entries one batch after the other. Returns what was skipped.
+    pub(crate) async fn restore(
+        &self,
+        what: &'static str,
+        entries: &[&'a Entry],
+    ) -> Result<Vec<Skipped>, Failure> {
         let mut skipped = Vec::new();
-        let fates = self.fates();
-        let total = fates
-            .iter()
-            .filter(|(_, fate)| pass(fate).is_some_and(|p| passes.contains(&p)))
-            .count();
+        if entries.is_empty() {
+            return Ok(skipped);
+        }
+        let mut target = self.ctx.target().await?;
         let mut restored = 0;
-        for wanted in passes {
-            let entries: Vec<&(&Entry, Fate)> = fates
-                .iter()
-                .filter(|(_, fate)| pass(fate) == Some(*wanted))
-                .collect();
-            for batch in batches(&entries, *wanted) {
+        for chunk in entries.chunk_by(|a, b| self.go_together(a, b)) {
+            for batch in chunk.chunks(BATCH) {
                 self.ctx.check_cancelled()?;
-                skipped.extend(self.restore_batch(&mut target, batch, &done).await?);
+                skipped.extend(self.restore_chunk(&mut target, batch).await?);
                 restored += batch.len();
                 self.ctx.progress(Progress::Count {
-                    what: self.what,
+                    what,
                     done: restored as u64,
-                    total: total as u64,
+                    total: entries.len() as u64,
                 });
             }
         }
         Ok(skipped)
     }
 
-    fn fates(&self) -> Vec<(&Entry, Fate)> {
-        let keys = key_indexes(self.archive);
-        self.archive
-            .entries
+    /// An entry that may be skipped goes alone.
+    fn go_together(&self, a: &Entry, b: &Entry) -> bool {
+        [a, b]
             .iter()
-            .map(|entry| {
-                let is_key = keys.contains(&(entry.namespace.as_str(), entry.tag.as_str()));
-                (entry, fate(entry, self.ctx.method(), is_key))
-            })
-            .collect()
+            .all(|entry| matches!(self.fate(entry), Fate::Must(_)))
     }
 
-    async fn restore_batch(
+    async fn restore_chunk(
         &self,
         target: &mut Session<Target, ReadWrite>,
-        batch: &[&(&Entry, Fate)],
-        done: &BTreeSet<String>,
+        entries: &[&'a Entry],
     ) -> Result<Option<Skipped>, Failure> {
-        let (Some((first, fate)), Some((last, _))) = (batch.first().copied(), batch.last().copied()) else {
+        let Err(failure) = self.send(target, &Batch::of(entries)).await else {
             return Ok(None);
         };
-        let key = format!("{PREFIX}{}-{}", first.id, last.id);
-        if done.contains(&key) {
-            return Ok(None);
+        let Some(first) = entries.first() else {
+            return Err(failure);
+        };
+        let may_be_skipped = matches!(self.fate(first), Fate::MayLackPrivilege(_));
+        if !may_be_skipped || failure.code != Code::PermissionDenied {
+            return Err(failure);
+        }
+        let mut note = Batch::default();
+        note.note(key(first));
+        self.send(target, &note).await?;
+        Ok(Some(Skipped {
+            object: first.label(),
+            why: failure.causes.last().unwrap_or(&failure.message).clone(),
+        }))
+    }
+
+    /// Sends a batch in one transaction; first as one message, and where that fails one by one, to learn which
+    /// entry it is.
+    pub(crate) async fn send(
+        &self,
+        target: &mut Session<Target, ReadWrite>,
+        batch: &Batch<'a>,
+    ) -> Result<(), Failure> {
+        if batch.is_empty() {
+            return Ok(());
         }
         let mut scripts = Vec::with_capacity(batch.len());
-        for (entry, _) in batch {
-            match self.held_back(entry) {
-                Some(held) if held.kind == HeldBackKind::ForeignKey => {}
-                held => scripts.push((*entry, script(entry, held)?)),
-            }
+        for (entry, statements) in &batch.entries {
+            scripts.push((*entry, self.script(entry, statements.as_deref())?));
         }
-        let Err(failure) = self.send(target, &scripts, &key).await else {
-            return Ok(None);
-        };
-        match fate {
-            Fate::MayLackPrivilege(_) if failure.code == Code::PermissionDenied => {
-                self.send(target, &[], &key).await?;
-                let why = failure.causes.last().unwrap_or(&failure.message).clone();
-                Ok(Some(Skipped {
-                    object: first.label(),
-                    why,
-                }))
-            }
-            _ => Err(failure),
-        }
-    }
-
-    /// Sends the scripts and the key in one transaction; first as one message, and where that fails one by one,
-    /// to learn which entry it is.
-    async fn send(
-        &self,
-        target: &mut Session<Target, ReadWrite>,
-        scripts: &[(&Entry, String)],
-        key: &str,
-    ) -> Result<(), Failure> {
-        let together: String = scripts.iter().map(|(_, script)| format!("{script}\n")).collect();
+        let mut keys: Vec<String> = batch.entries.iter().map(|(entry, _)| key(entry)).collect();
+        keys.extend(batch.keys.iter().cloned());
+        let mut together: String = scripts.iter().map(|(_, script)| format!("{script}\n")).collect();
+        together.push_str(&batch.then);
         let transaction = self.ctx.begin(target).await?;
         transaction.batch("restore the schema", SETTINGS).await?;
-        if transaction.batch("restore the schema", &together).await.is_ok() {
-            transaction.effect(key).await?;
+        let Err(error) = transaction.batch("restore the schema", &together).await else {
+            transaction.effects(&keys).await?;
             return transaction.commit("restore entries of the schema").await;
-        }
+        };
         transaction.rollback().await?;
+        if scripts.is_empty() {
+            return Err(error.into());
+        }
         let transaction = self.ctx.begin(target).await?;
         transaction.batch("restore the schema", SETTINGS).await?;
-        for (entry, script) in scripts {
+        for (entry, script) in &scripts {
             transaction
                 .batch("restore the schema", script)
                 .await
                 .map_err(|e| failed(entry, e.into()))?;
         }
-        transaction.effect(key).await?;
+        transaction.batch("restore the schema", &batch.then).await?;
+        transaction.effects(&keys).await?;
         transaction.commit("restore entries of the schema").await
     }
 
-    /// What holds an entry back while the database is replicated.
-    fn held_back(&self, entry: &Entry) -> Option<&HeldBack> {
-        if self.ctx.method() != Method::Replication {
-            return None;
+    /// What is sent for an entry: nothing for a foreign key that is held back.
+    fn script(&self, entry: &Entry, statements: Option<&str>) -> Result<String, Failure> {
+        match self.held_back(entry) {
+            Some(held) if held.kind == HeldBackKind::ForeignKey => Ok(String::new()),
+            held => script(entry, statements.unwrap_or(&entry.statements), held),
         }
-        self.ctx.plan().held_back.iter().find(|held| match held.kind {
-            HeldBackKind::ForeignKey => {
-                entry.kind == ObjectType::FkConstraint && entry.namespace == held.schema && names(entry, held)
-            }
-            HeldBackKind::Trigger => {
-                entry.kind == ObjectType::Trigger && entry.namespace == held.schema && names(entry, held)
-            }
-            HeldBackKind::EventTrigger => entry.kind == ObjectType::EventTrigger && entry.tag == held.name,
-        })
+    }
+
+    /// What holds an entry back while the database is replicated.
+    pub(crate) fn held_back(&self, entry: &Entry) -> Option<&'a HeldBack> {
+        let kind = match entry.kind {
+            ObjectType::FkConstraint => HeldBackKind::ForeignKey,
+            ObjectType::Trigger => HeldBackKind::Trigger,
+            ObjectType::EventTrigger => HeldBackKind::EventTrigger,
+            _ => return None,
+        };
+        let found = self
+            .held_back
+            .get(&(kind, entry.namespace.as_str(), entry.tag.clone()));
+        found.copied()
     }
 }
 
-/// pg_dump tags objects of a table with the table's name, a space, and their own.
-fn names(entry: &Entry, held: &HeldBack) -> bool {
-    entry
-        .tag
-        .strip_prefix(held.table.as_str())
-        .and_then(|rest| rest.strip_prefix(' '))
-        == Some(held.name.as_str())
+/// A held-back object by the tag of its entry: pg_dump tags objects of a table with the table's name, a space, and
+/// their own.
+fn tagged(held: &HeldBack) -> ((HeldBackKind, &str, String), &HeldBack) {
+    let tag = match held.kind {
+        HeldBackKind::ForeignKey | HeldBackKind::Trigger => format!("{} {}", held.table, held.name),
+        HeldBackKind::EventTrigger => held.name.clone(),
+    };
+    ((held.kind, held.schema.as_str(), tag), held)
 }
 
-fn pass(fate: &Fate) -> Option<Pass> {
-    match fate {
-        Fate::Must(pass) | Fate::MayLackPrivilege(pass) => Some(*pass),
-        Fate::Skip(_) => None,
-    }
-}
-
-/// Entries before the data go together; later ones, which take long or may be skipped, each alone.
-fn batches<'a, 'e>(
-    entries: &'a [&'e (&'e Entry, Fate)],
-    pass: Pass,
-) -> std::slice::Chunks<'a, &'e (&'e Entry, Fate)> {
-    entries.chunks(if pass == Pass::BeforeData { BATCH } else { 1 })
+/// The effect key of an entry.
+fn key(entry: &Entry) -> String {
+    format!("{PREFIX}{}", entry.id)
 }
 
 /// Schema and name of the indexes that are keys or replica identities.

@@ -8,12 +8,18 @@ use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{Ident, QualifiedName, literal};
 
 /// Everything that pg_restore would send for the entry, and what holds it back.
-pub(crate) fn script(entry: &Entry, held_back: Option<&HeldBack>) -> Result<String, Failure> {
+///
+/// `statements` are those of the archive, or others in their place.
+pub(crate) fn script(
+    entry: &Entry,
+    statements: &str,
+    held_back: Option<&HeldBack>,
+) -> Result<String, Failure> {
     let mut script = String::new();
     // The database itself is created by pghaul, from the catalogs; only its owner is restored.
     if entry.kind != ObjectType::Database {
         script.push_str(&storage(entry)?);
-        script.push_str(&without_internal_options(&entry.statements));
+        script.push_str(&without_internal_options(statements));
     }
     script.push_str(&ownership(entry)?);
     if let Some(held_back) = held_back {
@@ -122,22 +128,30 @@ mod tests {
             tablespace: String::new(),
             access_method: "heap".into(),
             before_data: true,
+            dependencies: Vec::new(),
         }
+    }
+
+    fn restored(entry: &Entry, held_back: Option<&HeldBack>) -> Result<String, Failure> {
+        script(entry, &entry.statements, held_back)
     }
 
     #[test]
     fn owners_are_restored_by_name_or_by_signature() {
-        let table = script(&entry(ObjectType::Sequence), None).unwrap();
+        let table = restored(&entry(ObjectType::Sequence), None).unwrap();
         assert!(
             table.ends_with("\nALTER SEQUENCE \"my schema\".\"T\" OWNER TO \"o\"\"o\";\n"),
             "{table}"
         );
-        let function = script(&entry(ObjectType::Function), None).unwrap();
+        let function = restored(&entry(ObjectType::Function), None).unwrap();
         assert!(
             function.ends_with("ALTER FUNCTION \"my schema\".f(integer) OWNER TO \"o\"\"o\";\n"),
             "{function}"
         );
-        assert_eq!(script(&entry(ObjectType::Trigger), None).unwrap(), "CREATE …;\n");
+        assert_eq!(
+            restored(&entry(ObjectType::Trigger), None).unwrap(),
+            "CREATE …;\n"
+        );
     }
 
     #[test]
@@ -149,7 +163,7 @@ mod tests {
             name: "audit".into(),
             why: String::new(),
         };
-        let script = script(&entry(ObjectType::Trigger), Some(&held_back)).unwrap();
+        let script = restored(&entry(ObjectType::Trigger), Some(&held_back)).unwrap();
         assert_eq!(
             script,
             "CREATE …;\n\nALTER TABLE \"s\".\"t\" DISABLE TRIGGER \"audit\";\n"

@@ -5,6 +5,7 @@ mod shop;
 
 use super::{Session, remove, run, status};
 use crate::args::{DemoArgs, JournalArgs, RemoveArgs, RunArgs, SelectionArgs, ServerArgs};
+use crate::copying::CopyingArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
 use crate::report::quantity::{count, duration};
@@ -176,7 +177,7 @@ fn run_arguments(servers: &ServerArgs, journal: &JournalArgs) -> RunArgs {
         journal: journal.clone(),
         on_check_failure: OnCheckFailure::Run,
         databases_at_once: 2,
-        jobs: 4,
+        copying: CopyingArgs::default(),
         take_over: false,
         json: false,
     }

@@ -103,6 +103,22 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+impl Endpoint {
+    /// Whether it is on this machine, as far as the address tells: a Unix socket or a loopback address.
+    pub fn is_local(&self) -> bool {
+        match &self.host {
+            Host::Socket { .. } => true,
+            Host::Tcp {
+                address: Some(address),
+                ..
+            } => address.is_loopback(),
+            Host::Tcp { name, .. } => name.as_deref().is_none_or(|name| {
+                name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            }),
+        }
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {

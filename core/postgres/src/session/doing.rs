@@ -5,7 +5,7 @@ use crate::error::{PgError, Place};
 use bytes::Bytes;
 use std::marker::PhantomData;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row};
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row, Statement, ToStatement};
 
 /// A statement about to be run, by [`Session::doing`](super::Session::doing) and its like on transactions.
 pub struct Doing<'a, R> {
@@ -62,14 +62,22 @@ impl<'a, R: Right> Doing<'a, R> {
             .map_err(|error| self.error(&error))
     }
 
+    /// Prepares a statement. Several that are prepared at once cost one round trip.
+    ///
+    /// # Errors
+    /// As [`Doing::query`].
+    pub async fn prepare(&self, sql: &str) -> Result<Statement, PgError> {
+        self.client.prepare(sql).await.map_err(|error| self.error(&error))
+    }
+
     /// Runs `COPY … TO STDOUT`. The stream gives the server's messages as they are, a row each; its errors are
     /// made into ours with [`Doing::error`].
     ///
     /// # Errors
     /// As [`Doing::query`].
-    pub async fn copy_out(&self, sql: &str) -> Result<CopyOutStream, PgError> {
+    pub async fn copy_out<T: ?Sized + ToStatement>(&self, statement: &T) -> Result<CopyOutStream, PgError> {
         self.client
-            .copy_out(sql)
+            .copy_out(statement)
             .await
             .map_err(|error| self.error(&error))
     }
@@ -109,7 +117,13 @@ impl Doing<'_, ReadWrite> {
     ///
     /// # Errors
     /// As [`Doing::query`].
-    pub async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, PgError> {
-        self.client.copy_in(sql).await.map_err(|error| self.error(&error))
+    pub async fn copy_in<T: ?Sized + ToStatement>(
+        &self,
+        statement: &T,
+    ) -> Result<CopyInSink<Bytes>, PgError> {
+        self.client
+            .copy_in(statement)
+            .await
+            .map_err(|error| self.error(&error))
     }
 }

@@ -23,14 +23,17 @@ mod in_memory;
 
 pub use in_memory::InMemory;
 
-use crate::context::{Context, RunContext, WayBack};
+use crate::context::{Context, Copying, RunContext, WayBack};
 use crate::fault::Faults;
+use crate::kept::Kept;
 use crate::ownership::Ownership;
 use crate::progress::Blind;
 use crate::recorder::Recorder;
 use crate::scope::{Database, DatabaseSubject, Scope as _};
 use crate::step::{Probe, Step, StepPhase};
+use crate::workers::Workers;
 use pghaul_core::event::{Created, Endpoint, Runner, Selection};
+use pghaul_core::plan::InitialCopy;
 use pghaul_core::{
     DatabaseEvent, DatabasePlan, Epoch, Event, Failure, Journal, Method, MigrationEvent, MigrationId, Side,
     StepEvent, StepName, id,
@@ -93,6 +96,7 @@ pub fn plan(database: &str, method: Method) -> DatabasePlan {
         database: database.into(),
         number: 1,
         method,
+        initial_copy: InitialCopy::Snapshot,
         forced: true,
         reasons: Vec::new(),
         steps: Vec::new(),
@@ -419,7 +423,9 @@ impl Bench {
                 source: self.source.resolved().clone(),
                 from_target: None,
             },
-            jobs: 2,
+            workers: Workers::new(2),
+            copying: Copying::default(),
+            kept: Kept::default(),
             cancel: CancellationToken::new(),
         }
     }

@@ -322,6 +322,45 @@ impl<'s> OwnedTransaction<'s> {
         Ok(())
     }
 
+    /// Notes several effects at once.
+    ///
+    /// # Errors
+    /// As [`effect`](Self::effect).
+    pub async fn effects(&self, keys: &[String]) -> Result<(), Failure> {
+        let sql = "INSERT INTO pghaul.effect (key, epoch) SELECT pg_catalog.unnest($1::text[]), $2";
+        self.transaction
+            .doing("note effects")
+            .execute(sql, &[&keys, &self.epoch])
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets effects that begin with a prefix: what they stand for is taken back in this transaction.
+    ///
+    /// # Errors
+    /// When the target can't be written.
+    pub async fn forget(&self, prefix: &str) -> Result<(), Failure> {
+        let sql = "DELETE FROM pghaul.effect WHERE pg_catalog.left(key, pg_catalog.length($1)) = $1";
+        self.transaction
+            .doing("forget effects")
+            .execute(sql, &[&prefix])
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets these effects, where they are there.
+    ///
+    /// # Errors
+    /// When the target can't be written.
+    pub async fn forget_each(&self, keys: &[String]) -> Result<(), Failure> {
+        let sql = "DELETE FROM pghaul.effect WHERE key = ANY ($1::text[])";
+        self.transaction
+            .doing("forget effects")
+            .execute(sql, &[&keys])
+            .await?;
+        Ok(())
+    }
+
     /// Runs statements without parameters, separated by semicolons.
     ///
     /// # Errors

@@ -25,7 +25,9 @@ fn context(journal: &Arc<InMemory>, source: &str, target: &str) -> Context<Clust
             source: resolved(source),
             from_target: None,
         },
-        jobs: 1,
+        workers: pghaul_step::Workers::new(1),
+        copying: pghaul_step::Copying::default(),
+        kept: pghaul_step::Kept::default(),
         cancel: tokio_util::sync::CancellationToken::new(),
     };
     Context::new(Arc::new(run), "roles".into(), ())

@@ -1,7 +1,7 @@
 //! Which failures are tried again by themselves, how often and after how long: the one table for it.
 //!
 //! A retry is journaled: the step's failure, then another start. It is always preceded by a probe, so nothing
-//! is done twice.
+//! is done twice. Workers that copy tables repeat a single unit by the same table.
 
 use pghaul_core::Code;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// How long to wait before the given try; `None` when there is none.
 ///
 /// `tries` is how many tries have failed already, 1 or more.
-pub(crate) fn pause_before_retry(code: Code, tries: u32) -> Option<Duration> {
+pub fn pause_before_retry(code: Code, tries: u32) -> Option<Duration> {
     let (most, first) = match code {
         // A server that restarts is back within a minute, or something is really wrong.
         Code::ConnectionLost | Code::ServerNotReady | Code::ConnectionRefused | Code::TooManyConnections => {

@@ -1,0 +1,91 @@
+//! The options of `run` that say how rows are copied.
+
+use crate::size::ByteSize;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use pghaul_core::plan::CopyFormat;
+use pghaul_engine::workers_within;
+use pghaul_postgres::{Server, SideMarker};
+use pghaul_step::{Copying, Failure, Workers};
+
+/// Workers where nobody says how many and the servers are elsewhere: their cores can't be asked for.
+const ELSEWHERE: usize = 4;
+
+/// The most workers that are taken without being asked for.
+const MOST: usize = 8;
+
+/// How rows are copied.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct CopyingArgs {
+    /// How many workers copy tables and build indexes, of all databases together; by default as many as this
+    /// machine has cores, or 4 where a server is elsewhere
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..),
+        help_heading = "Work"
+    )]
+    pub(crate) jobs: Option<u16>,
+    /// The format of COPY; by default binary for each table whose types allow it
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "auto",
+        value_parser = PossibleValuesParser::new(["auto", "text", "binary"]),
+        help_heading = "Work"
+    )]
+    pub(crate) copy_format: String,
+    /// Copy no more than so many bytes a second, of all workers together, such as 50MB
+    #[arg(long, value_name = "SIZE", help_heading = "Work")]
+    pub(crate) rate_limit: Option<ByteSize>,
+    /// When a dump was interrupted, keep the tables that it had finished: only where nobody has written to the
+    /// source since
+    #[arg(long, help_heading = "Work")]
+    pub(crate) keep_finished_tables: bool,
+}
+
+impl CopyingArgs {
+    /// What the steps are told.
+    pub(crate) fn copying(&self) -> Copying {
+        Copying {
+            format: self.copy_format.parse::<CopyFormat>().ok(),
+            rate_limit: self.rate_limit.map(|size| size.0),
+            keep_finished_tables: self.keep_finished_tables,
+        }
+    }
+
+    /// The pool of workers, as large as the budget of connections allows.
+    ///
+    /// # Errors
+    /// Where it does not even allow one worker for each database.
+    pub(crate) fn workers<S: SideMarker, T: SideMarker>(
+        &self,
+        source: &Server<S>,
+        target: &Server<T>,
+        connections: usize,
+        databases_at_once: usize,
+    ) -> Result<Workers, Failure> {
+        let here = is_here(source) && is_here(target);
+        let wanted = match self.jobs {
+            Some(jobs) => usize::from(jobs),
+            None if here => std::thread::available_parallelism()
+                .map_or(ELSEWHERE, usize::from)
+                .clamp(2, MOST),
+            None => ELSEWHERE,
+        };
+        Ok(Workers::new(workers_within(
+            connections,
+            databases_at_once,
+            wanted,
+        )?))
+    }
+}
+
+/// Whether a server is on this machine, as far as its address tells.
+fn is_here<S: SideMarker>(server: &Server<S>) -> bool {
+    server
+        .resolved()
+        .endpoints()
+        .iter()
+        .all(|endpoint| endpoint.is_local())
+}

@@ -1,0 +1,411 @@
+//! The workers that copy tables side by side.
+//!
+//! They take units of work from one queue, the largest first. Each unit is one transaction on the target, which
+//! also notes the effect keys of its tables or part. A broken connection repeats its unit, not the run: with new
+//! sessions, as long as the snapshot is there, and after a look whether the commit had come through.
+
+use crate::item::{CopiedTable, item_name, key, keys_of_table};
+use crate::load::Load;
+use futures_util::future::try_join_all;
+use pghaul_copy::{Copied, Cutting, Flow, Order, Range, RateLimit, Snapshot, Table, Unit, copy, cut, tables};
+use pghaul_step::ownership::effects;
+use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
+use pghaul_step::{Code, Context, Database, Failure, Progress};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// How long a worker waits for ACCESS SHARE on tables before it comes back to them.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '5s'";
+
+/// How often a worker comes back to a table that somebody has locked.
+const LOCK_TRIES: u32 = 24;
+
+/// Everything that the workers share.
+pub(crate) struct Crew<'a> {
+    ctx: &'a Context<Database>,
+    snapshot: &'a Snapshot,
+    generation: u32,
+    loads: &'a [Load],
+    queue: Mutex<VecDeque<Unit>>,
+    /// For each table whether it has been emptied: its first part does that for all.
+    emptied: Vec<OnceCell<()>>,
+    parts: Mutex<BTreeMap<usize, Parts>>,
+    rewritten: Mutex<BTreeSet<u32>>,
+    limit: Option<RateLimit>,
+    done: AtomicU64,
+    bytes: AtomicU64,
+    total: u64,
+}
+
+/// What the finished parts of a table add up to.
+#[derive(Default)]
+struct Parts {
+    finished: u32,
+    rows: Option<u64>,
+    bytes: u64,
+}
+
+/// A pair of sessions of one worker.
+struct Pair {
+    source: Session<Source, ReadOnly>,
+    target: Session<Target, ReadWrite>,
+}
+
+/// A unit on its way: what is known of it when the connection breaks.
+struct Attempt {
+    unit: Unit,
+    /// What was copied when the commit was sent.
+    sent: Option<Vec<(usize, Copied)>>,
+}
+
+impl<'a> Crew<'a> {
+    pub(crate) fn new(
+        ctx: &'a Context<Database>,
+        snapshot: &'a Snapshot,
+        generation: u32,
+        loads: &'a [Load],
+    ) -> Self {
+        let tables: Vec<Table> = loads.iter().map(|load| load.table.clone()).collect();
+        let cutting = Cutting {
+            workers: ctx.jobs(),
+            source_version: snapshot.keeper().server_version(),
+        };
+        let alone = |place: usize| loads.get(place).is_some_and(|load| load.filter.is_some());
+        Self {
+            ctx,
+            snapshot,
+            generation,
+            loads,
+            queue: Mutex::new(cut(&tables, alone, cutting).into()),
+            emptied: loads.iter().map(|_| OnceCell::new()).collect(),
+            parts: Mutex::default(),
+            rewritten: Mutex::default(),
+            limit: ctx.copying().rate_limit.map(RateLimit::new),
+            done: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            total: loads.iter().map(|load| load.table.bytes).sum(),
+        }
+    }
+
+    /// Copies all tables; the first failure stops all workers. Returns the numbers of those that were truncated
+    /// or rewritten on the source since the snapshot: they are not copied.
+    pub(crate) async fn work(&self) -> Result<BTreeSet<u32>, Failure> {
+        let units = held(&self.queue).len();
+        let workers = self.ctx.jobs().clamp(1, units.max(1));
+        try_join_all((0..workers).map(|_| self.worker())).await?;
+        Ok(held(&self.rewritten).clone())
+    }
+
+    async fn worker(&self) -> Result<(), Failure> {
+        let mut sessions = None;
+        loop {
+            let _place = self.ctx.worker().await?;
+            let Some(unit) = held(&self.queue).pop_front() else {
+                return Ok(());
+            };
+            self.complete(&mut sessions, unit).await?;
+        }
+    }
+
+    /// Copies a unit, again with new sessions where a connection breaks.
+    async fn complete(&self, sessions: &mut Option<Pair>, unit: Unit) -> Result<(), Failure> {
+        let mut attempt = Attempt { unit, sent: None };
+        let mut tries = 0;
+        loop {
+            self.ctx.check_cancelled()?;
+            let Err(failure) = self.attempt(sessions, &mut attempt).await else {
+                return Ok(());
+            };
+            // What an aborted transaction or a half-read COPY leaves behind goes with the sessions.
+            *sessions = None;
+            tries += 1;
+            let Some(pause) = pghaul_step::retry::pause_before_retry(failure.code, tries) else {
+                return Err(failure);
+            };
+            tracing::warn!(%failure, tries, "copying again what was on its way, in {pause:?}");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn attempt(&self, sessions: &mut Option<Pair>, attempt: &mut Attempt) -> Result<(), Failure> {
+        let pair = match sessions {
+            Some(pair) => pair,
+            None => sessions.insert(self.open().await?),
+        };
+        if let Some(sent) = &attempt.sent {
+            if self.is_committed(&pair.target, &attempt.unit).await? {
+                return self.finished(&attempt.unit, sent).await;
+            }
+            attempt.sent = None;
+        }
+        match attempt.unit.clone() {
+            Unit::Whole(places) => self.copy_whole(pair, attempt, places).await,
+            Unit::Part { table, range, .. } => self.copy_part(pair, attempt, table, range).await,
+        }
+    }
+
+    async fn open(&self) -> Result<Pair, Failure> {
+        let database = self.ctx.database().as_str();
+        let source = self.snapshot.session(self.ctx.source_server(), database).await?;
+        source.doing("set lock_timeout").query(LOCK_TIMEOUT, &[]).await?;
+        let target = self.ctx.target().await?;
+        Ok(Pair { source, target })
+    }
+
+    async fn copy_whole(
+        &self,
+        pair: &mut Pair,
+        attempt: &mut Attempt,
+        places: Vec<usize>,
+    ) -> Result<(), Failure> {
+        let Some(places) = self.lock(&pair.source, places).await? else {
+            return Ok(());
+        };
+        let loads: Vec<&Load> = places.iter().filter_map(|place| self.loads.get(*place)).collect();
+        if !loads.is_empty() {
+            let transaction = self.ctx.begin(&mut pair.target).await?;
+            let keys: Vec<String> = loads
+                .iter()
+                .map(|load| key(self.generation, load.number, 1, 1))
+                .collect();
+            transaction.batch("empty tables", &emptying(&loads)).await?;
+            transaction.forget_each(&keys).await?;
+            let orders: Vec<Order<'_>> = loads.iter().map(|load| order(load, None)).collect();
+            let copied = copy(&pair.source, transaction.inner(), &orders, &self.flow()).await?;
+            transaction.effects(&keys).await?;
+            let sent: Vec<(usize, Copied)> = places.iter().copied().zip(copied).collect();
+            attempt.sent = Some(sent.clone());
+            attempt.unit = Unit::Whole(places);
+            transaction.commit("copy tables").await?;
+            tables::unlock(&pair.source).await?;
+            return self.finished(&attempt.unit, &sent).await;
+        }
+        tables::unlock(&pair.source).await
+    }
+
+    async fn copy_part(
+        &self,
+        pair: &mut Pair,
+        attempt: &mut Attempt,
+        place: usize,
+        range: Range,
+    ) -> Result<(), Failure> {
+        let (Some(load), Some(emptied)) = (self.loads.get(place), self.emptied.get(place)) else {
+            return Err(Failure::bug("a unit of a table that is not to be copied"));
+        };
+        match self.lock(&pair.source, vec![place]).await? {
+            Some(left) if left.is_empty() => return tables::unlock(&pair.source).await,
+            Some(_) => {}
+            None => return Ok(()),
+        }
+        emptied
+            .get_or_try_init(|| self.empty(&mut pair.target, load))
+            .await?;
+        let transaction = self.ctx.begin(&mut pair.target).await?;
+        let orders = [order(load, Some(range))];
+        let copied = copy(&pair.source, transaction.inner(), &orders, &self.flow()).await?;
+        transaction.effects(&self.keys(&attempt.unit)).await?;
+        let sent: Vec<(usize, Copied)> = copied.into_iter().map(|copied| (place, copied)).collect();
+        attempt.sent = Some(sent.clone());
+        transaction.commit("copy a part of a table").await?;
+        tables::unlock(&pair.source).await?;
+        self.finished(&attempt.unit, &sent).await
+    }
+
+    /// Empties a table that is copied in parts, before the first of them.
+    async fn empty(&self, target: &mut Session<Target, ReadWrite>, load: &Load) -> Result<(), Failure> {
+        let transaction = self.ctx.begin(target).await?;
+        transaction.batch("empty a table", &load.emptying()).await?;
+        transaction
+            .forget(&keys_of_table(self.generation, load.number))
+            .await?;
+        transaction.commit("empty a table").await
+    }
+
+    /// Takes ACCESS SHARE on the source's tables, so that nobody can rewrite them under the copy, and leaves out
+    /// those that somebody has rewritten since the snapshot. `None`: they go back into the queue, one by one.
+    ///
+    /// The locks are taken under a time limit: they never wait long behind a waiting ALTER TABLE.
+    async fn lock(
+        &self,
+        source: &Session<Source, ReadOnly>,
+        places: Vec<usize>,
+    ) -> Result<Option<Vec<usize>>, Failure> {
+        let wanted: Vec<&Table> = places
+            .iter()
+            .filter_map(|place| self.loads.get(*place).map(|load| &load.table))
+            .collect();
+        let mut tries = 0;
+        while let Err(failure) = tables::lock(source, &wanted).await {
+            if failure.code != Code::LockTimeout {
+                return self.dropped(source, failure, &places);
+            }
+            if places.len() > 1 {
+                let alone = places.iter().map(|place| Unit::Whole(vec![*place]));
+                held(&self.queue).extend(alone);
+                return Ok(None);
+            }
+            tries += 1;
+            self.wait_for_lock(&wanted, tries).await?;
+        }
+        let rewritten = tables::rewritten(source, &wanted).await?;
+        let mut left = Vec::with_capacity(places.len());
+        for (order, place) in places.into_iter().enumerate() {
+            match self.loads.get(place) {
+                Some(load) if rewritten.contains(&order) => {
+                    held(&self.rewritten).insert(load.number);
+                }
+                _ => left.push(place),
+            }
+        }
+        Ok(Some(left))
+    }
+
+    /// A table that is gone can't be locked: with others it is tried again alone, alone it counts as rewritten.
+    fn dropped(
+        &self,
+        source: &Session<Source, ReadOnly>,
+        failure: Failure,
+        places: &[usize],
+    ) -> Result<Option<Vec<usize>>, Failure> {
+        let undefined_table = failure.sqlstate.as_deref() == Some("42P01");
+        if !undefined_table || source.is_closed() {
+            return Err(failure);
+        }
+        match places {
+            [place] => {
+                let number = self.loads.get(*place).map(|load| load.number);
+                held(&self.rewritten).extend(number);
+            }
+            many => held(&self.queue).extend(many.iter().map(|place| Unit::Whole(vec![*place]))),
+        }
+        Ok(None)
+    }
+
+    async fn wait_for_lock(&self, wanted: &[&Table], tries: u32) -> Result<(), Failure> {
+        let name = wanted.first().map(|t| t.name.to_string()).unwrap_or_default();
+        if tries >= LOCK_TRIES {
+            let message = format!("table {name} stays locked on the source");
+            return Err(Failure::new(Code::StatementCancelled, message).with_hint(
+                "look in pg_locks for the session that holds it, end its transaction, and run again",
+            ));
+        }
+        self.ctx.check_cancelled()?;
+        let what = format!("the lock on table {name} of the source");
+        self.ctx.progress(Progress::Waiting { what });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok(())
+    }
+
+    /// Whether the transaction of a unit was committed, although nobody told us.
+    async fn is_committed(&self, target: &Session<Target, ReadWrite>, unit: &Unit) -> Result<bool, Failure> {
+        let there = effects(target, &format!("copy/{}/", self.generation)).await?;
+        Ok(self.keys(unit).iter().all(|key| there.contains(key)))
+    }
+
+    fn keys(&self, unit: &Unit) -> Vec<String> {
+        let number = |place: &usize| self.loads.get(*place).map_or(0, |load| load.number);
+        match unit {
+            Unit::Whole(places) => places
+                .iter()
+                .map(|place| key(self.generation, number(place), 1, 1))
+                .collect(),
+            Unit::Part {
+                table, part, parts, ..
+            } => vec![key(self.generation, number(table), *part, *parts)],
+        }
+    }
+
+    /// Journals the tables that are complete now.
+    async fn finished(&self, unit: &Unit, sent: &[(usize, Copied)]) -> Result<(), Failure> {
+        let mut items = Vec::with_capacity(sent.len());
+        for (place, copied) in sent {
+            let Some(load) = self.loads.get(*place) else {
+                continue;
+            };
+            let sums = match unit {
+                Unit::Whole(_) => Some((Some(copied.rows_written), copied.bytes)),
+                Unit::Part { parts, .. } => self.add_part(*place, *parts, copied),
+            };
+            let Some((rows, bytes)) = sums else { continue };
+            let item = CopiedTable {
+                table: load.table.name.to_string(),
+                generation: self.generation,
+                as_of: self.snapshot.position().to_string(),
+                rows,
+                bytes,
+            };
+            items.push((item_name(self.generation, load.number), item));
+        }
+        self.ctx.items_finished(&items).await?;
+        self.done.fetch_add(items.len() as u64, Ordering::Relaxed);
+        self.show();
+        Ok(())
+    }
+
+    /// Adds a part up; the sums of the whole table with its last part.
+    fn add_part(&self, place: usize, parts: u32, copied: &Copied) -> Option<(Option<u64>, u64)> {
+        let mut all = held(&self.parts);
+        let sums = all.entry(place).or_default();
+        sums.finished += 1;
+        sums.rows = Some(sums.rows.unwrap_or(0) + copied.rows_written);
+        sums.bytes += copied.bytes;
+        (sums.finished == parts).then_some((sums.rows, sums.bytes))
+    }
+
+    fn flow(&self) -> Flow<'_> {
+        Flow {
+            passed: self,
+            limit: self.limit.as_ref(),
+        }
+    }
+
+    fn show(&self) {
+        self.ctx.progress(Progress::Copy {
+            bytes: self.bytes.load(Ordering::Relaxed),
+            total_bytes: self.total,
+            tables: self.done.load(Ordering::Relaxed),
+            total_tables: self.loads.len() as u64,
+        });
+    }
+}
+
+impl pghaul_copy::Passed for Crew<'_> {
+    fn passed(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.show();
+    }
+}
+
+/// Frozen rows need no vacuum later, but the table must have been truncated in the same transaction.
+fn order(load: &Load, range: Option<Range>) -> Order<'_> {
+    Order {
+        table: &load.table,
+        format: load.format,
+        range,
+        filter: load.filter.as_deref().unwrap_or_default(),
+        freeze: range.is_none() && load.filter.is_none(),
+    }
+}
+
+/// One TRUNCATE for all tables; one that keeps some of its rows is alone.
+fn emptying(loads: &[&Load]) -> String {
+    match loads {
+        [load] => load.emptying(),
+        many => {
+            let names: Vec<String> = many
+                .iter()
+                .map(|load| format!("ONLY {}", load.table.name))
+                .collect();
+            format!("TRUNCATE {}", names.join(", "))
+        }
+    }
+}
+
+/// A panic of another worker does not matter: it ends the run.
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,118 @@
+//! The steps before the data: `schema`, and `keys` where the target's workers copy.
+
+use crate::database;
+use crate::dumped;
+use crate::fate::Pass;
+use crate::restore::{Restorer, Skipped};
+use crate::{Origin, Restored};
+use async_trait::async_trait;
+use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Route, Step, StepPhase};
+use serde::{Deserialize, Serialize};
+
+/// Step `schema`.
+#[derive(Debug, Default)]
+pub struct Schema;
+
+/// What step `schema` did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SchemaOutput {
+    /// Whether the target database was created.
+    pub origin: Origin,
+    /// The SHA-256 of the archive's content.
+    pub fingerprint: String,
+    /// What could not be restored for lack of a privilege.
+    pub skipped: Vec<Skipped>,
+}
+
+#[async_trait]
+impl Step for Schema {
+    type Scope = Database;
+    type Output = SchemaOutput;
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor::new(
+            "schema",
+            "dumps the schema and restores what belongs before the data",
+            StepPhase::Schema,
+        )
+    }
+
+    async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<SchemaOutput>, Failure> {
+        Ok(if ctx.was_started() {
+            Probe::Partial
+        } else {
+            Probe::Absent
+        })
+    }
+
+    async fn run(&self, ctx: &Context<Database>) -> Result<SchemaOutput, Failure> {
+        let (archive, fingerprint) = dumped::obtain(ctx).await?;
+        let origin = database::obtain(ctx, &ctx.head()).await?;
+        let restorer = Restorer::new(ctx, &archive).await?;
+        let entries: Vec<_> = restorer.open(Pass::BeforeData).collect();
+        let skipped = restorer.restore("objects", &entries).await?;
+        Ok(SchemaOutput {
+            origin,
+            fingerprint,
+            skipped,
+        })
+    }
+
+    /// Drops the schema `pghaul`, and what was never more than half-made. The database and its rows stay.
+    async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
+        database::drop_database(ctx, &database::temporary_name(ctx)).await?;
+        if database::exists(ctx.target_server(), ctx.database().as_str()).await? {
+            release(ctx).await?;
+        }
+        dumped::discard(ctx)
+    }
+}
+
+/// Drops the schema `pghaul` in the target database, where it is ours.
+async fn release(ctx: &Context<Database>) -> Result<(), Failure> {
+    let mut session = ctx.target().await?;
+    match pghaul_step::ownership::owner(&session).await? {
+        Some(owner) if owner == ctx.migration().as_str() => {}
+        _ => return Ok(()),
+    }
+    let transaction = ctx.begin(&mut session).await?;
+    transaction
+        .batch("drop the schema pghaul", "DROP SCHEMA pghaul CASCADE")
+        .await?;
+    transaction.commit("drop the schema pghaul").await
+}
+
+/// Step `keys`.
+#[derive(Debug, Default)]
+pub struct Keys;
+
+#[async_trait]
+impl Step for Keys {
+    type Scope = Database;
+    type Output = Restored;
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            routes: &[Route::ReplicationByServer],
+            after: &["schema"],
+            ..Descriptor::new(
+                "keys",
+                "restores primary keys and replica identities",
+                StepPhase::Data,
+            )
+        }
+    }
+
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<Restored>, Failure> {
+        // Which entries are there, the effect keys say: `run` reads them.
+        Ok(Probe::Partial)
+    }
+
+    async fn run(&self, ctx: &Context<Database>) -> Result<Restored, Failure> {
+        let (archive, _) = dumped::obtain(ctx).await?;
+        let restorer = Restorer::new(ctx, &archive).await?;
+        let entries: Vec<_> = restorer.open(Pass::Keys).collect();
+        let skipped = restorer.restore("keys", &entries).await?;
+        Ok(Restored { skipped })
+    }
+}

@@ -1,0 +1,91 @@
+//! Which entries of the archive belong to which table of the plan, and which have to wait for one.
+
+use crate::archive::{Archive, Entry};
+use crate::fate::Pass;
+use crate::restore::Restorer;
+use libpgdump::ObjectType;
+use pghaul_step::DatabasePlan;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The indexes and constraints of one table that are built from its rows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Built<'a> {
+    /// Keys, unique constraints and exclusion constraints: they lock the table against all others.
+    pub(crate) keys: Vec<&'a Entry>,
+    /// Indexes and extended statistics: several at a time can be built.
+    pub(crate) indexes: Vec<&'a Entry>,
+}
+
+impl Built<'_> {
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len() + self.indexes.len()
+    }
+}
+
+/// The tables' numbers in the plan by the numbers of their entries in the archive.
+pub(crate) struct Tables(BTreeMap<i32, u32>);
+
+impl Tables {
+    pub(crate) fn of(archive: &Archive, plan: &DatabasePlan) -> Self {
+        let numbers: BTreeMap<(&str, &str), u32> = plan
+            .tables
+            .iter()
+            .map(|t| ((t.schema.as_str(), t.name.as_str()), t.number))
+            .collect();
+        let tables = archive.entries.iter().filter(|e| e.kind == ObjectType::Table);
+        Self(
+            tables
+                .filter_map(|e| Some((e.id, *numbers.get(&(e.namespace.as_str(), e.tag.as_str()))?)))
+                .collect(),
+        )
+    }
+
+    /// The tables that an entry depends on.
+    fn of_entry<'s>(&'s self, entry: &'s Entry) -> impl Iterator<Item = u32> + 's {
+        entry.dependencies.iter().filter_map(|id| self.0.get(id).copied())
+    }
+
+    /// What is to be built on each table. Entries of which it is not clear, those of no table, and attachments are
+    /// left to whoever comes after, in the archive's order.
+    pub(crate) fn built<'a>(&self, restorer: &Restorer<'a>) -> BTreeMap<u32, Built<'a>> {
+        let mut built: BTreeMap<u32, Built<'a>> = BTreeMap::new();
+        for entry in restorer.open(Pass::Keys).chain(restorer.open(Pass::AfterData)) {
+            let is_key = match entry.kind {
+                ObjectType::Constraint => true,
+                ObjectType::Index | ObjectType::Statistics => false,
+                _ => continue,
+            };
+            let mut tables: Vec<u32> = self.of_entry(entry).collect();
+            tables.dedup();
+            if let [table] = tables.as_slice() {
+                let of_table = built.entry(*table).or_default();
+                if is_key {
+                    of_table.keys.push(entry);
+                } else {
+                    of_table.indexes.push(entry);
+                }
+            }
+        }
+        built
+    }
+
+    /// The entries that must wait until the target's workers have copied some tables: what is built from their
+    /// rows but for keys, foreign keys from and to them, and all that depends on one of these.
+    pub(crate) fn waiting(&self, restorer: &Restorer<'_>, rest: &BTreeSet<u32>) -> BTreeSet<i32> {
+        let mut waiting = BTreeSet::new();
+        for entry in &restorer.archive.entries {
+            let built = match entry.kind {
+                ObjectType::FkConstraint => true,
+                ObjectType::Index | ObjectType::IndexAttach | ObjectType::Statistics => {
+                    !restorer.is_key(entry)
+                }
+                _ => false,
+            };
+            let concerns_rest = built && self.of_entry(entry).any(|table| rest.contains(&table));
+            if concerns_rest || entry.dependencies.iter().any(|id| waiting.contains(id)) {
+                waiting.insert(entry.id);
+            }
+        }
+        waiting
+    }
+}
