@@ -127,8 +127,8 @@ pub(crate) struct ServerArgs {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 20,
-        value_parser = clap::value_parser!(u16).range(4..),
+        default_value_t = 24,
+        value_parser = clap::value_parser!(u16).range(5..),
         help_heading = "Servers"
     )]
     pub(crate) max_connections: u16,

@@ -17,6 +17,7 @@ mod migration;
 mod pgbench_live;
 mod remove_refuses;
 mod run_again;
+mod snapshot_copy;
 mod terminal;
 mod two_methods;
 mod versions;

@@ -213,17 +213,7 @@ impl Journey<'_> {
     }
 
     async fn replicate(&self) -> Result<(), Failure> {
-        let mut lost_snapshots = 0;
-        let result = loop {
-            match self.run_steps(Method::Replication, StepPhase::Data).await {
-                // What holds the snapshot is asked again, and the copy goes on without it.
-                Err(failure) if failure.code == Code::SnapshotLost && lost_snapshots < SNAPSHOTS => {
-                    lost_snapshots += 1;
-                    tracing::warn!(database = %self.database, %failure, "going on with another snapshot");
-                }
-                result => break result,
-            }
-        };
+        let result = self.run_data_steps(Method::Replication).await;
         if let Err(failure) = result {
             if !self.may_fall_back(&failure)? {
                 return Err(failure);
@@ -242,6 +232,21 @@ impl Journey<'_> {
         .await
     }
 
+    /// The steps that move rows. Where a snapshot ends with its connection, what holds it is asked again, and the
+    /// copy goes on with another one.
+    async fn run_data_steps(&self, method: Method) -> Result<(), Failure> {
+        let mut lost = 0;
+        loop {
+            match self.run_steps(method, StepPhase::Data).await {
+                Err(failure) if failure.code == Code::SnapshotLost && lost < SNAPSHOTS => {
+                    lost += 1;
+                    tracing::warn!(database = %self.database, %failure, "going on with another snapshot");
+                }
+                result => return result,
+            }
+        }
+    }
+
     fn may_fall_back(&self, failure: &Failure) -> Result<bool, Failure> {
         let forced = self.subject()?.plan.forced;
         let early = self.state()? == DatabaseState::Replicating { copy_began: false };
@@ -250,7 +255,7 @@ impl Journey<'_> {
 
     async fn dump(&self) -> Result<(), Failure> {
         self.run_steps(Method::Dump, StepPhase::Schema).await?;
-        self.run_steps(Method::Dump, StepPhase::Data).await?;
+        self.run_data_steps(Method::Dump).await?;
         let standing = self.proven_standing(Method::Dump).await?;
         self.append(DatabaseEvent::DoneProven {
             proof: standing.proof,

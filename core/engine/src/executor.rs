@@ -70,7 +70,8 @@ impl<S: Scope> Execution<'_, S> {
                 .await?;
             }
             tries += 1;
-            let Some(pause) = pause_before_retry(failure.code, tries) else {
+            let pause = pause_before_retry(failure.code, tries);
+            let Some(pause) = pause.filter(|_| !descriptor.retries_itself) else {
                 return Err(failure);
             };
             tracing::warn!(step = descriptor.name, %failure, tries, "trying again in {pause:?}");

@@ -49,22 +49,26 @@ pub struct RunRequest {
 /// session of the step, and pg_dump's.
 const BESIDES_WORKERS: usize = 3;
 
-/// How many workers may copy each of the databases that are moved side by side, within a budget of connections
-/// to a server: the wanted number, or fewer. Without this bound, databases could wait for each other's
+/// Sessions that a worker may have on the target.
+const OF_WORKER: usize = 2;
+
+/// How many workers there may be, when each database that is moved side by side can have all of them, within a
+/// budget of connections to a server: the wanted number, or fewer. A worker may hold two connections to the target:
+/// one that copies, and one that builds indexes. Without this bound, databases could wait for each other's
 /// connections for ever.
 ///
 /// # Errors
 /// Where the budget does not even allow one worker for each database.
 pub fn workers_within(budget: usize, databases_at_once: usize, wanted: usize) -> Result<usize, Failure> {
     let databases = databases_at_once.max(1);
-    match (budget / databases).saturating_sub(BESIDES_WORKERS) {
+    match (budget / databases).saturating_sub(BESIDES_WORKERS) / OF_WORKER {
         0 => Err(Failure::new(
             Code::BadInput,
             format!("{budget} connections are too few for {databases} databases at once"),
         )
         .with_hint(format!(
             "allow at least {} with --max-connections, or move fewer databases at once with --databases-at-once",
-            databases * (BESIDES_WORKERS + 1)
+            databases * (BESIDES_WORKERS + OF_WORKER)
         ))),
         most => Ok(wanted.clamp(1, most)),
     }
@@ -362,12 +366,12 @@ mod tests {
 
     #[test]
     fn workers_fit_into_the_budget_of_connections() {
-        assert_eq!(workers_within(20, 2, 4).unwrap(), 4);
-        assert_eq!(workers_within(10, 2, 4).unwrap(), 2);
-        assert_eq!(workers_within(8, 2, 4).unwrap(), 1);
+        assert_eq!(workers_within(24, 2, 4).unwrap(), 4);
+        assert_eq!(workers_within(14, 2, 4).unwrap(), 2);
+        assert_eq!(workers_within(10, 2, 4).unwrap(), 1);
         assert_eq!(
-            workers_within(7, 2, 4).unwrap_err().message,
-            "7 connections are too few for 2 databases at once"
+            workers_within(9, 2, 4).unwrap_err().message,
+            "9 connections are too few for 2 databases at once"
         );
     }
 }

@@ -41,6 +41,8 @@ pub struct Descriptor {
     pub copies_rows: bool,
     /// Whether every `run` does it once more, as for sequences.
     pub repeats: bool,
+    /// Whether it tries again by itself what may pass, so that the engine need not.
+    pub retries_itself: bool,
     /// What it makes lives no longer than the process: every run asks it again until this step has finished.
     pub holds_for: Option<&'static str>,
 }
@@ -68,6 +70,7 @@ impl Descriptor {
             beside: None,
             copies_rows: false,
             repeats: false,
+            retries_itself: false,
             holds_for: None,
         }
     }

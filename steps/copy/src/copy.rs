@@ -6,9 +6,8 @@
 
 use crate::crew::Crew;
 use crate::item::{CopiedTable, Generation, item_name};
-use crate::load::matched;
+use crate::load::{matched, take_snapshot};
 use async_trait::async_trait;
-use pghaul_copy::Snapshot;
 use pghaul_step::{
     Code, Context, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase, TablePlan,
 };
@@ -42,6 +41,7 @@ impl Step for Copy {
             routes: &[Route::Dump, Route::ReplicationByServer],
             after: &["schema", "initial-copy"],
             copies_rows: true,
+            retries_itself: true,
             ..Descriptor::new(
                 "copy",
                 "copies the rows of tables out of one snapshot",
@@ -72,7 +72,7 @@ impl Step for Copy {
         ctx.progress(Progress::Waiting {
             what: "a snapshot of the source".to_owned(),
         });
-        let snapshot = Snapshot::take(ctx.source_server(), ctx.database().as_str()).await?;
+        let snapshot = take_snapshot(ctx).await?;
         let mut loads = matched(ctx, &planned, &snapshot).await?;
         loads.retain(|load| !kept.contains_key(&load.number));
         let generation = ctx.facts::<Generation>()?.last().map_or(1, |g| g.generation + 1);

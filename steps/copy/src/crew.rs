@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 use pghaul_copy::{Copied, Cutting, Flow, Order, Range, RateLimit, Snapshot, Table, Unit, copy, cut, tables};
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
-use pghaul_step::{Code, Context, Database, Failure, Progress};
+use pghaul_step::{Code, Context, Database, Failure, Progress, Side};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -122,6 +122,9 @@ impl<'a> Crew<'a> {
             // What an aborted transaction or a half-read COPY leaves behind goes with the sessions.
             *sessions = None;
             tries += 1;
+            if self.snapshot.keeper().is_closed() {
+                return Err(lost_with(failure));
+            }
             let Some(pause) = pghaul_step::retry::pause_before_retry(failure.code, tries) else {
                 return Err(failure);
             };
@@ -378,6 +381,20 @@ impl pghaul_copy::Passed for Crew<'_> {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.show();
     }
+}
+
+/// Without its keeper the snapshot is gone, whatever it was that broke first.
+fn lost_with(failure: Failure) -> Failure {
+    if failure.code == Code::Interrupted {
+        return failure;
+    }
+    Failure::new(
+        Code::SnapshotLost,
+        "the snapshot ended with the connection that held it",
+    )
+    .with_side(Side::Source)
+    .with_cause(failure)
+    .with_hint("run again: what is complete stays where that is possible, the rest is copied anew")
 }
 
 /// Frozen rows need no vacuum later, but the table must have been truncated in the same transaction.

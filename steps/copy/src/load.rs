@@ -1,6 +1,7 @@
 //! What the crew is told of each table.
 
 use pghaul_copy::{Formats, Snapshot, Table};
+use pghaul_step::retry::pause_before_retry;
 use pghaul_step::{Code, Context, CopyFormat, Database, Failure, Side, TableClass, TablePlan};
 use std::collections::BTreeSet;
 
@@ -25,6 +26,21 @@ impl Load {
             Some(filter) => format!("DELETE FROM ONLY {} {filter}", self.table.name),
             None => format!("TRUNCATE ONLY {}", self.table.name),
         }
+    }
+}
+
+/// Takes a snapshot of the source, also of one that is just being restarted.
+pub(crate) async fn take_snapshot(ctx: &Context<Database>) -> Result<Snapshot, Failure> {
+    let mut tries = 0;
+    loop {
+        let failure = match Snapshot::take(ctx.source_server(), ctx.database().as_str()).await {
+            Ok(snapshot) => return Ok(snapshot),
+            Err(failure) => failure,
+        };
+        tries += 1;
+        let pause = pause_before_retry(failure.code, tries).ok_or(failure)?;
+        tokio::time::sleep(pause).await;
+        ctx.check_cancelled()?;
     }
 }
 

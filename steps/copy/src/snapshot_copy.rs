@@ -8,7 +8,7 @@
 
 use crate::crew::Crew;
 use crate::item::{CopiedTable, complete, item_name, keys_of_table};
-use crate::load::{Load, matched};
+use crate::load::{Load, matched, take_snapshot};
 use async_trait::async_trait;
 use pghaul_copy::Snapshot;
 use pghaul_step::ownership::effects;
@@ -60,6 +60,7 @@ impl Step for SnapshotCopy {
             routes: &[Route::ReplicationBySnapshot],
             after: &["slot"],
             copies_rows: true,
+            retries_itself: true,
             ..Descriptor::new(
                 "snapshot-copy",
                 "copies the rows out of the slot's snapshot",
@@ -183,7 +184,7 @@ async fn copy_deferred(
         if tables.is_empty() {
             return Ok(());
         }
-        let snapshot = Snapshot::take(ctx.source_server(), ctx.database().as_str()).await?;
+        let snapshot = take_snapshot(ctx).await?;
         let loads = matched(ctx, &tables, &snapshot).await?;
         let rewritten = Crew::new(ctx, &snapshot, generation, &loads).work().await?;
         tables.retain(|plan| rewritten.contains(&plan.number));

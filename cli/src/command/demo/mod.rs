@@ -166,7 +166,7 @@ fn servers(clusters: &Clusters, role: &str) -> ServerArgs {
     ServerArgs {
         source: Some(format!("host=127.0.0.1 port={port} user={role} dbname=postgres")),
         target: Some(clusters.target.conninfo("postgres")),
-        max_connections: 20,
+        max_connections: 24,
     }
 }
 
