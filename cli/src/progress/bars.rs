@@ -46,6 +46,7 @@ impl Bars {
                 total_bytes,
                 tables,
                 total_tables,
+                workers,
             } => {
                 row.bar.set_length((*total_bytes).max(*bytes));
                 if !row.copies {
@@ -55,8 +56,10 @@ impl Bars {
                     row.copies = true;
                 }
                 row.bar.set_position(*bytes);
-                row.bar
-                    .set_message(format!("{} tables {tables}/{total_tables}", row.phase));
+                row.bar.set_message(format!(
+                    "{} tables {tables}/{total_tables} by {workers}",
+                    row.phase
+                ));
             }
             other => {
                 if row.copies {

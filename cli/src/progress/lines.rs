@@ -73,7 +73,10 @@ impl Row {
             }
             Progress::Count { .. } => self.is_time(now).then(|| row::words(progress)),
             Progress::Copy {
-                bytes, total_bytes, ..
+                bytes,
+                total_bytes,
+                workers,
+                ..
             } => {
                 let (since, before) = *self.copied.get_or_insert((now, *bytes));
                 if !self.is_time(now) {
@@ -82,7 +85,7 @@ impl Row {
                 self.copied = Some((now, *bytes));
                 let passed = bytes.saturating_sub(before);
                 let left = total_bytes.saturating_sub(*bytes);
-                let rate = row::rate(passed, left, now.saturating_duration_since(since));
+                let rate = row::rate(passed, left, *workers, now.saturating_duration_since(since));
                 let rate = rate.map(|rate| format!(", {rate}")).unwrap_or_default();
                 Some(format!("{}{rate}", row::words(progress)))
             }
@@ -130,6 +133,7 @@ mod tests {
                     total_bytes: 100 << 20,
                     tables: 0,
                     total_tables: 2,
+                    workers: 1,
                 },
             );
         }

@@ -15,6 +15,7 @@ pub(super) fn words(progress: &Progress) -> String {
             total_bytes,
             tables,
             total_tables,
+            ..
         } => {
             format!(
                 "copied {} of about {}, {} of {}",
@@ -27,16 +28,23 @@ pub(super) fn words(progress: &Progress) -> String {
     }
 }
 
-/// Rate and remaining time of a copy, from two looks at it.
-pub(super) fn rate(passed: u64, left: u64, time: Duration) -> Option<String> {
+/// Rate of a copy, in all and of each worker, and its remaining time, from two looks at it.
+pub(super) fn rate(passed: u64, left: u64, workers: u64, time: Duration) -> Option<String> {
     let seconds = time.as_secs_f64();
     if passed == 0 || seconds <= 0.0 {
         return None;
     }
     let per_second = passed as f64 / seconds;
     let remaining = Duration::from_secs_f64((left as f64 / per_second).min(1e9));
+    let each = match workers {
+        0 | 1 => String::new(),
+        many => format!(
+            " by {many} workers, {}/s each",
+            bytes((per_second / many as f64) as u64)
+        ),
+    };
     Some(format!(
-        "{}/s, about {} left",
+        "{}/s{each}, about {} left",
         bytes(per_second as u64),
         duration(remaining)
     ))
@@ -55,6 +63,7 @@ mod tests {
             total_bytes: 1 << 30,
             tables: 0,
             total_tables: 8,
+            workers: 2,
         };
         assert_eq!(words(&copy), "copied 1.0 MiB of about 1.0 GiB, 0 of 8 tables");
         let over = Progress::Copy {
@@ -62,6 +71,7 @@ mod tests {
             total_bytes: 1024,
             tables: 1,
             total_tables: 1,
+            workers: 1,
         };
         assert_eq!(words(&over), "copied 2.0 KiB of about 2.0 KiB, 1 of 1 table");
         let indexes = Progress::Count {
@@ -70,8 +80,15 @@ mod tests {
             total: 1200,
         };
         assert_eq!(words(&indexes), "indexes: 1 of 1 200");
-        let rate = rate(20 << 20, 60 << 20, Duration::from_secs(10));
-        assert_eq!(rate.as_deref(), Some("2.0 MiB/s, about 30 s left"));
-        assert_eq!(super::rate(0, 1, Duration::from_secs(1)), None);
+        let time = Duration::from_secs(10);
+        assert_eq!(
+            rate(20 << 20, 60 << 20, 1, time).as_deref(),
+            Some("2.0 MiB/s, about 30 s left")
+        );
+        assert_eq!(
+            rate(20 << 20, 60 << 20, 4, time).as_deref(),
+            Some("2.0 MiB/s by 4 workers, 512.0 KiB/s each, about 30 s left")
+        );
+        assert_eq!(rate(0, 1, 1, time), None);
     }
 }

@@ -20,6 +20,8 @@ pub enum Progress {
         tables: u64,
         /// Tables to be copied.
         total_tables: u64,
+        /// Workers that copy at this moment.
+        workers: u64,
     },
     /// How many of a step's objects are done, such as indexes.
     Count {

@@ -35,6 +35,8 @@ pub(crate) struct Crew<'a> {
     parts: Mutex<BTreeMap<usize, Parts>>,
     rewritten: Mutex<BTreeSet<u32>>,
     limit: Option<RateLimit>,
+    /// How many workers copy at this moment.
+    busy: AtomicU64,
     done: AtomicU64,
     bytes: AtomicU64,
     total: u64,
@@ -84,6 +86,7 @@ impl<'a> Crew<'a> {
             parts: Mutex::default(),
             rewritten: Mutex::default(),
             limit: ctx.copying().rate_limit.map(RateLimit::new),
+            busy: AtomicU64::new(0),
             done: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             total: loads.iter().map(|load| load.table.bytes).sum(),
@@ -106,7 +109,10 @@ impl<'a> Crew<'a> {
             let Some(unit) = held(&self.queue).pop_front() else {
                 return Ok(());
             };
-            self.complete(&mut sessions, unit).await?;
+            self.busy.fetch_add(1, Ordering::Relaxed);
+            let outcome = self.complete(&mut sessions, unit).await;
+            self.busy.fetch_sub(1, Ordering::Relaxed);
+            outcome?;
         }
     }
 
@@ -372,6 +378,7 @@ impl<'a> Crew<'a> {
             total_bytes: self.total,
             tables: self.done.load(Ordering::Relaxed),
             total_tables: self.loads.len() as u64,
+            workers: self.busy.load(Ordering::Relaxed),
         });
     }
 }

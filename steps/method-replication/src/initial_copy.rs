@@ -213,5 +213,6 @@ fn show(ctx: &Context<Database>, look: &Look, total_bytes: u64) {
         total_bytes,
         tables: look.ready.unsigned_abs(),
         total_tables: look.tables.unsigned_abs(),
+        workers: look.workers.unsigned_abs(),
     });
 }
