@@ -6,8 +6,10 @@
 //! - [`removal`] takes everything of ours off both servers
 //! - [`standing`]: `status`, a fresh look that is not journaled
 //!
-//! Inside, `database` drives one database through its states, and `executor` runs one step.
+//! Inside, `checking` makes checks side by side, `database` drives one database through its states, `executor` runs
+//! one step.
 
+mod checking;
 mod database;
 mod executor;
 mod planning;

@@ -2,20 +2,21 @@
 //!
 //! `plan` and `check` show a survey; `run` journals one.
 
+use crate::checking::{self, Outcome};
 use crate::planning;
 use futures_util::{StreamExt as _, stream};
 use pghaul_core::plan::{MethodChoice, choose_method};
 use pghaul_core::{
     CheckName, Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Route, Severity, Subject,
 };
-use pghaul_postgres::{ReadOnly, Server, Session, Source, Target};
-use pghaul_step::check::{ErasedCheck, Landscape};
-use pghaul_step::{CheckContext, Cluster, Database, Registry};
+use pghaul_postgres::{Server, Source, Target};
+use pghaul_step::check::Landscape;
+use pghaul_step::{CheckContext, Database, Registry};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How many databases are looked at side by side.
-const AT_ONCE: usize = 4;
+/// How many databases are looked at side by side at most: beyond that the servers only queue the questions.
+const AT_ONCE: usize = 8;
 
 /// What a survey found out about one database.
 #[derive(Debug, Clone)]
@@ -71,56 +72,51 @@ impl Surveyor<'_> {
     /// # Errors
     /// When a check could not look although the servers can be reached.
     pub async fn survey(&self, databases: &[(u32, DatabaseName)]) -> Result<Survey, Failure> {
-        let Outcome { findings, failed } = self.check_cluster().await?;
-        let surveyed: Vec<Result<SurveyedDatabase, Failure>> = stream::iter(databases)
-            .map(|(number, database)| self.survey_database(*number, database, &findings, &failed))
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
-        let databases = surveyed.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(Survey { findings, databases })
-    }
-
-    async fn check_cluster(&self) -> Result<Outcome, Failure> {
-        let context = CheckContext::<Cluster>::new(
+        let context = CheckContext::new(
             self.source.clone(),
             self.target.clone(),
             Arc::clone(&self.landscape),
-            (),
         );
-        let mut outcome = Outcome::default();
-        for check in self.registry.cluster_checks() {
-            outcome.make(check.as_ref(), &context).await?;
-        }
-        Ok(outcome)
+        let of_cluster =
+            checking::make_all(self.registry.cluster_checks(), &context, BTreeSet::new()).await?;
+        let surveyed: Vec<Result<SurveyedDatabase, Failure>> = stream::iter(databases)
+            .map(|(number, database)| async {
+                let context = context.of_database(database.clone());
+                let surveyed = self.survey_database(*number, &context, &of_cluster).await;
+                context.close().await;
+                surveyed.map_err(|failure| failure.with_database(database.as_str()))
+            })
+            .buffered(self.at_once())
+            .collect()
+            .await;
+        context.close().await;
+        let databases = surveyed.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Survey {
+            findings: of_cluster.findings,
+            databases,
+        })
+    }
+
+    /// How many databases are looked at side by side within the smaller connection budget. Each keeps one session
+    /// on each side while its checks rehearse on others, so half of the places are for those, and none of them can
+    /// wait for ever.
+    fn at_once(&self) -> usize {
+        let places = self.source.free_connections().min(self.target.free_connections());
+        (places / 2).saturating_sub(1).clamp(1, AT_ONCE)
     }
 
     async fn survey_database(
         &self,
         number: u32,
-        database: &DatabaseName,
-        of_cluster: &[Finding],
-        failed: &BTreeSet<&'static str>,
+        context: &CheckContext<Database>,
+        of_cluster: &Outcome,
     ) -> Result<SurveyedDatabase, Failure> {
-        let context = CheckContext::<Database>::new(
-            self.source.clone(),
-            self.target.clone(),
-            Arc::clone(&self.landscape),
-            database.clone(),
-        );
+        let database = context.database();
         // What rests on a check of the servers that failed need not be looked at.
-        let mut outcome = Outcome {
-            failed: failed.clone(),
-            ..Outcome::default()
-        };
-        for check in self.registry.database_checks() {
-            outcome
-                .make(check.as_ref(), &context)
-                .await
-                .map_err(|f| f.with_database(database.as_str()))?;
-        }
+        let failed = of_cluster.failed.clone();
+        let outcome = checking::make_all(self.registry.database_checks(), context, failed).await?;
         let mut findings = outcome.findings;
-        let everything: Vec<Finding> = of_cluster.iter().chain(&findings).cloned().collect();
+        let everything: Vec<Finding> = of_cluster.findings.iter().chain(&findings).cloned().collect();
         let choice = choose_method(self.landscape.forced, &everything, database);
         self.refuse_impossible_method(database, &everything, &mut findings);
         let mut surveyed = SurveyedDatabase {
@@ -130,7 +126,7 @@ impl Surveyor<'_> {
             bytes: 0,
         };
         if !surveyed.findings.iter().any(Finding::stops_migration) {
-            self.plan(&mut surveyed, number, choice).await?;
+            self.plan(&mut surveyed, context, number, choice).await?;
         }
         Ok(surveyed)
     }
@@ -166,10 +162,11 @@ impl Surveyor<'_> {
     async fn plan(
         &self,
         surveyed: &mut SurveyedDatabase,
+        context: &CheckContext<Database>,
         number: u32,
         choice: MethodChoice,
     ) -> Result<(), Failure> {
-        let session: Session<Source, ReadOnly> = self.source.connect(surveyed.database.as_str()).await?;
+        let session = context.source().await?;
         surveyed.bytes = planning::bytes(&session).await?;
         let tables = planning::tables(&session).await?;
         surveyed.plan = Some(DatabasePlan {
@@ -185,36 +182,6 @@ impl Surveyor<'_> {
             held_back: planning::held_back(&session, &tables).await?,
             tables,
         });
-        Ok(())
-    }
-}
-
-/// The findings of the checks made so far, and which checks can't be relied on any more.
-#[derive(Default)]
-struct Outcome {
-    findings: Vec<Finding>,
-    failed: BTreeSet<&'static str>,
-}
-
-impl Outcome {
-    async fn make<S: pghaul_step::Scope>(
-        &mut self,
-        check: &dyn ErasedCheck<S>,
-        context: &CheckContext<S>,
-    ) -> Result<(), Failure> {
-        let descriptor = check.descriptor();
-        if descriptor.after.iter().any(|name| self.failed.contains(name)) {
-            self.failed.insert(descriptor.name);
-            return Ok(());
-        }
-        let mut found = check.examine(context).await.map_err(|failure| Failure {
-            operation: Some(format!("make the check {}", descriptor.name)),
-            ..failure
-        })?;
-        if found.iter().any(Finding::stops_migration) {
-            self.failed.insert(descriptor.name);
-        }
-        self.findings.append(&mut found);
         Ok(())
     }
 }

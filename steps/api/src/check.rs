@@ -1,9 +1,10 @@
 //! The trait [`Check`]: something that looks and reports.
 
+use crate::lookout::{Lookout, SharedSession};
 use crate::scope::{Cluster, Database, Scope};
 use async_trait::async_trait;
-use pghaul_core::{DatabaseName, Failure, Finding, InitialCopy, Method};
-use pghaul_postgres::{PgError, ReadOnly, Rehearsal, Right, Server, Session, SideMarker, Source, Target};
+use pghaul_core::{Code, DatabaseName, Failure, Finding, InitialCopy, Method};
+use pghaul_postgres::{PgError, Rehearsal, Right, Server, Session, SideMarker, Source, Target};
 use std::sync::Arc;
 
 /// What the engine knows of a check without running it.
@@ -45,37 +46,32 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// What a check is given. Its sessions can't write: [`ReadOnly`] has no such functions, and what a
+/// What a check is given. Its sessions can't write: a [`SharedSession`] has no such functions, and what a
 /// [`Rehearsal`] does is always rolled back.
+///
+/// Looking is cheap: all checks of a database share one session on each side, and all checks of a survey share
+/// one in each server's maintenance database. A rehearsal is a session of its own; end it before asking for
+/// another one, since both come out of one connection budget.
 pub struct CheckContext<S: Scope> {
-    pub(crate) source: Server<Source>,
-    pub(crate) target: Server<Target>,
-    pub(crate) landscape: Arc<Landscape>,
-    pub(crate) name: S::CheckSubject,
+    source: Server<Source>,
+    target: Server<Target>,
+    landscape: Arc<Landscape>,
+    name: S::CheckSubject,
+    /// In the maintenance databases.
+    on_source: Arc<Lookout<Source>>,
+    on_target: Arc<Lookout<Target>>,
+    /// In the subject, where it is a database.
+    in_source: Arc<Lookout<Source>>,
+    in_target: Arc<Lookout<Target>>,
 }
 
 impl<S: Scope> CheckContext<S> {
-    /// A context for one subject.
-    pub fn new(
-        source: Server<Source>,
-        target: Server<Target>,
-        landscape: Arc<Landscape>,
-        name: S::CheckSubject,
-    ) -> Self {
-        Self {
-            source,
-            target,
-            landscape,
-            name,
-        }
-    }
-
-    /// The source server.
+    /// The source server, for sessions in databases of the check's choice.
     pub fn source_server(&self) -> &Server<Source> {
         &self.source
     }
 
-    /// The target server.
+    /// The target server, for sessions in databases of the check's choice.
     pub fn target_server(&self) -> &Server<Target> {
         &self.target
     }
@@ -84,23 +80,67 @@ impl<S: Scope> CheckContext<S> {
     pub fn landscape(&self) -> &Landscape {
         &self.landscape
     }
+
+    /// The shared session in the target's maintenance database.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn target(&self) -> Result<SharedSession<Target>, Failure> {
+        Ok(self.on_target.session().await?)
+    }
+
+    /// A session in the target's maintenance database whose transaction is always rolled back.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn rehearse_on_target(&self) -> Result<Session<Target, Rehearsal>, Failure> {
+        Ok(maintenance(&self.target).await?)
+    }
 }
 
 impl CheckContext<Cluster> {
-    /// A session in the source's maintenance database.
-    ///
-    /// # Errors
-    /// When the server can't be reached.
-    pub async fn source(&self) -> Result<Session<Source, ReadOnly>, Failure> {
-        Ok(maintenance(&self.source).await?)
+    /// A context for looking at the servers as a whole.
+    pub fn new(source: Server<Source>, target: Server<Target>, landscape: Arc<Landscape>) -> Self {
+        let on_source = Arc::new(Lookout::maintenance(&source));
+        let on_target = Arc::new(Lookout::maintenance(&target));
+        Self {
+            source,
+            target,
+            landscape,
+            name: (),
+            in_source: Arc::clone(&on_source),
+            in_target: Arc::clone(&on_target),
+            on_source,
+            on_target,
+        }
     }
 
-    /// A session in the target's maintenance database.
+    /// A context for looking at one database, which shares the sessions in the maintenance databases.
+    pub fn of_database(&self, name: DatabaseName) -> CheckContext<Database> {
+        CheckContext {
+            source: self.source.clone(),
+            target: self.target.clone(),
+            landscape: Arc::clone(&self.landscape),
+            on_source: Arc::clone(&self.on_source),
+            on_target: Arc::clone(&self.on_target),
+            in_source: Arc::new(Lookout::new(&self.source, name.as_str())),
+            in_target: Arc::new(Lookout::new(&self.target, name.as_str())),
+            name,
+        }
+    }
+
+    /// The shared session in the source's maintenance database.
     ///
     /// # Errors
     /// When the server can't be reached.
-    pub async fn target(&self) -> Result<Session<Target, ReadOnly>, Failure> {
-        Ok(maintenance(&self.target).await?)
+    pub async fn source(&self) -> Result<SharedSession<Source>, Failure> {
+        Ok(self.on_source.session().await?)
+    }
+
+    /// Closes the shared sessions in the maintenance databases.
+    pub async fn close(self) {
+        self.on_source.close().await;
+        self.on_target.close().await;
     }
 }
 
@@ -110,28 +150,45 @@ impl CheckContext<Database> {
         &self.name
     }
 
-    /// A session in the database on the source.
+    /// The shared session in the database on the source.
     ///
     /// # Errors
-    /// When the server can't be reached.
-    pub async fn source(&self) -> Result<Session<Source, ReadOnly>, Failure> {
-        Ok(self.source.connect(self.name.as_str()).await?)
+    /// When the database can't be entered.
+    pub async fn source(&self) -> Result<SharedSession<Source>, Failure> {
+        Ok(self.in_source.session().await?)
+    }
+
+    /// The shared session in the database of that name on the target, where there is one.
+    ///
+    /// # Errors
+    /// When the database is there and can't be entered, or the server can't be reached.
+    pub async fn target_database(&self) -> Result<Option<SharedSession<Target>>, Failure> {
+        // Asked rather than tried: `pg_hba.conf` may refuse a database before it is known to be missing.
+        let sql = "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1";
+        let target = self.target().await?;
+        let doing = target.doing("look for the database");
+        if doing.query_opt(sql, &[&self.name.as_str()]).await?.is_none() {
+            return Ok(None);
+        }
+        match self.in_target.session().await {
+            Ok(session) => Ok(Some(session)),
+            Err(error) if error.code() == Code::UnknownDatabase => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// A session in the database on the source whose transaction is always rolled back.
     ///
     /// # Errors
-    /// When the server can't be reached.
+    /// When the database can't be entered.
     pub async fn rehearse_on_source(&self) -> Result<Session<Source, Rehearsal>, Failure> {
         Ok(self.source.connect(self.name.as_str()).await?)
     }
 
-    /// A session in the target's maintenance database whose transaction is always rolled back.
-    ///
-    /// # Errors
-    /// When the server can't be reached.
-    pub async fn rehearse_on_target(&self) -> Result<Session<Target, Rehearsal>, Failure> {
-        Ok(maintenance(&self.target).await?)
+    /// Closes the shared sessions in the database.
+    pub async fn close(self) {
+        self.in_source.close().await;
+        self.in_target.close().await;
     }
 }
 
@@ -149,7 +206,8 @@ pub async fn maintenance<S: SideMarker, R: Right>(server: &Server<S>) -> Result<
 ///
 /// It only looks. It returns one [`Finding`] for each thing found, in a stable order, and none for a clean pair
 /// of servers; it fails only when it could not look. Checks run side by side and in any order but that of
-/// [`CheckDescriptor::after`].
+/// [`CheckDescriptor::after`]. A check of a database comes after `database-connection`, which opens the sessions
+/// that the others share.
 #[async_trait]
 pub trait Check: Send + Sync + 'static {
     /// The servers as a whole, or each database.

@@ -30,10 +30,12 @@ pub enum RegistryError {
         /// For what.
         after: String,
     },
-    /// Steps wait for each other in a circle.
-    #[error("step {name:?} waits for itself, through the steps that it is to run after")]
+    /// Plug-ins wait for each other in a circle.
+    #[error("{kind} {name:?} waits for itself, through the {kind}s that it is to run after")]
     Cycle {
-        /// One of the steps in the circle.
+        /// `step` or `check`.
+        kind: &'static str,
+        /// One of those in the circle.
         name: String,
     },
 }
@@ -101,6 +103,11 @@ impl Registry {
             .chain(self.database_checks.iter().map(|c| c.descriptor()))
             .collect();
         names("check", checks.iter().map(|c| (c.name, c.after)))?;
+        let mut graph = DiGraphMap::new();
+        for check in &checks {
+            graph.extend(check.after.iter().map(|after| (*after, check.name)));
+        }
+        no_cycle("check", &graph)?;
         let steps: Vec<_> = self.steps().collect();
         names("step", steps.iter().map(|s| (s.name, s.after)))?;
         self.cluster_steps()?;
@@ -193,11 +200,7 @@ fn ordered<S: Scope>(
         }
     }
     let graph = arrows(&by_name);
-    if let Err(cycle) = petgraph::algo::toposort(&graph, None) {
-        return Err(RegistryError::Cycle {
-            name: cycle.node_id().to_owned(),
-        });
-    }
+    no_cycle("step", &graph)?;
     let mut order = Vec::with_capacity(by_name.len());
     let mut done: BTreeSet<&'static str> = BTreeSet::new();
     while !by_name.is_empty() {
@@ -214,6 +217,14 @@ fn ordered<S: Scope>(
         order.extend(by_name.remove(&key));
     }
     Ok(order)
+}
+
+fn no_cycle(kind: &'static str, graph: &DiGraphMap<&'static str, ()>) -> Result<(), RegistryError> {
+    let sorted = petgraph::algo::toposort(graph, None);
+    sorted.map(|_| ()).map_err(|cycle| RegistryError::Cycle {
+        kind,
+        name: cycle.node_id().to_owned(),
+    })
 }
 
 /// An arrow from each step to those that run after it: as declared, and every phase before the next one.

@@ -8,8 +8,6 @@
 //! This is the smallest check there is, and a model for others: an enum of what can be found, a [`Check`] that
 //! looks, and a page in `docs/checks/` that says how to mend each kind.
 
-use pghaul_step::check::maintenance;
-use pghaul_step::postgres::{PgError, ReadOnly, Server, Session, SideMarker};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Code, Database, Failure, Finding, FindingKind, Side,
     Subject, async_trait, quoted,
@@ -134,17 +132,9 @@ impl FindingKind for Obstacle {
     }
 }
 
-/// Tries to get into a database.
-async fn obstacle<S: SideMarker>(server: &Server<S>, database: &str) -> Option<Obstacle> {
-    let session: Result<Session<S, ReadOnly>, PgError> = server.connect(database).await;
-    let error = match session {
-        Ok(session) => {
-            session.close().await;
-            return None;
-        }
-        Err(error) => error,
-    };
-    Some(Obstacle::new(error.into(), S::SIDE, server.resolved().user()))
+/// What kept us out, where an attempt to get in failed.
+fn obstacle<T>(attempt: Result<T, Failure>, side: Side, role: &str) -> Option<Obstacle> {
+    Some(Obstacle::new(attempt.err()?, side, role))
 }
 
 /// The check `connection`.
@@ -164,10 +154,10 @@ impl Check for Connection {
     }
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
-        let (source, target) = (ctx.source_server(), ctx.target_server());
+        let (source, target) = (ctx.source_server().resolved(), ctx.target_server().resolved());
         let found = [
-            obstacle(source, source.resolved().database()).await,
-            obstacle(target, target.resolved().database()).await,
+            obstacle(ctx.source().await, Side::Source, source.user()),
+            obstacle(ctx.target().await, Side::Target, target.user()),
         ];
         Ok(found
             .into_iter()
@@ -194,32 +184,18 @@ impl Check for DatabaseConnection {
     }
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
-        let database = ctx.database().as_str();
-        let mut found = Vec::from_iter(obstacle(ctx.source_server(), database).await);
-        if exists_on_target(ctx).await? {
-            found.extend(obstacle(ctx.target_server(), database).await);
-        }
+        let (source, target) = (ctx.source_server().resolved(), ctx.target_server().resolved());
+        let found = [
+            obstacle(ctx.source().await, Side::Source, source.user()),
+            obstacle(ctx.target_database().await, Side::Target, target.user()),
+        ];
         let subject = Subject::Database(ctx.database().clone());
         Ok(found
             .into_iter()
+            .flatten()
             .map(|o| o.about("database-connection", subject.clone()))
             .collect())
     }
-}
-
-/// Asked rather than tried: `pg_hba.conf` is looked at before it is known that a database is missing.
-async fn exists_on_target(ctx: &CheckContext<Database>) -> Result<bool, Failure> {
-    let session: Session<_, ReadOnly> = match maintenance(ctx.target_server()).await {
-        Ok(session) => session,
-        // That the target can't be reached at all is for the check `connection` to say.
-        Err(_) => return Ok(false),
-    };
-    let sql = "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1";
-    let row = session
-        .doing("look for the database")
-        .query_opt(sql, &[&ctx.database().as_str()])
-        .await?;
-    Ok(row.is_some())
 }
 
 #[cfg(test)]

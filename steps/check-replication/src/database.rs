@@ -1,8 +1,7 @@
 //! The check `replication-database`.
 
 use crate::capacity;
-use pghaul_step::check::maintenance;
-use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source, Target};
+use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Concern, Database, Failure, Finding, FindingKind, Side,
     Subject, async_trait, listed, quoted,
@@ -163,7 +162,6 @@ async fn on_source(
     obstacles.extend(spent(ctx, Side::Source, &limits));
     obstacles.extend(foreign_tables(&session).await?);
     let standby = session.is_standby().await?;
-    session.close().await;
     Ok(standby)
 }
 
@@ -171,7 +169,7 @@ async fn on_target(
     ctx: &CheckContext<Database>,
     obstacles: &mut Vec<DatabaseObstacle>,
 ) -> Result<(), Failure> {
-    let session: Session<Target, ReadOnly> = maintenance(ctx.target_server()).await?;
+    let session = ctx.target().await?;
     let limits = capacity::of_target(&session, ctx.landscape()).await?;
     // Where nothing is left at all, `replication-target` says so once for all databases.
     if limits.iter().all(|limit| limit.free() > 0) {

@@ -106,8 +106,6 @@ impl Check for ReplicationSource {
         if wal_level != "logical" {
             obstacles.push(SourceObstacle::WalLevel { wal_level, rds });
         }
-        // The connection budget may allow a single session.
-        session.close().await;
         obstacles.extend(refusal(ctx.source_server(), role, rds).await);
         Ok(obstacles
             .iter()

@@ -2,8 +2,8 @@
 
 use crate::capacity;
 use crate::probe::{self, Outcome};
-use pghaul_step::check::{Secret, maintenance};
-use pghaul_step::postgres::{ReadOnly, Rehearsal, Row, Session, Target};
+use pghaul_step::check::Secret;
+use pghaul_step::postgres::{ReadOnly, Row, Session, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Concern, DatabaseName, Failure, Finding, FindingKind,
     Severity, Subject, async_trait, quoted,
@@ -163,7 +163,7 @@ impl Check for ReplicationTarget {
                 maximum: limit.maximum,
                 used: limit.used,
             });
-        let obstacle = subscription_obstacle(ctx, session).await?;
+        let obstacle = subscription_obstacle(ctx, &session).await?;
         let spent = spent.map(|spent| spent.about("replication-target", Subject::Cluster));
         let found = obstacle.map(|(obstacle, subject)| obstacle.about("replication-target", subject));
         Ok(spent.into_iter().chain(found).collect())
@@ -175,7 +175,7 @@ type Found = Option<(TargetObstacle, Subject)>;
 /// Tries a subscription, and says what is in its way.
 async fn subscription_obstacle(
     ctx: &CheckContext<Cluster>,
-    session: Session<Target, ReadOnly>,
+    session: &Session<Target, ReadOnly>,
 ) -> Result<Found, Failure> {
     let cluster = |obstacle| Ok(Some((obstacle, Subject::Cluster)));
     let Some(secret) = &ctx.landscape().source_from_target else {
@@ -184,15 +184,14 @@ async fn subscription_obstacle(
     let role = session.role().await?;
     let grantable = session.server_version() >= GRANTS_SUBSCRIPTIONS;
     let granted = role.member_of.iter().any(|of| of == "pg_create_subscription");
-    if !role.superuser && granted && !may_create(&session).await? {
+    if !role.superuser && granted && !may_create(session).await? {
         let database = session.database().to_owned();
         return cluster(TargetObstacle::NotTried {
             role: role.name,
             database,
         });
     }
-    let telling = telling_database(ctx, &session).await?;
-    session.close().await;
+    let telling = telling_database(ctx, session).await?;
     let (outcome, subject) = try_to_reach(ctx, secret, telling.as_ref()).await?;
     let obstacle = match (outcome, telling) {
         (Outcome::Reached, _) => return Ok(None),
@@ -218,7 +217,7 @@ async fn try_to_reach(
     secret: &Secret,
     telling: Option<&DatabaseName>,
 ) -> Result<(Outcome, Subject), Failure> {
-    let mut session: Session<Target, Rehearsal> = maintenance(ctx.target_server()).await?;
+    let mut session = ctx.rehearse_on_target().await?;
     let outcome = probe::reach(&mut session, secret, telling.map(DatabaseName::as_str)).await?;
     if let (Outcome::Failed(_), Some(database)) = (&outcome, telling)
         && probe::reach(&mut session, secret, None).await? == Outcome::Reached

@@ -8,6 +8,7 @@
 //! Rests on [`pg_control_system()`](https://www.postgresql.org/docs/current/functions-info.html) and
 //! [`pg_locks`](https://www.postgresql.org/docs/current/view-pg-locks.html), which every role may read.
 
+use pghaul_step::check::maintenance;
 use pghaul_step::postgres::{ReadOnly, Session, Source, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Severity, Subject,
@@ -76,7 +77,8 @@ impl Check for SameServer {
     }
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
-        let source = ctx.source().await?;
+        // A session of its own, so that the lock ends with it.
+        let source: Session<Source, ReadOnly> = maintenance(ctx.source_server()).await?;
         let target = ctx.target().await?;
         // A service that hides the identifier leaves only the lock to go by.
         let identifiers = (source.identity().await.ok(), target.identity().await.ok());

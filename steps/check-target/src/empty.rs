@@ -1,6 +1,6 @@
 //! The check `target-empty`.
 
-use pghaul_step::postgres::{PgError, ReadOnly, Session, Target};
+use pghaul_step::postgres::{ReadOnly, Session, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Database, Failure, Finding, FindingKind, async_trait,
     ownership, quoted,
@@ -99,11 +99,8 @@ impl Check for TargetEmpty {
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let name = ctx.database().as_str();
-        let session: Result<Session<Target, ReadOnly>, PgError> = ctx.target_server().connect(name).await;
-        let session = match session {
-            Ok(session) => session,
-            Err(error) if error.code() == Code::UnknownDatabase => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
+        let Some(session) = ctx.target_database().await? else {
+            return Ok(Vec::new());
         };
         let not_free = match ownership::owner(&session).await {
             Ok(Some(owner)) if ctx.landscape().migration.as_ref() == Some(&owner) => None,

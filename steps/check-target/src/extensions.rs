@@ -53,7 +53,7 @@ impl Check for Extensions {
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let sql = "SELECT name::text FROM pg_catalog.pg_available_extensions";
-        let target = super::target(ctx).await?;
+        let target = ctx.target().await?;
         let rows = target
             .doing("list the available extensions")
             .query(sql, &[])

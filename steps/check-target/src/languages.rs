@@ -58,7 +58,7 @@ impl Check for Languages {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let target = super::target(ctx).await?;
+        let target = ctx.target().await?;
         let templates = match target.server_version() {
             ..130_000 => include_str!("available_languages_10.sql"),
             _ => include_str!("available_languages.sql"),

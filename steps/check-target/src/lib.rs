@@ -22,7 +22,6 @@ pub use locale::{Locale, MissingLocale};
 pub use rights::{MissingRight, TargetRights};
 pub use tablespaces::{MissingTablespace, Tablespaces};
 
-use pghaul_step::check::maintenance;
 use pghaul_step::postgres::{ReadOnly, Session, Target};
 use pghaul_step::{CheckContext, Database, Failure, Subject};
 
@@ -31,11 +30,6 @@ const AFTER: &[&str] = &["database-connection"];
 
 fn database(ctx: &CheckContext<Database>) -> Subject {
     Subject::Database(ctx.database().clone())
-}
-
-/// A session for looking at the target as a whole.
-async fn target(ctx: &CheckContext<Database>) -> Result<Session<Target, ReadOnly>, Failure> {
-    Ok(maintenance(ctx.target_server()).await?)
 }
 
 /// Whether the target has a database of the subject's name.

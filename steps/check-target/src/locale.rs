@@ -99,12 +99,11 @@ impl Check for Locale {
     }
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
-        let target = super::target(ctx).await?;
+        let target = ctx.target().await?;
         // Nothing can be tried on a standby; that it is one, `target-rights` says.
         if super::exists(&target, ctx).await? || target.is_standby().await? {
             return Ok(Vec::new());
         }
-        target.close().await;
         let wanted = wanted(ctx).await?;
         let mut session = ctx.rehearse_on_target().await?;
         let Some(error) = refusal(&mut session, &wanted).await? else {

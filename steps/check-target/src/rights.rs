@@ -114,7 +114,8 @@ impl Check for TargetRights {
             }
         }
         if !role.superuser && !role.create_role {
-            let roles = missing_roles(&ctx.source().await?, &target).await?;
+            let source = ctx.source().await?;
+            let roles = missing_roles(&source, &target).await?;
             if !roles.is_empty() {
                 findings.push(finding(MissingRight::CannotCreateRoles {
                     role: role.name,

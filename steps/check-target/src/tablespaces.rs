@@ -69,7 +69,7 @@ impl Check for Tablespaces {
             return Ok(Vec::new());
         }
         let sql = "SELECT spcname::text FROM pg_catalog.pg_tablespace";
-        let target = super::target(ctx).await?;
+        let target = ctx.target().await?;
         let rows = target.doing("list the tablespaces").query(sql, &[]).await?;
         let there: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
         let missing = used

@@ -3,10 +3,8 @@
 use crate::{Bench, kinds, server};
 use pghaul_core::Severity;
 use pghaul_step::check::Check;
-use pghaul_step::{CheckContext, Cluster};
 use pghaul_testkit::{ClusterPair, Kind, Settings, Stop, fixtures, shared_pair};
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test]
@@ -107,13 +105,7 @@ async fn a_prepared_transaction_would_hold_up_the_slot() {
     let check = pghaul_check_source::LongTransactions {
         older_than: Duration::ZERO,
     };
-    let context = CheckContext::<Cluster>::new(
-        bench.source.clone(),
-        bench.target.clone(),
-        Arc::new(bench.landscape.clone()),
-        (),
-    );
-    let findings = check.examine(&context).await.unwrap();
+    let findings = check.examine(&bench.context()).await.unwrap();
     // Other tests write at the same time.
     let own = findings
         .iter()

@@ -11,11 +11,11 @@ mod rights;
 mod roles;
 
 use pghaul_core::{DatabaseName, Finding};
+use pghaul_engine::Surveyor;
 use pghaul_step::check::{ErasedCheck, Landscape, Secret};
 use pghaul_step::postgres::{ConnInfo, Environment, Resolved, Server, SideMarker, Source, Target};
-use pghaul_step::{CheckContext, Registry, Scope};
+use pghaul_step::{CheckContext, Cluster, Registry, Scope};
 use pghaul_testkit::ClusterPair;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 fn resolved(conninfo: &str) -> Resolved {
@@ -26,7 +26,7 @@ fn resolved(conninfo: &str) -> Resolved {
 }
 
 fn server<S: SideMarker>(conninfo: &str) -> Server<S> {
-    Server::new(resolved(conninfo), "pghaul/testtest/1", 2)
+    Server::new(resolved(conninfo), "pghaul/testtest/1", 4)
 }
 
 /// Two servers, and what is selected on them.
@@ -62,68 +62,50 @@ impl Bench {
     /// The findings of all checks, as `check: kind`, with the database where there are several.
     async fn all(&self) -> Vec<String> {
         let registry = pghaul_steps::builtin(Registry::new());
-        let mut found = self.make(registry.cluster_checks(), ()).await;
-        for database in &self.landscape.selected {
-            found.extend(self.make(registry.database_checks(), database.clone()).await);
-        }
+        let surveyor = Surveyor {
+            source: self.source.clone(),
+            target: self.target.clone(),
+            registry: &registry,
+            landscape: Arc::new(self.landscape.clone()),
+        };
+        let databases: Vec<_> = (1..).zip(self.landscape.selected.iter().cloned()).collect();
+        let survey = surveyor.survey(&databases).await.unwrap();
+        let found = survey.all_findings();
         found
-            .iter()
             .map(|finding| format!("{}: {}", finding.check, finding.kind))
             .collect()
+    }
+
+    fn context(&self) -> CheckContext<Cluster> {
+        let landscape = Arc::new(self.landscape.clone());
+        CheckContext::new(self.source.clone(), self.target.clone(), landscape)
     }
 
     /// The findings of one check of the servers.
     async fn cluster(&self, check: &str) -> Vec<Finding> {
         let registry = pghaul_steps::builtin(Registry::new());
-        let checks: Vec<_> = registry
-            .cluster_checks()
-            .iter()
-            .filter(|c| c.descriptor().name == check)
-            .cloned()
-            .collect();
-        assert_eq!(checks.len(), 1, "{check}");
-        self.make(&checks, ()).await
+        examine(registry.cluster_checks(), check, &self.context()).await
     }
 
     /// The findings of one check of one database.
     async fn database(&self, check: &str, database: &str) -> Vec<Finding> {
         let registry = pghaul_steps::builtin(Registry::new());
-        let checks: Vec<_> = registry
-            .database_checks()
-            .iter()
-            .filter(|c| c.descriptor().name == check)
-            .cloned()
-            .collect();
-        assert_eq!(checks.len(), 1, "{check}");
-        self.make(&checks, DatabaseName::from(database)).await
+        let context = self.context().of_database(database.into());
+        examine(registry.database_checks(), check, &context).await
     }
+}
 
-    /// As the engine does it: what comes after a check that found an error is left out.
-    async fn make<S: Scope>(
-        &self,
-        checks: &[Arc<dyn ErasedCheck<S>>],
-        subject: S::CheckSubject,
-    ) -> Vec<Finding> {
-        let landscape = Arc::new(self.landscape.clone());
-        let context = CheckContext::<S>::new(self.source.clone(), self.target.clone(), landscape, subject);
-        let (mut found, mut failed) = (Vec::new(), BTreeSet::new());
-        for check in checks {
-            let descriptor = check.descriptor();
-            if descriptor.after.iter().any(|name| failed.contains(name)) {
-                failed.insert(descriptor.name);
-                continue;
-            }
-            let findings = check
-                .examine(&context)
-                .await
-                .unwrap_or_else(|f| panic!("{}: {f:?}", descriptor.name));
-            if findings.iter().any(Finding::stops_migration) {
-                failed.insert(descriptor.name);
-            }
-            found.extend(findings);
-        }
-        found
-    }
+async fn examine<S: Scope>(
+    checks: &[Arc<dyn ErasedCheck<S>>],
+    name: &str,
+    context: &CheckContext<S>,
+) -> Vec<Finding> {
+    let check = checks.iter().find(|check| check.descriptor().name == name);
+    check
+        .unwrap_or_else(|| panic!("no check {name}"))
+        .examine(context)
+        .await
+        .unwrap_or_else(|failure| panic!("{name}: {failure:?}"))
 }
 
 fn kinds(findings: &[Finding]) -> Vec<&str> {
