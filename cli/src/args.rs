@@ -2,11 +2,13 @@
 
 use crate::copying::CopyingArgs;
 use crate::printer::Color;
+use crate::size;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use pghaul_core::event::Selection;
-use pghaul_core::{InitialCopy, Method};
+use pghaul_core::{Acceptance, InitialCopy, Method};
 use pghaul_engine::OnCheckFailure;
+use pghaul_step::check::DiskSettings;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -183,6 +185,50 @@ impl SelectionArgs {
     }
 }
 
+/// What the checks are told.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CheckArgs {
+    /// Take the errors that a check finds upon yourself, in one database or everywhere; may be repeated
+    #[arg(
+        long,
+        value_name = "CHECK[=DATABASE]",
+        value_parser = clap::builder::NonEmptyStringValueParser::new().try_map(|text| text.parse::<Acceptance>()),
+        help_heading = "Checks"
+    )]
+    pub(crate) accept: Vec<Acceptance>,
+    /// How much room the target has, such as 500GB or 2TiB; otherwise it is asked where that is possible
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, help_heading = "Checks")]
+    pub(crate) target_free_space: Option<u64>,
+    /// How much room the databases need on the target, in percent of their size on the source
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = DiskSettings::default().margin_percent,
+        help_heading = "Checks"
+    )]
+    pub(crate) disk_margin: u32,
+}
+
+impl Default for CheckArgs {
+    fn default() -> Self {
+        Self {
+            accept: Vec::new(),
+            target_free_space: None,
+            disk_margin: DiskSettings::default().margin_percent,
+        }
+    }
+}
+
+impl CheckArgs {
+    /// What is said about the disk.
+    pub(crate) fn disk(&self) -> DiskSettings {
+        DiskSettings {
+            target_free_bytes: self.target_free_space,
+            margin_percent: self.disk_margin,
+        }
+    }
+}
+
 /// Which journal, and which migration in it.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct JournalArgs {
@@ -200,6 +246,10 @@ pub(crate) struct PlanArgs {
     pub(crate) servers: ServerArgs,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) checks: CheckArgs,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
     /// Answer in JSON
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -213,6 +263,8 @@ pub(crate) struct RunArgs {
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
+    #[command(flatten)]
+    pub(crate) checks: CheckArgs,
     /// What a check that finds an error in one database stops
     #[arg(
         long,

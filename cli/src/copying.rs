@@ -1,6 +1,6 @@
 //! The options of `run` that say how rows are copied.
 
-use crate::size::ByteSize;
+use crate::size;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use pghaul_core::plan::CopyFormat;
@@ -36,8 +36,8 @@ pub(crate) struct CopyingArgs {
     )]
     pub(crate) copy_format: String,
     /// Copy no more than so many bytes a second, of all workers together, such as 50MB
-    #[arg(long, value_name = "SIZE", help_heading = "Work")]
-    pub(crate) rate_limit: Option<ByteSize>,
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, help_heading = "Work")]
+    pub(crate) rate_limit: Option<u64>,
     /// When a dump was interrupted, keep the tables that it had finished: only where nobody has written to the
     /// source since
     #[arg(long, help_heading = "Work")]
@@ -49,7 +49,7 @@ impl CopyingArgs {
     pub(crate) fn copying(&self) -> Copying {
         Copying {
             format: self.copy_format.parse::<CopyFormat>().ok(),
-            rate_limit: self.rate_limit.map(|size| size.0),
+            rate_limit: self.rate_limit,
             keep_finished_tables: self.keep_finished_tables,
         }
     }

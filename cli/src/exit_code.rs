@@ -9,7 +9,8 @@ use strum::EnumIter;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter)]
 #[repr(u8)]
 pub enum ExitCode {
-    /// The command did what it was asked for; for `run`, every database is `syncing` or `done`.
+    /// The command did what it was asked for; for `run`, every database is `syncing` or `done`; for `check`, the
+    /// servers are ready.
     Success = 0,
     /// pghaul itself is wrong.
     Bug = 1,
@@ -31,6 +32,9 @@ pub enum ExitCode {
     MigrationFailed = 9,
     /// An object of ours is gone, or a server is not the one that the journal knows.
     StateLost = 10,
+    /// `check` found nothing that stops the migration, but something that may surprise: a warning, a reason to dump
+    /// instead of replicating, or an error that was accepted.
+    ReadyWithWarnings = 11,
     /// Ctrl-C stopped the command.
     Interrupted = 130,
     /// SIGTERM stopped the command.
@@ -47,7 +51,7 @@ impl ExitCode {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Success => {
-                "The command did what it was asked for; for `run`, every database is `syncing` or `done`."
+                "The command did what it was asked for; for `run`, every database is `syncing` or `done`; for `check`, the servers are ready."
             }
             Self::Bug => "pghaul itself is wrong. Please report it.",
             Self::Usage => "An argument, a conninfo or a pattern makes no sense. Nothing was done.",
@@ -66,6 +70,9 @@ impl ExitCode {
             }
             Self::StateLost => {
                 "An object of ours is gone or belongs to somebody else, or a server is not the one that the journal knows."
+            }
+            Self::ReadyWithWarnings => {
+                "`check` found nothing that stops the migration, but something that may surprise: a warning, a reason to dump instead of replicating, or an error that was accepted."
             }
             Self::Interrupted => "Ctrl-C stopped the command. `run` again continues.",
             Self::Terminated => "SIGTERM stopped the command. `run` again continues.",

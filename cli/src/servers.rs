@@ -183,6 +183,14 @@ impl Servers {
         Ok(())
     }
 
+    /// Who they are.
+    pub(crate) fn identities(&self) -> Identities {
+        Identities {
+            source: Some(self.source_identity.clone()),
+            target: Some(self.target_identity.clone()),
+        }
+    }
+
     /// Warnings about the conninfos, such as a password file that others can read.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = &String> {
         self.source

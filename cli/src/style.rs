@@ -29,7 +29,7 @@ pub(crate) fn of_phase(phase: Phase) -> Style {
 pub(crate) fn of_severity(severity: Severity) -> Style {
     match severity {
         Severity::Error => ERROR,
-        Severity::Warning => WARNING,
+        Severity::Accepted | Severity::Warning => WARNING,
         Severity::Note => BUSY,
     }
 }

@@ -7,7 +7,7 @@ mod tagged;
 
 use crate::failure::{Failure, Side};
 use crate::finding::Finding;
-use crate::id::{DatabaseName, Epoch, MigrationId, Seq, StepName};
+use crate::id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
 use crate::plan::{DatabasePlan, InitialCopy, Method};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -82,6 +82,13 @@ pub struct Selection {
     pub source_from_target: Option<String>,
 }
 
+impl Selection {
+    /// Who makes the initial copy where a database is replicated: pghaul, unless the user wants it otherwise.
+    pub fn initial_copy(&self) -> InitialCopy {
+        self.initial_copy.unwrap_or(InitialCopy::Snapshot)
+    }
+}
+
 /// Something that was incomplete when a state was proven, and stays so until the cutover.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incomplete {
@@ -139,6 +146,16 @@ pub enum MigrationEvent {
         selection: Selection,
         /// The databases.
         databases: Vec<DatabaseName>,
+    },
+    /// The user takes the errors of a check upon himself, now and in later runs.
+    CheckAccepted {
+        /// The check.
+        check: CheckName,
+        /// The database that it is limited to, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        database: Option<DatabaseName>,
+        /// Who: the operating system's user and his host, `user@host`.
+        by: String,
     },
     /// The checks of the servers as a whole have been made.
     ClusterChecked {

@@ -14,6 +14,8 @@ pub enum Severity {
     Note,
     /// The migration works, but somebody may be surprised.
     Warning,
+    /// An error that the user takes upon himself, with `--accept`.
+    Accepted,
     /// What the finding [concerns](Concern) can't work.
     Error,
 }

@@ -3,7 +3,8 @@
 //! Read the modules in this order:
 //!
 //! 1. [`id`] names things: migrations, databases, steps, epochs.
-//! 2. [`failure`] and [`finding`] say what can go wrong, during the work and before it.
+//! 2. [`failure`] and [`finding`] say what can go wrong, during the work and before it; an [`acceptance`] overrides
+//!    a check.
 //! 3. [`plan`] says what is moved, and how.
 //! 4. [`event`] is the vocabulary of the journal.
 //! 5. [`machine`] holds the state machines; their one transition function serves live runs and replay.
@@ -12,6 +13,7 @@
 //!
 //! No tokio, no SQL, no clock, no randomness: time and ids come in as values. A test keeps it so.
 
+pub mod acceptance;
 pub mod event;
 pub mod failure;
 pub mod finding;
@@ -21,6 +23,7 @@ pub mod machine;
 pub mod plan;
 pub mod status;
 
+pub use acceptance::Acceptance;
 pub use event::{DatabaseEvent, Envelope, Event, MigrationEvent, StepEvent};
 pub use failure::{Code, Failure, Side};
 pub use finding::{Concern, Finding, Severity, Subject};

@@ -44,6 +44,11 @@ fn migration_event(kind: MigrationEventKind, epoch: u32) -> MigrationEvent {
             selection: Selection::default(),
             databases: vec!["shop".into(), "blog".into()],
         },
+        MigrationEventKind::CheckAccepted => MigrationEvent::CheckAccepted {
+            check: "extensions".into(),
+            database: Some("shop".into()),
+            by: "me@here".to_owned(),
+        },
         MigrationEventKind::ClusterChecked => MigrationEvent::ClusterChecked { findings: Vec::new() },
         MigrationEventKind::RunnerStopped => MigrationEvent::RunnerStopped {
             ending: Ending::Failed,

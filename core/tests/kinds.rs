@@ -22,6 +22,10 @@ fn of_migration(kind: MigrationEventKind) -> (&'static str, &'static str) {
             "`selection`, `databases`",
             "the databases are known and numbered from 1",
         ),
+        K::CheckAccepted => (
+            "`check`, `database`, `by`",
+            "the user takes the errors of a check upon himself, for one database or all",
+        ),
         K::ClusterChecked => ("`findings`", "the checks of the servers as a whole were made"),
         K::RunnerStopped => ("`ending`, `failure`", "a runner ended in order"),
     }

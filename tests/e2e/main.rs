@@ -9,6 +9,7 @@
     reason = "tests: a panic is the report"
 )]
 
+mod checking;
 mod crash_positions;
 mod failures;
 mod hostile;

@@ -13,7 +13,7 @@ use crate::signals::Signals;
 use crate::view::View;
 use pghaul_core::event::{Created, Selection};
 use pghaul_core::{Code, Failure, MigrationId, Phase};
-use pghaul_engine::{RunRequest, candidates, selection};
+use pghaul_engine::{RunRequest, candidates, check_acceptances, check_databases, selection};
 use pghaul_postgres::ConnInfo;
 use pghaul_step::WayBack;
 use pghaul_store::JournalFile;
@@ -62,6 +62,7 @@ pub(super) fn conclude(session: &Session, signals: &Signals, worked: &Worked) ->
 /// # Errors
 /// What kept the run from beginning: the journal holds no runner of ours then.
 pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -> Result<Worked, Failure> {
+    check_acceptances(&session.registry, &args.checks.accept)?;
     let opened = tokio::select! {
         opened = open(session, args) => opened?,
         () = signals.token().cancelled() => return Err(interrupted()),
@@ -100,6 +101,8 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
     let request = RunRequest {
         selection: args.selection.selection(way_to_journal),
         on_check_failure: args.on_check_failure,
+        accepted: args.checks.accept.clone(),
+        disk: args.checks.disk(),
         databases_at_once: at_once,
     };
     let outcome = runner.engine.run(&request).await;
@@ -197,11 +200,12 @@ async fn begin(
     for warning in servers.warnings() {
         session.printer.note(&format!("warning: {warning}"));
     }
-    // A pattern that selects nothing is found before anything is written.
-    selection::select(
+    // A pattern that selects nothing, and other mistakes, are found before anything is written.
+    let selected = selection::select(
         &candidates(&servers.source).await?,
         &args.selection.selection(None),
     )?;
+    check_databases(&args.checks.accept, &selected)?;
     let file = JournalFile::create(journals::path(&args.journal)?)?;
     let name = match name {
         Some(name) => checked_name(name)?,

@@ -3,11 +3,14 @@
 use super::Session;
 use crate::args::PlanArgs;
 use crate::exit_code::ExitCode;
+use crate::journals::{self, Choice};
 use crate::report;
 use crate::servers::{Given, Servers, described, way_back};
-use pghaul_core::{DatabaseName, Failure, Finding};
-use pghaul_engine::{Survey, Surveyor, candidates, selection};
+use pghaul_core::event::Selection;
+use pghaul_core::{DatabaseName, Failure, Finding, Severity};
+use pghaul_engine::{Survey, Surveyor, candidates, check_acceptances, check_databases, selection};
 use pghaul_step::check::Landscape;
+use pghaul_store::JournalFile;
 use std::sync::Arc;
 
 /// Shows what would be moved, and how.
@@ -33,9 +36,10 @@ pub(crate) async fn check(session: &Session, args: &PlanArgs) -> Result<ExitCode
     } else {
         session.printer.answer(&report::finding::text(&survey))?;
     }
-    Ok(verdict(&survey))
+    Ok(readiness(&survey))
 }
 
+/// Whether a run could begin.
 fn verdict(survey: &Survey) -> ExitCode {
     if survey.all_findings().any(Finding::stops_migration) {
         ExitCode::CheckFailed
@@ -44,33 +48,92 @@ fn verdict(survey: &Survey) -> ExitCode {
     }
 }
 
+/// The same, telling a run that may surprise from one that won't.
+fn readiness(survey: &Survey) -> ExitCode {
+    match verdict(survey) {
+        ExitCode::Success if survey.all_findings().any(|f| f.severity > Severity::Note) => {
+            ExitCode::ReadyWithWarnings
+        }
+        verdict => verdict,
+    }
+}
+
 async fn look(session: &Session, args: &PlanArgs) -> Result<(Survey, Servers), Failure> {
+    check_acceptances(&session.registry, &args.checks.accept)?;
     let servers = Given::new(&args.servers)?.both()?.connect(None).await?;
     for warning in servers.warnings() {
         session.printer.note(&format!("warning: {warning}"));
     }
-    let way = way_back(
-        args.selection.source_from_target.as_deref(),
-        None,
-        &servers.source,
-    )?;
-    let wanted = args.selection.selection(None);
-    let selected = selection::select(&candidates(&servers.source).await?, &wanted)?;
+    let known = known(args, &servers)?;
+    let journaled = known
+        .selection
+        .as_ref()
+        .and_then(|s| s.source_from_target.clone());
+    let given = args.selection.source_from_target.as_deref();
+    let way = way_back(given, journaled.as_deref(), &servers.source)?;
+    let databases = databases(args, &servers, &known).await?;
+    let selected: Vec<DatabaseName> = databases.iter().map(|(_, name)| name.clone()).collect();
+    check_databases(&args.checks.accept, &selected)?;
+    let mut accepted = known.landscape.accepted;
+    accepted.extend(args.checks.accept.iter().cloned());
     let surveyor = Surveyor {
         source: servers.source.clone(),
         target: servers.target.clone(),
         registry: &session.registry,
         landscape: Arc::new(Landscape {
-            selected: selected.clone(),
-            forced: wanted.method,
-            initial_copy: pghaul_engine::initial_copy(Some(&wanted)),
-            ours: Vec::new(),
-            migration: None,
+            selected,
+            forced: args.selection.method.or(known.landscape.forced),
+            initial_copy: args
+                .selection
+                .initial_copy
+                .unwrap_or_else(|| known.selection.clone().unwrap_or_default().initial_copy()),
+            accepted,
+            disk: args.checks.disk(),
             // A conninfo that the target can't use is found by a check, which reports it.
             source_from_target: way.conninfo("postgres", 0).ok(),
+            ..known.landscape
         }),
     };
-    let numbered: Vec<(u32, DatabaseName)> = (1..).zip(selected).collect();
-    let survey = surveyor.survey(&numbered).await?;
+    let survey = surveyor.survey(&databases).await?;
     Ok((survey, servers))
+}
+
+/// What an open migration between these servers has already decided and done.
+#[derive(Default)]
+struct Known {
+    landscape: Landscape,
+    selection: Option<Selection>,
+}
+
+fn known(args: &PlanArgs, servers: &Servers) -> Result<Known, Failure> {
+    let path = journals::path(&args.journal)?;
+    if !std::fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() > 0) {
+        return Ok(Known::default());
+    }
+    let file = JournalFile::open(&path)?;
+    let name = args.journal.name.as_deref();
+    let Choice::Existing(entry) = journals::choose(&file, name, &servers.identities())? else {
+        return Ok(Known::default());
+    };
+    let migration = file.read_migration(&entry.id)?.load()?.migration;
+    servers.check(&journals::created(&migration)?)?;
+    Ok(Known {
+        landscape: Landscape::of(&entry.id, &migration),
+        selection: migration.selection,
+    })
+}
+
+/// The databases to look at, with their numbers: those that are given, else those of the open migration.
+async fn databases(
+    args: &PlanArgs,
+    servers: &Servers,
+    known: &Known,
+) -> Result<Vec<(u32, DatabaseName)>, Failure> {
+    let wanted = args.selection.selection(None);
+    let nothing_given = wanted.include.is_empty() && wanted.exclude.is_empty();
+    if nothing_given && !known.landscape.selected.is_empty() {
+        return Ok((1..).zip(known.landscape.selected.iter().cloned()).collect());
+    }
+    let selected = selection::select(&candidates(&servers.source).await?, &wanted)?;
+    Ok((1..).zip(selected).collect())
 }

@@ -100,7 +100,9 @@ fn kept_lines(event: &Event, bars: bool) -> Vec<String> {
     let named = |database: &DatabaseName| format!("{}: {}", paint(BOLD, database), sentence::of(event));
     match event {
         Event::Migration(MigrationEvent::ClusterChecked { findings }) => warnings(findings),
-        Event::Migration(MigrationEvent::DatabasesSelected { .. }) => vec![sentence::of(event)],
+        Event::Migration(MigrationEvent::DatabasesSelected { .. } | MigrationEvent::CheckAccepted { .. }) => {
+            vec![sentence::of(event)]
+        }
         Event::Migration(
             MigrationEvent::MigrationCreated(_)
             | MigrationEvent::RunnerStarted(_)
@@ -141,10 +143,12 @@ fn kept_lines(event: &Event, bars: bool) -> Vec<String> {
 }
 
 fn warnings(findings: &[Finding]) -> Vec<String> {
-    let warnings = findings.iter().filter(|f| f.severity == Severity::Warning);
+    let warnings = findings
+        .iter()
+        .filter(|f| matches!(f.severity, Severity::Warning | Severity::Accepted));
     warnings
         .map(|finding| {
-            let title = paint(WARNING, format_args!("warning[{}]", finding.check));
+            let title = paint(WARNING, format_args!("{}[{}]", finding.severity, finding.check));
             format!("{title}: {} ({})", finding.message, finding.subject)
         })
         .collect()

@@ -37,6 +37,16 @@ fn of_migration(event: &MigrationEvent) -> String {
                 names.join(", ")
             )
         }
+        MigrationEvent::CheckAccepted { check, database, by } => {
+            let database = database
+                .as_ref()
+                .map(|d| format!(" of database {d}"))
+                .unwrap_or_default();
+            format!(
+                "errors of check {check}{database} {} by {by}",
+                paint(WARNING, "accepted")
+            )
+        }
         MigrationEvent::ClusterChecked { findings } => format!("servers checked: {}", found(findings)),
         MigrationEvent::RunnerStopped { ending, failure } => {
             let how = match ending {

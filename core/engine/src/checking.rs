@@ -3,6 +3,7 @@
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use pghaul_core::acceptance::accept;
 use pghaul_core::{Code, Failure, Finding};
 use pghaul_step::check::ErasedCheck;
 use pghaul_step::{CheckContext, Scope};
@@ -39,10 +40,11 @@ pub(crate) async fn make_all<S: Scope>(
     found.resize_with(checks.len(), Vec::new);
     round.start_ready();
     while let Some((position, name, findings)) = round.running.next().await {
-        let findings = findings.map_err(|failure| Failure {
+        let mut findings = findings.map_err(|failure| Failure {
             operation: Some(format!("make the check {name}")),
             ..failure
         })?;
+        accept(&context.landscape().accepted, &mut findings);
         if findings.iter().any(Finding::stops_migration) {
             round.failed.insert(name);
         }

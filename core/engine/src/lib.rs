@@ -1,6 +1,7 @@
 //! The only loop: takes databases through their states, runs steps, journals events, resumes.
 //!
 //! - [`selection`]: which databases are moved
+//! - [`acceptance`]: overrides of checks
 //! - [`survey`]: looks at everything and touches nothing; `plan`, `check` and `run` begin with it
 //! - [`run`]: `run`, from the first event to `syncing` and `done`
 //! - [`removal`] takes everything of ours off both servers
@@ -9,6 +10,7 @@
 //! Inside, `checking` makes checks side by side, `database` drives one database through its states, `executor` runs
 //! one step.
 
+pub mod acceptance;
 mod checking;
 mod database;
 mod executor;
@@ -19,5 +21,6 @@ pub mod selection;
 pub mod standing;
 pub mod survey;
 
-pub use run::{Engine, OnCheckFailure, RunRequest, candidates, initial_copy, workers_within};
+pub use acceptance::{check_acceptances, check_databases};
+pub use run::{Engine, OnCheckFailure, RunRequest, candidates, workers_within};
 pub use survey::{Survey, SurveyedDatabase, Surveyor};

@@ -7,11 +7,11 @@ use crate::survey::{Survey, Surveyor, stopped_by};
 use futures_util::{StreamExt as _, stream};
 use pghaul_core::event::Selection;
 use pghaul_core::{
-    Code, DatabaseEvent, DatabaseName, DatabaseState, Epoch, Event, Failure, Finding, InitialCopy, Method,
+    Acceptance, Code, DatabaseEvent, DatabaseName, DatabaseState, Epoch, Event, Failure, Finding, Method,
     MigrationEvent,
 };
 use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source, Target};
-use pghaul_step::check::{Landscape, Secret, maintenance};
+use pghaul_step::check::{DiskSettings, Landscape, Secret, maintenance};
 use pghaul_step::{Cluster, Registry, RunContext};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,10 @@ pub struct RunRequest {
     pub selection: Selection,
     /// What an error in one database stops.
     pub on_check_failure: OnCheckFailure,
+    /// The checks whose errors the user takes upon himself, beside those of earlier runs.
+    pub accepted: Vec<Acceptance>,
+    /// What the user says about the disk of the target.
+    pub disk: DiskSettings,
     /// How many databases are moved side by side.
     pub databases_at_once: usize,
 }
@@ -101,7 +105,8 @@ impl Engine {
     async fn take_all_to_their_end(&self, request: &RunRequest) -> Result<(), Failure> {
         self.fence().await?;
         self.select(&request.selection).await?;
-        let stopped = self.check(request.on_check_failure).await?;
+        self.accept(&request.accepted).await?;
+        let stopped = self.check(request).await?;
         self.run_cluster_steps().await?;
         let failures = self.move_databases(request.databases_at_once).await;
         match failures.into_iter().next().or(stopped) {
@@ -149,7 +154,7 @@ impl Engine {
     }
 
     /// Checks and plans every database that has not begun. Returns the failure of those that can't begin.
-    async fn check(&self, on_failure: OnCheckFailure) -> Result<Option<Failure>, Failure> {
+    async fn check(&self, request: &RunRequest) -> Result<Option<Failure>, Failure> {
         let unplanned = self.unplanned();
         if unplanned.is_empty() {
             return Ok(None);
@@ -161,35 +166,24 @@ impl Engine {
             }
             journey.append(DatabaseEvent::CheckingStarted).await?;
         }
-        let surveyor = self.surveyor();
+        let surveyor = self.surveyor(request.disk);
         let survey = tokio::select! {
             survey = surveyor.survey(&unplanned) => survey?,
             () = self.run.cancel.cancelled() => {
                 return Err(Failure::new(Code::Interrupted, "the run was stopped"));
             }
         };
-        self.journal_survey(&survey, on_failure).await
+        self.journal_survey(&survey, request.on_check_failure).await
     }
 
-    fn surveyor(&self) -> Surveyor<'_> {
-        let landscape = self.run.recorder.read(|m| Landscape {
-            selected: m.databases.keys().cloned().collect(),
-            forced: m.selection.as_ref().and_then(|s| s.method),
-            initial_copy: initial_copy(m.selection.as_ref()),
-            ours: m
-                .databases
-                .iter()
-                .filter(|(_, d)| !d.steps.is_empty())
-                .map(|(n, _)| n.clone())
-                .collect(),
-            migration: Some(self.run.migration.to_string()),
-            source_from_target: None::<Secret>,
-        });
+    fn surveyor(&self, disk: DiskSettings) -> Surveyor<'_> {
+        let landscape = self.run.recorder.read(|m| Landscape::of(&self.run.migration, m));
         Surveyor {
             source: self.run.source.clone(),
             target: self.run.target.clone(),
             registry: &self.registry,
             landscape: Arc::new(Landscape {
+                disk,
                 source_from_target: self.source_from_target(),
                 ..landscape
             }),
@@ -318,13 +312,6 @@ impl Engine {
                 .and_then(pghaul_core::machine::DatabaseRecord::method)
         })
     }
-}
-
-/// Who makes the initial copy: pghaul, unless the user wants it otherwise.
-pub fn initial_copy(selection: Option<&Selection>) -> InitialCopy {
-    selection
-        .and_then(|selection| selection.initial_copy)
-        .unwrap_or(InitialCopy::Snapshot)
 }
 
 /// The source's databases, with what the selection needs to know of them.

@@ -1,6 +1,7 @@
 //! The migration: the fold of its journal.
 
 use super::{DatabaseState, IllegalTransition, StepState};
+use crate::acceptance::Acceptance;
 use crate::event::{Created, DatabaseEvent, Event, MigrationEvent, Proof, Runner, Selection, StepEvent};
 use crate::failure::Failure;
 use crate::finding::Finding;
@@ -140,6 +141,8 @@ pub struct Migration {
     pub stopped: bool,
     /// What was selected.
     pub selection: Option<Selection>,
+    /// The checks whose errors the user takes upon himself.
+    pub accepted: BTreeSet<Acceptance>,
     /// What the checks of the servers as a whole found last.
     pub findings: Vec<Finding>,
     /// The steps of the cluster.
@@ -230,6 +233,15 @@ impl Migration {
                     };
                     self.databases.insert(name.clone(), record);
                 }
+            }
+            MigrationEvent::CheckAccepted { check, database, .. } => {
+                if self.runner.is_none() || self.stopped {
+                    return Err(illegal("the migration", "without a runner", event));
+                }
+                self.accepted.insert(Acceptance {
+                    check: check.clone(),
+                    database: database.clone(),
+                });
             }
             MigrationEvent::ClusterChecked { findings } => self.findings.clone_from(findings),
             MigrationEvent::RunnerStopped { .. } => {

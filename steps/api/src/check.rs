@@ -3,8 +3,11 @@
 use crate::lookout::{Lookout, SharedSession};
 use crate::scope::{Cluster, Database, Scope};
 use async_trait::async_trait;
-use pghaul_core::{Code, DatabaseName, Failure, Finding, InitialCopy, Method};
+use pghaul_core::{
+    Acceptance, Code, DatabaseName, Failure, Finding, InitialCopy, Method, Migration, MigrationId,
+};
 use pghaul_postgres::{PgError, Rehearsal, Right, Server, Session, SideMarker, Source, Target};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What the engine knows of a check without running it.
@@ -32,8 +35,49 @@ pub struct Landscape {
     pub ours: Vec<DatabaseName>,
     /// This migration's name in `pghaul.owner`, once it has one.
     pub migration: Option<String>,
+    /// The checks whose errors the user takes upon himself.
+    pub accepted: BTreeSet<Acceptance>,
+    /// What the user says about the disk of the target.
+    pub disk: DiskSettings,
     /// The conninfo with which the target's server reaches the source, with its password. Never print it.
     pub source_from_target: Option<Secret>,
+}
+
+impl Landscape {
+    /// What the journal knows of a migration. Where its databases are not selected yet, none are.
+    pub fn of(id: &MigrationId, migration: &Migration) -> Self {
+        let begun = migration.databases.iter().filter(|(_, d)| !d.steps.is_empty());
+        let ours = begun.map(|(name, _)| name.clone()).collect();
+        let mut selected: Vec<_> = migration.databases.iter().collect();
+        selected.sort_by_key(|(_, record)| record.number);
+        Self {
+            selected: selected.into_iter().map(|(name, _)| name.clone()).collect(),
+            forced: migration.selection.as_ref().and_then(|s| s.method),
+            initial_copy: migration.selection.clone().unwrap_or_default().initial_copy(),
+            ours,
+            migration: Some(id.to_string()),
+            accepted: migration.accepted.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What the user says about the disk of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskSettings {
+    /// How many bytes are free there, where the user knows it.
+    pub target_free_bytes: Option<u64>,
+    /// How much room the databases need there, in percent of their size on the source.
+    pub margin_percent: u32,
+}
+
+impl Default for DiskSettings {
+    fn default() -> Self {
+        Self {
+            target_free_bytes: None,
+            margin_percent: 130,
+        }
+    }
 }
 
 /// A text with a secret in it: its `Debug` form says nothing.

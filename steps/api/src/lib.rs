@@ -6,7 +6,7 @@
 //!
 //! - [`step`]: the trait [`Step`], its descriptor and the contract that its author signs
 //! - [`check`]: the trait [`Check`]
-//! - [`finding`]: from an author's enum to a [`Finding`]
+//! - [`finding`]: from an author's enum to a [`Finding`]; [`quantity`]: numbers in its sentence
 //! - [`context`]: what a step is given: sessions, the plan, items, outputs of earlier steps
 //! - [`kept`]: what lives no longer than a run
 //! - [`ownership`]: the schema `pghaul` in each target database: who may write, and which effects are there
@@ -27,6 +27,7 @@ pub mod kept;
 mod lookout;
 pub mod ownership;
 pub mod progress;
+pub mod quantity;
 pub mod recorder;
 pub mod registry;
 pub mod retry;

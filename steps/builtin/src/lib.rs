@@ -31,6 +31,7 @@ fn checks(registry: Registry) -> Registry {
         .with_cluster_check(pghaul_check_same_server::SameServer)
         .with_cluster_check(pghaul_check_version::Version)
         .with_cluster_check(pghaul_schema::PgDumpFits)
+        .with_cluster_check(pghaul_check_disk::Disk)
         .with_cluster_check(pghaul_check_replication::ReplicationSource)
         .with_cluster_check(pghaul_check_replication::ReplicationTarget)
         .with_cluster_check(pghaul_check_source::LongTransactions::default())

@@ -108,6 +108,8 @@ impl Check for TargetEmpty {
                 database: name.to_owned(),
                 migration: Some(owner),
             }),
+            // A dump that is done leaves no owner behind, and what it has filled is meant to be full.
+            Ok(None) if ctx.landscape().ours.contains(ctx.database()) => None,
             Ok(None) => contents(&session, name).await?,
             Err(failure) if failure.code == Code::PermissionDenied => Some(NotFree::BelongsToAnother {
                 database: name.to_owned(),

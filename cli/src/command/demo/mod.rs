@@ -4,7 +4,7 @@ mod compare;
 mod shop;
 
 use super::{Session, remove, run, status};
-use crate::args::{DemoArgs, JournalArgs, RemoveArgs, RunArgs, SelectionArgs, ServerArgs};
+use crate::args::{CheckArgs, DemoArgs, JournalArgs, RemoveArgs, RunArgs, SelectionArgs, ServerArgs};
 use crate::copying::CopyingArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
@@ -172,6 +172,7 @@ fn servers(clusters: &Clusters, role: &str) -> ServerArgs {
 
 fn run_arguments(servers: &ServerArgs, journal: &JournalArgs) -> RunArgs {
     RunArgs {
+        checks: CheckArgs::default(),
         servers: servers.clone(),
         selection: SelectionArgs::default(),
         journal: journal.clone(),

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod database;
+mod disk;
 mod journal;
 mod replication;
 mod rights;
