@@ -1,6 +1,8 @@
 //! The trait [`Check`]: something that looks and reports.
 
+use crate::extension::Extensions;
 use crate::lookout::{Lookout, SharedSession};
+use crate::memo::Memo;
 use crate::scope::{Cluster, Database, Scope};
 use async_trait::async_trait;
 use pghaul_core::{
@@ -107,6 +109,7 @@ pub struct CheckContext<S: Scope> {
     /// In the subject, where it is a database.
     in_source: Arc<Lookout<Source>>,
     in_target: Arc<Lookout<Target>>,
+    memo: Arc<Memo>,
 }
 
 impl<S: Scope> CheckContext<S> {
@@ -133,12 +136,34 @@ impl<S: Scope> CheckContext<S> {
         Ok(self.on_target.session().await?)
     }
 
+    /// What the first check that asks a question finds out, for all checks of this survey. Nobody may hold a
+    /// rehearsal while he asks.
+    ///
+    /// # Errors
+    /// Those of finding out, which are not remembered.
+    pub async fn once<T: Send + Sync + 'static>(
+        &self,
+        question: &str,
+        find_out: impl Future<Output = Result<T, Failure>> + Send,
+    ) -> Result<Arc<T>, Failure> {
+        self.memo.once(question, find_out).await
+    }
+
+    /// What the target has of extensions.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn target_extensions(&self) -> Result<Arc<Extensions>, Failure> {
+        let ask = async { Extensions::of(&*self.target().await?).await };
+        self.once("the extensions of the target", ask).await
+    }
+
     /// A session in the target's maintenance database whose transaction is always rolled back.
     ///
     /// # Errors
     /// When the server can't be reached.
     pub async fn rehearse_on_target(&self) -> Result<Session<Target, Rehearsal>, Failure> {
-        Ok(maintenance(&self.target).await?)
+        Ok(Box::pin(maintenance(&self.target)).await?)
     }
 }
 
@@ -156,6 +181,7 @@ impl CheckContext<Cluster> {
             in_target: Arc::clone(&on_target),
             on_source,
             on_target,
+            memo: Arc::default(),
         }
     }
 
@@ -170,6 +196,7 @@ impl CheckContext<Cluster> {
             in_source: Arc::new(Lookout::new(&self.source, name.as_str())),
             in_target: Arc::new(Lookout::new(&self.target, name.as_str())),
             name,
+            memo: Arc::clone(&self.memo),
         }
     }
 
@@ -226,7 +253,15 @@ impl CheckContext<Database> {
     /// # Errors
     /// When the database can't be entered.
     pub async fn rehearse_on_source(&self) -> Result<Session<Source, Rehearsal>, Failure> {
-        Ok(self.source.connect(self.name.as_str()).await?)
+        Ok(Box::pin(self.source.connect(self.name.as_str())).await?)
+    }
+
+    /// A session in the database of that name on the target whose transaction is always rolled back.
+    ///
+    /// # Errors
+    /// When it is not there, or can't be entered.
+    pub async fn rehearse_on_target_database(&self) -> Result<Session<Target, Rehearsal>, Failure> {
+        Ok(Box::pin(self.target.connect(self.name.as_str())).await?)
     }
 
     /// Closes the shared sessions in the database.

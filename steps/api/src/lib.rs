@@ -9,6 +9,7 @@
 //! - [`finding`]: from an author's enum to a [`Finding`]; [`quantity`]: numbers in its sentence
 //! - [`context`]: what a step is given: sessions, the plan, items, outputs of earlier steps
 //! - [`kept`]: what lives no longer than a run
+//! - [`extension`]: extensions that a server has, and who may create them
 //! - [`ownership`]: the schema `pghaul` in each target database: who may write, and which effects are there
 //! - [`recorder`]: the one way into the journal
 //! - [`registry`]: the set of all plug-ins, and the order they run in
@@ -21,10 +22,12 @@ pub mod check;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod context;
+pub mod extension;
 pub mod fault;
 pub mod finding;
 pub mod kept;
 mod lookout;
+mod memo;
 pub mod ownership;
 pub mod progress;
 pub mod quantity;

@@ -55,7 +55,9 @@ impl<S: SideMarker> Lookout<S> {
         }
         // The broken one gives its place in the connection budget back first.
         *session = None;
-        let opened = SharedSession(Arc::new(self.server.connect(&self.database).await?));
+        // On the heap: what connects is large, and each check that looks would have it on its stack.
+        let opened = Box::pin(self.server.connect(&self.database)).await?;
+        let opened = SharedSession(Arc::new(opened));
         *session = Some(opened.clone());
         Ok(opened)
     }

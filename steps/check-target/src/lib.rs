@@ -9,14 +9,16 @@
 //! beside it.
 
 mod empty;
+mod extension_trial;
 mod extensions;
 mod languages;
 mod locale;
 mod rights;
 mod tablespaces;
+mod version;
 
 pub use empty::{NotFree, TargetEmpty};
-pub use extensions::{Extensions, MissingExtension};
+pub use extensions::{ExtensionProblem, Extensions};
 pub use languages::{Languages, MissingLanguage};
 pub use locale::{Locale, MissingLocale};
 pub use rights::{MissingRight, TargetRights};

@@ -6,6 +6,7 @@
 mod cluster;
 mod database;
 mod disk;
+mod extensions;
 mod journal;
 mod replication;
 mod rights;
