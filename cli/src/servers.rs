@@ -138,11 +138,26 @@ impl Ways {
         let source = Server::<Source>::new(self.source, name, self.connections);
         let target = Server::<Target>::new(self.target, name, self.connections);
         let (source_identity, target_identity) = tokio::join!(identity(&source), identity(&target));
+        let (source_identity, target_identity) = match (source_identity, target_identity) {
+            (Ok(of_source), Ok(of_target)) => (of_source, of_target),
+            // Both are told at once, so that both can be mended at once.
+            (Err(of_source), Err(of_target)) => {
+                return Err(of_source.with_cause(format!(
+                    "nor the target: {}{}",
+                    of_target
+                        .operation
+                        .map(|o| format!("could not {o}: "))
+                        .unwrap_or_default(),
+                    of_target.message
+                )));
+            }
+            (Err(failure), _) | (_, Err(failure)) => return Err(failure),
+        };
         Ok(Servers {
             source,
             target,
-            source_identity: source_identity?,
-            target_identity: target_identity?,
+            source_identity,
+            target_identity,
         })
     }
 }

@@ -48,6 +48,13 @@ pub enum Obstacle {
         /// The database.
         database: String,
     },
+    /// A DROP DATABASE of it was interrupted: it can only be dropped (`datconnlimit` is -2).
+    DatabaseInvalid {
+        /// Which server.
+        side: Side,
+        /// The database.
+        database: String,
+    },
     /// The database does not exist.
     DatabaseMissing {
         /// Which server.
@@ -69,6 +76,9 @@ impl Obstacle {
                 role: role.to_owned(),
             },
             (Code::PermissionDenied, Some("55000")) => Self::ConnectionsNotAllowed { side, database },
+            (_, Some("55000")) if failure.message.contains("invalid database") => {
+                Self::DatabaseInvalid { side, database }
+            }
             (code, _) => {
                 let mut error = failure.message;
                 for cause in failure.causes {
@@ -107,6 +117,11 @@ impl FindingKind for Obstacle {
             Self::ConnectionsNotAllowed { side, database } => {
                 format!("database {database} on the {side} does not accept connections")
             }
+            Self::DatabaseInvalid { side, database } => {
+                format!(
+                    "dropping database {database} on the {side} was interrupted: nobody can enter it any more"
+                )
+            }
             Self::DatabaseMissing { side, database } => {
                 format!("database {database} does not exist on the {side}")
             }
@@ -125,6 +140,7 @@ impl FindingKind for Obstacle {
                 "ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;",
                 quoted(database)
             )),
+            Self::DatabaseInvalid { database, .. } => Some(format!("DROP DATABASE {};", quoted(database))),
             Self::DatabaseMissing { .. } => {
                 Some("check the name; `\\l` in psql lists those that exist".to_owned())
             }

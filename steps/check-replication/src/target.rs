@@ -27,6 +27,8 @@ pub enum TargetObstacle {
         /// How much of it others use already.
         used: i64,
     },
+    /// No worker may copy tables for a subscription.
+    NoSyncWorkers,
     /// Our role may not create subscriptions.
     CannotSubscribe {
         /// The role.
@@ -78,6 +80,11 @@ impl FindingKind for TargetObstacle {
                     "the target has no worker left for a subscription: {setting} is {maximum}, {used} are in use"
                 )
             }
+            Self::NoSyncWorkers => {
+                "max_sync_workers_per_subscription of the target is 0: tables that a killed run has left would never \
+                 be copied"
+                    .to_owned()
+            }
             Self::CannotSubscribe { role, .. } => {
                 format!("role {} may not create subscriptions on the target", quoted(role))
             }
@@ -106,6 +113,10 @@ impl FindingKind for TargetObstacle {
                     "ALTER SYSTEM SET {setting} = {}; and restart the target",
                     maximum + 10
                 )
+            }
+            Self::NoSyncWorkers => {
+                "ALTER SYSTEM SET max_sync_workers_per_subscription = 2; and on the target: SELECT pg_reload_conf();"
+                    .to_owned()
             }
             Self::CannotSubscribe {
                 role,
@@ -163,10 +174,13 @@ impl Check for ReplicationTarget {
                 maximum: limit.maximum,
                 used: limit.used,
             });
+        let sync_workers = session.setting("max_sync_workers_per_subscription").await?;
+        let no_sync_workers = (sync_workers.as_deref() == Some("0")).then_some(TargetObstacle::NoSyncWorkers);
         let obstacle = subscription_obstacle(ctx, &session).await?;
-        let spent = spent.map(|spent| spent.about("replication-target", Subject::Cluster));
+        let settings = spent.into_iter().chain(no_sync_workers);
+        let settings = settings.map(|obstacle| obstacle.about("replication-target", Subject::Cluster));
         let found = obstacle.map(|(obstacle, subject)| obstacle.about("replication-target", subject));
-        Ok(spent.into_iter().chain(found).collect())
+        Ok(settings.chain(found).collect())
     }
 }
 

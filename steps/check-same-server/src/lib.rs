@@ -2,8 +2,9 @@
 //!
 //! Names prove nothing: `localhost`, `127.0.0.1`, a socket and an alias may all be one server. Two servers with
 //! different system identifiers are different. Equal identifiers mean the same server or a physical copy of it,
-//! and the difference is proven: a session on the source takes an advisory lock under a random key, and a
-//! session on the target looks for it, with the same process, in its `pg_locks`.
+//! and the difference is proven: a transaction on the source takes an advisory lock under a random key, and a
+//! session on the target looks for it, with the same process, in its `pg_locks`. It is a transaction because a
+//! pooler keeps one server's process for as long as that lasts.
 //!
 //! Rests on [`pg_control_system()`](https://www.postgresql.org/docs/current/functions-info.html) and
 //! [`pg_locks`](https://www.postgresql.org/docs/current/view-pg-locks.html), which every role may read.
@@ -77,7 +78,7 @@ impl Check for SameServer {
     }
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
-        // A session of its own, so that the lock ends with it.
+        // A session of its own, for the transaction.
         let source: Session<Source, ReadOnly> = maintenance(ctx.source_server()).await?;
         let target = ctx.target().await?;
         // A service that hides the identifier leaves only the lock to go by.
@@ -97,20 +98,21 @@ impl Check for SameServer {
     }
 }
 
-/// Whether a lock of a session on the source is seen on the target. The lock ends with the source's session.
+/// Whether a lock of a transaction on the source is seen on the target.
 async fn shares_locks(
     source: &Session<Source, ReadOnly>,
     target: &Session<Target, ReadOnly>,
 ) -> Result<bool, Failure> {
+    source.begin_snapshot().await?;
     let row = source
         .doing("take an advisory lock under a random key")
         .query_one(include_str!("take_lock.sql"), &[])
         .await?;
-    let (key, database): (i64, u32) = (row.get("key"), row.get("database"));
-    let pid = source.backend_pid();
+    let (key, database, pid): (i64, u32, i32) = (row.get("key"), row.get("database"), row.get("pid"));
     let row = target
         .doing("look for the advisory lock")
         .query_one(include_str!("find_lock.sql"), &[&key, &database, &pid])
         .await?;
+    source.end_snapshot().await?;
     Ok(row.get(0))
 }

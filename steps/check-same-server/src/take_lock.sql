@@ -5,6 +5,7 @@ WITH random_key AS (
 )
 SELECT k.key,
        d.oid AS database,
-       pg_catalog.pg_try_advisory_lock(k.key)
+       pg_catalog.pg_backend_pid() AS pid,
+       pg_catalog.pg_try_advisory_xact_lock(k.key)
   FROM random_key k
   JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()

@@ -67,7 +67,10 @@ impl FindingKind for Misfit {
         Some(match self {
             Self::SourceTooOld { .. } => "upgrade the source with pg_upgrade first".to_owned(),
             Self::Downgrade { source, .. } => {
-                format!("use a target of PostgreSQL {} or newer", first_part(source))
+                format!(
+                    "use a target of PostgreSQL {} or newer; or, if nothing that is new in {0} is used: --accept version",
+                    first_part(source)
+                )
             }
             Self::Untested { .. } => "look for a newer version of pghaul".to_owned(),
         })
@@ -168,7 +171,9 @@ mod tests {
         };
         assert_eq!(
             misfit.hint().as_deref(),
-            Some("use a target of PostgreSQL 16 or newer")
+            Some(
+                "use a target of PostgreSQL 16 or newer; or, if nothing that is new in 16 is used: --accept version"
+            )
         );
     }
 }

@@ -66,6 +66,13 @@ async fn databases_selected_first_get_what_is_left() {
         [],
         "said once for all"
     );
+
+    pair.target.restart_with(&[
+        ("max_logical_replication_workers", "4"),
+        ("max_sync_workers_per_subscription", "0"),
+    ]);
+    let findings = bench.cluster("replication-target").await;
+    assert_eq!(kinds(&findings), ["no-sync-workers"]);
 }
 
 #[tokio::test]
