@@ -9,7 +9,7 @@
 //! - [`finding`]: from an author's enum to a [`Finding`]; [`quantity`]: numbers in its sentence
 //! - [`context`]: what a step is given: sessions, the plan, items, outputs of earlier steps
 //! - [`kept`]: what lives no longer than a run
-//! - [`extension`]: extensions that a server has, and who may create them
+//! - [`extension`]: extensions that a server has, and who may create them; [`aiven_extras`]: one that helps
 //! - [`ownership`]: the schema `pghaul` in each target database: who may write, and which effects are there
 //! - [`recorder`]: the one way into the journal
 //! - [`registry`]: the set of all plug-ins, and the order they run in
@@ -18,6 +18,7 @@
 //! - [`workers`]: the pool of workers that all databases share
 //! - `conformance` (a feature of that name): the battery of tests that every step must pass
 
+pub mod aiven_extras;
 pub mod check;
 #[cfg(feature = "conformance")]
 pub mod conformance;

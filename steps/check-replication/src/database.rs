@@ -1,10 +1,14 @@
 //! The check `replication-database`.
 
 use crate::capacity;
-use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source};
+use crate::probe::Way;
+use crate::target;
+use pghaul_step::aiven_extras::AivenExtras;
+use pghaul_step::extension::Extensions;
+use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source, Target};
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Code, Concern, Database, Failure, Finding, FindingKind, Side,
-    Subject, async_trait, listed, quoted,
+    Check, CheckContext, CheckDescriptor, Code, Concern, Database, Failure, Finding, FindingKind, Severity,
+    Side, Subject, async_trait, listed, quoted,
 };
 use serde::Serialize;
 
@@ -37,6 +41,24 @@ pub enum DatabaseObstacle {
         /// The role.
         role: String,
     },
+    /// Our role subscribes with the functions of aiven_extras, and can't use them in the target database.
+    AivenExtrasMissing {
+        /// The database.
+        database: String,
+        /// The role.
+        role: String,
+        /// How the extension stands there.
+        #[serde(flatten)]
+        aiven_extras: AivenExtras,
+    },
+    /// What our role has no right to itself, it can do with the functions of aiven_extras.
+    ByAivenExtras {
+        /// Where.
+        side: Side,
+        /// How the extension stands there.
+        #[serde(flatten)]
+        aiven_extras: AivenExtras,
+    },
     /// The source refuses a publication for another reason.
     PublicationRefused {
         /// What it says.
@@ -53,7 +75,23 @@ pub enum DatabaseObstacle {
     },
 }
 
+impl DatabaseObstacle {
+    /// Whether the functions of aiven_extras get round it: they act as a superuser.
+    fn is_lifted_by_aiven_extras(&self) -> bool {
+        let source = Side::Source;
+        matches!(self, Self::NotOwner { .. })
+            || matches!(self, Self::NoCreatePrivilege { side, .. } if *side == source)
+    }
+}
+
 impl FindingKind for DatabaseObstacle {
+    fn severity(&self) -> Severity {
+        match self {
+            Self::ByAivenExtras { .. } => Severity::Note,
+            _ => Severity::Error,
+        }
+    }
+
     fn concern(&self) -> Concern {
         Concern::Replication
     }
@@ -83,6 +121,19 @@ impl FindingKind for DatabaseObstacle {
                     quoted(role)
                 )
             }
+            Self::AivenExtrasMissing { database, role, .. } => format!(
+                "role {} subscribes with aiven_extras only, and can't use it in database {database} of the target",
+                quoted(role)
+            ),
+            Self::ByAivenExtras { side, aiven_extras } => {
+                let (what, first) = match (side, aiven_extras) {
+                    (Side::Source, AivenExtras::Installable) => ("publishes", ", which is installed first"),
+                    (Side::Target, AivenExtras::Installable) => ("subscribes", ", which is installed first"),
+                    (Side::Source, _) => ("publishes", ""),
+                    (Side::Target, _) => ("subscribes", ""),
+                };
+                format!("our role {what} on the {side} with the functions of aiven_extras{first}")
+            }
             Self::PublicationRefused { error } => format!("the source refuses a publication: {error}"),
             Self::NotOwner { role, tables, .. } => format!(
                 "role {} can publish only tables that it owns, not these ({}): {}",
@@ -109,7 +160,13 @@ impl FindingKind for DatabaseObstacle {
                 quoted(database),
                 quoted(role)
             )),
-            Self::PublicationRefused { .. } => None,
+            Self::AivenExtrasMissing {
+                role,
+                aiven_extras: AivenExtras::NoUsage { .. },
+                ..
+            } => Some(format!("GRANT USAGE ON SCHEMA aiven_extras TO {};", quoted(role))),
+            Self::AivenExtrasMissing { .. } => Some("CREATE EXTENSION aiven_extras CASCADE;".to_owned()),
+            Self::ByAivenExtras { .. } | Self::PublicationRefused { .. } => None,
             Self::NotOwner { role, owners, .. } => {
                 let owners: Vec<String> = owners.iter().map(|owner| quoted(owner)).collect();
                 Some(format!("GRANT {} TO {};", owners.join(", "), quoted(role)))
@@ -139,11 +196,8 @@ impl Check for ReplicationDatabase {
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let mut obstacles = Vec::new();
-        let standby = on_source(ctx, &mut obstacles).await?;
+        on_source(ctx, &mut obstacles).await?;
         on_target(ctx, &mut obstacles).await?;
-        if !standby {
-            obstacles.extend(publication_refusal(ctx).await?);
-        }
         let subject = Subject::Database(ctx.database().clone());
         Ok(obstacles
             .iter()
@@ -152,17 +206,55 @@ impl Check for ReplicationDatabase {
     }
 }
 
-/// Looks at the source. Returns whether it is a standby, which `replication-source` reports.
 async fn on_source(
     ctx: &CheckContext<Database>,
     obstacles: &mut Vec<DatabaseObstacle>,
-) -> Result<bool, Failure> {
+) -> Result<(), Failure> {
     let session = ctx.source().await?;
     let limits = capacity::of_source(&session, ctx.landscape()).await?;
     obstacles.extend(spent(ctx, Side::Source, &limits));
-    obstacles.extend(foreign_tables(&session).await?);
-    let standby = session.is_standby().await?;
-    Ok(standby)
+    let mut about_rights = Vec::from_iter(foreign_tables(&session).await?);
+    // That it is a standby, where nothing can be tried, `replication-source` says.
+    if !session.is_standby().await? {
+        about_rights.extend(publication_refusal(ctx).await?);
+        if about_rights
+            .iter()
+            .any(DatabaseObstacle::is_lifted_by_aiven_extras)
+            && let Some(help) = publishes_by_aiven_extras(ctx).await?
+        {
+            about_rights.retain(|obstacle| !obstacle.is_lifted_by_aiven_extras());
+            about_rights.push(help);
+        }
+    }
+    obstacles.append(&mut about_rights);
+    Ok(())
+}
+
+/// Whether our role can publish with the functions of aiven_extras, which is tried where that is not installed.
+async fn publishes_by_aiven_extras(
+    ctx: &CheckContext<Database>,
+) -> Result<Option<DatabaseObstacle>, Failure> {
+    let session = ctx.source().await?;
+    let extensions = ctx
+        .once("the extensions of the source", async {
+            Extensions::of(&*ctx.source().await?).await
+        })
+        .await?;
+    let there = AivenExtras::of(&*session, &extensions).await?;
+    let helps = match &there {
+        AivenExtras::Installable => {
+            let mut session = ctx.rehearse_on_source().await?;
+            let mut rehearsal = session.rehearse().await?;
+            let installed = there.rehearse(&mut rehearsal).await;
+            rehearsal.roll_back().await?;
+            matches!(installed, Ok(AivenExtras::Usable { .. }))
+        }
+        there => there.helps(),
+    };
+    Ok(helps.then_some(DatabaseObstacle::ByAivenExtras {
+        side: Side::Source,
+        aiven_extras: there,
+    }))
 }
 
 async fn on_target(
@@ -174,6 +266,10 @@ async fn on_target(
     // Where nothing is left at all, `replication-target` says so once for all databases.
     if limits.iter().all(|limit| limit.free() > 0) {
         obstacles.extend(spent(ctx, Side::Target, &limits));
+    }
+    if let Way::AivenExtras(_) = target::remembered(ctx).await? {
+        obstacles.push(subscribes_by_aiven_extras(ctx, &session).await?);
+        return Ok(());
     }
     // In a database that we create ourselves we may do everything.
     let sql = "SELECT 1 FROM pg_catalog.pg_database \
@@ -189,6 +285,31 @@ async fn on_target(
         });
     }
     Ok(())
+}
+
+/// Whether aiven_extras, without which our role can't subscribe, helps in the target database: as it stands there,
+/// or as it will stand in a new one.
+async fn subscribes_by_aiven_extras(
+    ctx: &CheckContext<Database>,
+    maintenance: &Session<Target, ReadOnly>,
+) -> Result<DatabaseObstacle, Failure> {
+    let extensions = ctx.target_extensions().await?;
+    let aiven_extras = match ctx.target_database().await? {
+        Some(session) => AivenExtras::of(&*session, &extensions).await?,
+        None => AivenExtras::not_installed(&extensions),
+    };
+    Ok(if aiven_extras.helps() {
+        DatabaseObstacle::ByAivenExtras {
+            side: Side::Target,
+            aiven_extras,
+        }
+    } else {
+        DatabaseObstacle::AivenExtrasMissing {
+            database: ctx.database().to_string(),
+            role: maintenance.role().await?.name,
+            aiven_extras,
+        }
+    })
 }
 
 /// The limits that leave nothing for this database.

@@ -6,9 +6,23 @@
 //!
 //! The statement holds a password, which must not get into a log, an error or a finding.
 
+use pghaul_step::aiven_extras::AivenExtras;
 use pghaul_step::check::Secret;
-use pghaul_step::postgres::{ConnInfo, PgError, Rehearsal, Session, Target, literal};
+use pghaul_step::postgres::{ConnInfo, PgError, Rehearsal, Rehearsed, Session, Target, ToSql, literal};
 use pghaul_step::{Code, Failure};
+
+/// How our role subscribes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By `CREATE SUBSCRIPTION`.
+    Native,
+    /// By the function of aiven_extras, as it stands in the maintenance database.
+    AivenExtras(AivenExtras),
+}
+
+/// The SQLSTATE with which PostgreSQL 16 and newer refuse a conninfo of somebody who is no superuser, when the
+/// source would let the target's server in without a password.
+const PASSWORD_REQUIRED: &str = "2F003";
 
 /// How the attempt went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +31,12 @@ pub(crate) enum Outcome {
     Reached,
     /// Our role may not create subscriptions here.
     NotPermitted,
+    /// Our role may create subscriptions only with a password that the source asks for. Whether one is given: then
+    /// the source does not ask for it.
+    PasswordRequired {
+        /// Whether the conninfo has one.
+        given: bool,
+    },
     /// What was reached has no such database.
     NoSuchDatabase,
     /// It failed otherwise; what the target says, without the password.
@@ -26,21 +46,29 @@ pub(crate) enum Outcome {
 /// Tries to reach a database, or the one that the conninfo names.
 pub(crate) async fn reach(
     session: &mut Session<Target, Rehearsal>,
+    way: &Way,
     secret: &Secret,
     database: Option<&str>,
 ) -> Result<Outcome, Failure> {
     let name = format!("pghaul_probe_{}", session.backend_pid());
-    let statement = format!(
-        "CREATE SUBSCRIPTION {name} CONNECTION {} PUBLICATION pghaul_probe \
-         WITH (connect = true, enabled = false, create_slot = false, slot_name = NONE, copy_data = false)",
-        literal(&conninfo(secret, database))?
-    );
+    let conninfo = conninfo(secret, database);
     let mut rehearsal = session.rehearse().await?;
     rehearsal
         .attempt("limit the attempt", "SET LOCAL statement_timeout = '15s'", &[])
         .await?;
     rehearsal.keep_out_of_the_log().await?;
-    let tried = rehearsal.attempt("try a subscription", &statement, &[]).await;
+    let tried = match way {
+        Way::Native => subscribe(&mut rehearsal, &name, &conninfo).await?,
+        Way::AivenExtras(there) => {
+            if !matches!(
+                there.rehearse(&mut rehearsal).await,
+                Ok(AivenExtras::Usable { .. })
+            ) {
+                return Ok(Outcome::NotPermitted);
+            }
+            subscribe_by_function(&mut rehearsal, &name, &conninfo).await
+        }
+    };
     rehearsal.roll_back().await?;
     match tried {
         Ok(_) => Ok(Outcome::Reached),
@@ -49,10 +77,37 @@ pub(crate) async fn reach(
     }
 }
 
+async fn subscribe(
+    rehearsal: &mut Rehearsed<'_>,
+    name: &str,
+    conninfo: &str,
+) -> Result<Result<u64, PgError>, Failure> {
+    let statement = format!(
+        "CREATE SUBSCRIPTION {name} CONNECTION {} PUBLICATION pghaul_probe \
+         WITH (connect = true, enabled = false, create_slot = false, slot_name = NONE, copy_data = false)",
+        literal(conninfo)?
+    );
+    Ok(rehearsal.attempt("try a subscription", &statement, &[]).await)
+}
+
+/// The function can't create a subscription that is not enabled; no worker starts before it is committed.
+async fn subscribe_by_function(
+    rehearsal: &mut Rehearsed<'_>,
+    name: &str,
+    conninfo: &str,
+) -> Result<u64, PgError> {
+    let sql = "SELECT aiven_extras.pg_create_subscription($1::text, $2::text, 'pghaul_probe', $1::text, false, false)";
+    let parameters: &[&(dyn ToSql + Sync)] = &[&name, &conninfo];
+    rehearsal.attempt("try a subscription", sql, parameters).await
+}
+
 fn judge(error: &PgError, secret: &Secret, database: Option<&str>) -> Outcome {
     let message = scrub(error.message(), secret);
     match error.code() {
         Code::PermissionDenied => Outcome::NotPermitted,
+        _ if error.sqlstate() == Some(PASSWORD_REQUIRED) => Outcome::PasswordRequired {
+            given: password(secret).is_some(),
+        },
         Code::StatementCancelled => Outcome::Failed("no answer within 15 seconds".to_owned()),
         _ if database
             .is_some_and(|name| message.contains(&format!("database \"{name}\" does not exist"))) =>
@@ -86,13 +141,19 @@ fn without_password(failure: Failure, secret: &Secret) -> Failure {
 fn scrub(text: &str, Secret(conninfo): &Secret) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match ConnInfo::parse(conninfo) {
-        Ok(conninfo) => match conninfo.get("password").filter(|password| !password.is_empty()) {
-            Some(password) => line.replace(password, "…"),
+        Ok(_) => match password(&Secret(conninfo.clone())) {
+            Some(password) => line.replace(&password, "…"),
             None => line,
         },
         // What can't be read can't be searched for, either.
         Err(_) => "(the target's message is left out: it might show the password)".to_owned(),
     }
+}
+
+fn password(Secret(conninfo): &Secret) -> Option<String> {
+    let conninfo = ConnInfo::parse(conninfo).ok()?;
+    let password = conninfo.get("password").filter(|password| !password.is_empty())?;
+    Some(password.to_owned())
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The check `replication-target`.
 
 use crate::capacity;
-use crate::probe::{self, Outcome};
+use crate::probe::{self, Outcome, Way};
+use pghaul_step::aiven_extras::AivenExtras;
 use pghaul_step::check::Secret;
 use pghaul_step::postgres::{ReadOnly, Row, Session, Target};
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Cluster, Concern, DatabaseName, Failure, Finding, FindingKind,
-    Severity, Subject, async_trait, quoted,
+    Check, CheckContext, CheckDescriptor, Cluster, Concern, Database, DatabaseName, Failure, Finding,
+    FindingKind, Severity, Subject, async_trait, quoted,
 };
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -35,6 +36,23 @@ pub enum TargetObstacle {
         role: String,
         /// Whether the server has the role `pg_create_subscription`.
         grantable: bool,
+    },
+    /// Our role may subscribe only with the functions of aiven_extras, and may not use them.
+    AivenExtrasClosed {
+        /// The role.
+        role: String,
+        /// The maintenance database, in which it was tried.
+        database: String,
+    },
+    /// Our role may subscribe only with a password, and none is given.
+    PasswordMissing {
+        /// The role.
+        role: String,
+    },
+    /// Our role may subscribe only with a password, and the source lets the target's server in without.
+    PasswordNotAsked {
+        /// The role.
+        role: String,
     },
     /// The source's conninfo is of no use on the target's machine.
     ConninfoNotUsable,
@@ -88,6 +106,19 @@ impl FindingKind for TargetObstacle {
             Self::CannotSubscribe { role, .. } => {
                 format!("role {} may not create subscriptions on the target", quoted(role))
             }
+            Self::AivenExtrasClosed { role, database } => format!(
+                "role {} may subscribe on the target with aiven_extras only, and has no USAGE on its schema in \
+                 database {database}",
+                quoted(role)
+            ),
+            Self::PasswordMissing { role } => format!(
+                "role {} may subscribe on the target with a password only, and the source's conninfo has none",
+                quoted(role)
+            ),
+            Self::PasswordNotAsked { role } => format!(
+                "role {} may subscribe on the target with a password only, and the source does not ask for it",
+                quoted(role)
+            ),
             Self::ConninfoNotUsable => {
                 "the target's server can't use the source's conninfo, which names files of this machine"
                     .to_owned()
@@ -128,6 +159,15 @@ impl FindingKind for TargetObstacle {
                 )
             }
             Self::CannotSubscribe { .. } => "connect to the target as a superuser".to_owned(),
+            Self::AivenExtrasClosed { role, .. } => {
+                format!("GRANT USAGE ON SCHEMA aiven_extras TO {};", quoted(role))
+            }
+            Self::PasswordMissing { .. } => {
+                "give the source's password: in --source, PGHAUL_SOURCE_PASSWORD or the password file".to_owned()
+            }
+            Self::PasswordNotAsked { .. } => "in the source's pg_hba.conf, let the target's server in with \
+                 scram-sha-256; or connect to the target as a superuser"
+                .to_owned(),
             Self::ConninfoNotUsable | Self::SourceNotReached { .. } | Self::AnotherServerReached { .. } => {
                 "say how the target's machine reaches the source: --source-from-target 'host=… port=…'"
                     .to_owned()
@@ -206,13 +246,39 @@ async fn subscription_obstacle(
         });
     }
     let telling = telling_database(ctx, session).await?;
-    let (outcome, subject) = try_to_reach(ctx, secret, telling.as_ref()).await?;
-    let obstacle = match (outcome, telling) {
-        (Outcome::Reached, _) => return Ok(None),
-        (Outcome::NotPermitted, _) => TargetObstacle::CannotSubscribe {
-            role: role.name,
-            grantable,
-        },
+    let (mut outcome, mut subject) = try_to_reach(ctx, &Way::Native, secret, telling.as_ref()).await?;
+    let mut by = Way::Native;
+    if outcome == Outcome::NotPermitted {
+        let there = AivenExtras::of(session, &*ctx.target_extensions().await?).await?;
+        if let AivenExtras::NoUsage { .. } = there {
+            let database = session.database().to_owned();
+            return cluster(TargetObstacle::AivenExtrasClosed {
+                role: role.name,
+                database,
+            });
+        }
+        if there.helps() {
+            by = Way::AivenExtras(there);
+            (outcome, subject) = try_to_reach(ctx, &by, secret, telling.as_ref()).await?;
+        }
+    }
+    if outcome != Outcome::NotPermitted {
+        remember(ctx, by).await?;
+    }
+    Ok(obstacle(outcome, role.name, grantable, telling).map(|obstacle| (obstacle, subject)))
+}
+
+fn obstacle(
+    outcome: Outcome,
+    role: String,
+    grantable: bool,
+    telling: Option<DatabaseName>,
+) -> Option<TargetObstacle> {
+    Some(match (outcome, telling) {
+        (Outcome::Reached, _) => return None,
+        (Outcome::NotPermitted, _) => TargetObstacle::CannotSubscribe { role, grantable },
+        (Outcome::PasswordRequired { given: true }, _) => TargetObstacle::PasswordNotAsked { role },
+        (Outcome::PasswordRequired { given: false }, _) => TargetObstacle::PasswordMissing { role },
         (Outcome::NoSuchDatabase, Some(database)) => TargetObstacle::AnotherServerReached {
             database: database.to_string(),
         },
@@ -220,21 +286,33 @@ async fn subscription_obstacle(
             error: "no such database".to_owned(),
         },
         (Outcome::Failed(error), _) => TargetObstacle::SourceNotReached { error },
-    };
-    Ok(Some((obstacle, subject)))
+    })
+}
+
+const WAY: &str = "how our role subscribes on the target";
+
+/// Keeps for the checks of the databases how our role subscribes.
+async fn remember(ctx: &CheckContext<Cluster>, way: Way) -> Result<(), Failure> {
+    ctx.once(WAY, async { Ok(way) }).await.map(drop)
+}
+
+/// How our role subscribes, as this check has found out; as everybody does where it could not.
+pub(crate) async fn remembered(ctx: &CheckContext<Database>) -> Result<Way, Failure> {
+    Ok((*ctx.once(WAY, async { Ok(Way::Native) }).await?).clone())
 }
 
 /// Tries the telling database first. Where that fails and the conninfo's own database is reached, the obstacle
 /// is that one database's.
 async fn try_to_reach(
     ctx: &CheckContext<Cluster>,
+    way: &Way,
     secret: &Secret,
     telling: Option<&DatabaseName>,
 ) -> Result<(Outcome, Subject), Failure> {
     let mut session = ctx.rehearse_on_target().await?;
-    let outcome = probe::reach(&mut session, secret, telling.map(DatabaseName::as_str)).await?;
+    let outcome = probe::reach(&mut session, way, secret, telling.map(DatabaseName::as_str)).await?;
     if let (Outcome::Failed(_), Some(database)) = (&outcome, telling)
-        && probe::reach(&mut session, secret, None).await? == Outcome::Reached
+        && probe::reach(&mut session, way, secret, None).await? == Outcome::Reached
     {
         return Ok((outcome, Subject::Database(database.clone())));
     }

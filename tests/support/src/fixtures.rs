@@ -1,6 +1,7 @@
 //! Databases that are hard to move, for a reason each.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Settings};
+use crate::scratch;
 
 /// Names that break programs which paste names into commands, conninfos, patterns or 63 bytes.
 pub const HOSTILE_DATABASES: &[&str] = &[
@@ -49,4 +50,33 @@ pub fn rowsec(cluster: &Cluster, database: &str) {
 /// A small web shop: six tables with keys and foreign keys, a view, an enum, sequences. Nothing about it is hard.
 pub fn shop(cluster: &Cluster, database: &str) {
     cluster.psql(database, include_str!("../fixtures/shop.sql"));
+}
+
+/// Settings of a server of PostgreSQL 18 that can create a stand-in for the extension `aiven_extras`: from that
+/// version on, extensions need not be among the server's own files. Elsewhere only a superuser creates it; a
+/// server of Aiven lets everybody, for which a trusted one stands in.
+pub fn with_aiven_extras(as_on_aiven: bool) -> Settings {
+    let directory = scratch::directory("aiven_extras");
+    let files = directory.join("extension");
+    std::fs::create_dir(&files).expect("create the extension's directory");
+    let contents = [
+        (
+            "aiven_extras.control",
+            include_str!("../fixtures/aiven_extras/aiven_extras.control"),
+        ),
+        (
+            "aiven_extras--1.1.18.sql",
+            include_str!("../fixtures/aiven_extras/aiven_extras--1.1.18.sql"),
+        ),
+    ];
+    for (name, content) in contents {
+        let content = if as_on_aiven {
+            content.replace("trusted = false", "trusted = true")
+        } else {
+            content.to_owned()
+        };
+        std::fs::write(files.join(name), content).expect("write the extension's files");
+    }
+    let path = format!("{}:$system", directory.display());
+    Settings::new().major(18).set("extension_control_path", &path)
 }

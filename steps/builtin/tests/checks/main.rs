@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: a panic is the report")]
 
+mod aiven_extras;
 mod cluster;
 mod connection;
 mod database;
