@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use pghaul_core::event::Selection;
 use pghaul_core::{Acceptance, InitialCopy, Method};
+use pghaul_core::journal::Head;
 use pghaul_engine::OnCheckFailure;
 use pghaul_step::check::DiskSettings;
 use std::path::PathBuf;
@@ -98,6 +99,8 @@ pub(crate) enum Command {
     /// Take every object of pghaul off both servers, and never a row
     #[command(after_help = REMOVE_EXAMPLES)]
     Remove(RemoveArgs),
+    /// Verify the journal; carry it to another machine
+    Journal(JournalCommandArgs),
     /// List the steps and checks in the order in which they run
     Steps(StepsArgs),
     /// Watch a whole migration between two throwaway clusters
@@ -314,6 +317,53 @@ pub(crate) struct HistoryArgs {
     /// Answer in JSON, one event a line
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct JournalCommandArgs {
+    #[command(subcommand)]
+    pub(crate) command: JournalCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Check that the journal is as it was written; names the first event that is not
+    Verify(VerifyArgs),
+    /// Write a migration's journal as text, to go on with on another machine
+    Export(ExportArgs),
+    /// Read an export into the journal file here
+    Import(ImportArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+    /// A head that was seen earlier: only so a cut tail or a rewritten journal shows
+    #[arg(long, value_name = "SEQ:HASH", help_heading = "Journal")]
+    pub(crate) head: Option<Head>,
+    /// Answer in JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExportArgs {
+    /// A file that does not exist yet, or - for stdout
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ImportArgs {
+    /// What `journal export` has written, or - for stdin
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The journal file; by default pghaul/journal.db in $XDG_STATE_HOME or ~/.local/state
+    #[arg(long, env = "PGHAUL_JOURNAL", value_name = "FILE", help_heading = "Journal")]
+    pub(crate) journal: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

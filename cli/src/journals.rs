@@ -8,15 +8,23 @@ use pghaul_core::event::Created;
 use pghaul_core::{Code, DatabaseEvent, Event, Failure, MigrationId};
 use pghaul_store::{JournalFile, Listed, MigrationEntry, OpenMigration, Standing, StoreError};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the journal is.
 ///
 /// # Errors
 /// When there is no home directory to put it in.
 pub(crate) fn path(args: &JournalArgs) -> Result<PathBuf, Failure> {
-    if let Some(path) = &args.journal {
-        return Ok(path.clone());
+    path_or_default(args.journal.as_deref())
+}
+
+/// The given file, or the one that is used where none is given.
+///
+/// # Errors
+/// As [`path`].
+pub(crate) fn path_or_default(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(path) = given {
+        return Ok(path.to_owned());
     }
     let strategy = etcetera::base_strategy::Xdg::new().map_err(|error| {
         Failure::new(

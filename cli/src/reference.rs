@@ -61,6 +61,13 @@ fn the_command_line_is_documented() {
     for subcommand in command.get_subcommands_mut().filter(|c| c.get_name() != "help") {
         let title = format!("pghaul {}", subcommand.get_name());
         add(&title, subcommand.render_long_help().to_string());
+        for inner in subcommand
+            .get_subcommands_mut()
+            .filter(|c| c.get_name() != "help")
+        {
+            let title = format!("{title} {}", inner.get_name());
+            add(&title, inner.render_long_help().to_string());
+        }
     }
     check("command-line.md", &text);
 }

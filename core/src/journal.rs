@@ -6,6 +6,7 @@ use crate::machine::{IllegalTransition, Migration};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 
 /// The end of a journal: its last event's number and hash. Whoever holds an older head can tell whether the
 /// journal was cut or rewritten since.
@@ -20,6 +21,26 @@ pub struct Head {
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+/// A text that is not a head.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a head is a number, a colon and 64 hexadecimal digits, as `status` prints it")]
+pub struct NotAHead;
+
+impl FromStr for Head {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
+        let (seq, hash) = text.split_once(':').ok_or(NotAHead)?;
+        let digits = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        if hash.len() != 64 || !hash.chars().all(digits) {
+            return Err(NotAHead);
+        }
+        let seq = seq.parse().ok().filter(|seq| *seq > 0).ok_or(NotAHead)?;
+        let hash = hash.to_owned();
+        Ok(Self { seq: Seq(seq), hash })
     }
 }
 

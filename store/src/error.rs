@@ -3,7 +3,7 @@
 use crate::damage::{Damage, DamageReason};
 use crate::lock::Holder;
 use pghaul_core::event::UnknownRecord;
-use pghaul_core::{Code, Failure, MigrationId};
+use pghaul_core::{Code, Failure, MigrationId, Seq};
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -101,6 +101,32 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
+    /// A text is not a whole export of a journal.
+    #[error("this is not a whole export of a journal: line {line}: {why}")]
+    BadExport {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An export is older than what the file holds.
+    #[error("the journal holds migration {migration} up to event {held}; the export ends at {offered}")]
+    Ahead {
+        /// The migration.
+        migration: MigrationId,
+        /// The last event of the file.
+        held: Seq,
+        /// The last event of the export.
+        offered: Seq,
+    },
+    /// An export and the file went different ways.
+    #[error("the export and the journal hold different events {seq} of migration {migration}")]
+    Parted {
+        /// The migration.
+        migration: MigrationId,
+        /// The first event that differs.
+        seq: Seq,
+    },
     /// The operating system refused something.
     #[error("can't {operation} {path}")]
     Io {
@@ -183,7 +209,8 @@ impl StoreError {
                 DamageReason::Cut { .. } => Code::JournalStale,
                 _ => Code::JournalDamaged,
             },
-            Self::DamagedFile { .. } => Code::JournalDamaged,
+            Self::DamagedFile { .. } | Self::BadExport { .. } | Self::Parted { .. } => Code::JournalDamaged,
+            Self::Ahead { .. } => Code::JournalStale,
             Self::UnknownMigration { .. } | Self::NameTaken { .. } => Code::BadInput,
             Self::NotFound { .. }
             | Self::NotAJournal { .. }
@@ -225,6 +252,13 @@ impl StoreError {
             Self::Moved { .. } => "put the journal back where it was, then run again",
             Self::UnknownMigration { .. } => "list the migrations with `pghaul status`",
             Self::NameTaken { .. } => "choose another name, or continue that migration",
+            Self::BadExport { .. } => "export the journal again, and carry the file over whole",
+            Self::Ahead { .. } => {
+                "nothing was changed: the journal is newer than the export; go on with the journal"
+            }
+            Self::Parted { .. } => {
+                "two machines worked on this migration; the target knows the right journal: `pghaul run` with the other one is refused"
+            }
             Self::Io { .. } | Self::Sqlite { .. } => {
                 "see the cause; run again when it is mended: it continues after the last event written"
             }

@@ -150,7 +150,11 @@ impl JournalFile {
         self.find_in(&connection, name)
     }
 
-    fn find_in(&self, connection: &Connection, name: &str) -> Result<Option<MigrationEntry>, StoreError> {
+    pub(crate) fn find_in(
+        &self,
+        connection: &Connection,
+        name: &str,
+    ) -> Result<Option<MigrationEntry>, StoreError> {
         let sql =
             "SELECT id, name, created_at FROM migrations WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC";
         connection

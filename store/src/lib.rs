@@ -7,6 +7,8 @@
 //!   its own validates requests against the state, commits everything that waits in one transaction, and only
 //!   then shows the new state.
 //!
+//! [`OpenMigration::export`] writes a migration as text that [`JournalFile::import`] reads on another machine.
+//!
 //! Every event carries a hash over itself and the event before, so that [`OpenMigration::verify`] finds an edit, a
 //! loss or a reordering. The file's format is described in `docs/reference/journal.md`.
 
@@ -19,6 +21,7 @@ mod format;
 mod lock;
 mod reader;
 mod row;
+mod transfer;
 mod writer;
 
 pub use clock::Clock;
@@ -27,4 +30,5 @@ pub use error::StoreError;
 pub use file::{JournalFile, Listed, MigrationEntry, Standing};
 pub use lock::Holder;
 pub use reader::{Events, Loaded, OpenMigration};
+pub use transfer::Imported;
 pub use writer::Writer;

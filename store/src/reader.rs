@@ -9,7 +9,7 @@ use pghaul_core::{DatabaseName, Envelope, Epoch, Event, Migration, MigrationId, 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How many events an iterator reads at once.
 const PAGE: i64 = 256;
@@ -105,6 +105,24 @@ impl OpenMigration {
             failure: None,
             ended: false,
         }
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives each of the first events to a function, once its place in the chain is checked.
+    pub(crate) fn scan_from_start(
+        &self,
+        most: i64,
+        mut each: impl FnMut(&StoredEvent<'_>),
+    ) -> Result<i64, StoreError> {
+        let mut links = Links::new(&self.entry.id);
+        self.scan(&mut links, most, |_, event| {
+            each(event);
+            Ok(())
+        })
     }
 
     pub(crate) fn into_connection(self) -> Connection {
@@ -297,13 +315,14 @@ const EPOCH: Column = (2, "epoch");
 const AT: Column = (3, "at");
 const DATABASE: Column = (4, "database");
 const STEP: Column = (5, "step");
+const ITEM: Column = (6, "item");
 const KIND: Column = (7, "kind");
 const VERSION: Column = (8, "version");
 const PAYLOAD: Column = (9, "payload");
 const HASH: usize = 10;
 
 /// One row, as it is stored.
-struct StoredEvent<'a> {
+pub(crate) struct StoredEvent<'a> {
     columns: Columns<'a>,
     hash: ValueRef<'a>,
 }
@@ -344,6 +363,54 @@ impl<'a> StoredEvent<'a> {
         self.column(column)
             .as_str_or_null()
             .map_err(|_| DamageReason::Column { column: column.1 })
+    }
+
+    pub(crate) fn seq(&self) -> Result<i64, DamageReason> {
+        self.integer(SEQ)
+    }
+
+    pub(crate) fn epoch(&self) -> Result<i64, DamageReason> {
+        self.integer(EPOCH)
+    }
+
+    pub(crate) fn at(&self) -> Result<&'a str, DamageReason> {
+        self.text(AT)
+    }
+
+    pub(crate) fn database(&self) -> Result<Option<&'a str>, DamageReason> {
+        self.optional(DATABASE)
+    }
+
+    pub(crate) fn step(&self) -> Result<Option<&'a str>, DamageReason> {
+        self.optional(STEP)
+    }
+
+    pub(crate) fn item(&self) -> Result<Option<&'a str>, DamageReason> {
+        self.optional(ITEM)
+    }
+
+    pub(crate) fn kind(&self) -> Result<&'a str, DamageReason> {
+        self.text(KIND)
+    }
+
+    pub(crate) fn version(&self) -> Result<i64, DamageReason> {
+        self.integer(VERSION)
+    }
+
+    pub(crate) fn payload(&self) -> Result<&'a str, DamageReason> {
+        self.text(PAYLOAD)
+    }
+
+    /// The hash as lower-case hexadecimal digits.
+    pub(crate) fn hash_hex(&self) -> Result<String, DamageReason> {
+        let hash = self
+            .hash
+            .as_blob()
+            .ok()
+            .and_then(|blob| Hash::try_from(blob).ok());
+        hash.as_ref()
+            .map(chain::hex)
+            .ok_or(DamageReason::Column { column: "hash" })
     }
 
     fn event(&self) -> Result<Event, DamageReason> {

@@ -258,3 +258,28 @@ async fn everything_is_private_to_the_user() {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_changes_nothing() {
+    let scratch = Scratch::new();
+    drop(begin(&scratch.file, &id(), "app").await);
+    let past = time::OffsetDateTime::UNIX_EPOCH;
+    let file = scratch.file.clone().with_clock(Clock::new(move || past));
+    let writer = file.write_migration(&id()).unwrap();
+    writer
+        .append(vec![runner(2), roles(StepEvent::StepStarted), fact("later")])
+        .await
+        .unwrap();
+    let head = writer.head();
+    drop(writer);
+    assert_eq!(file.read_migration(&id()).unwrap().verify().unwrap(), head);
+    let events = events(&file, &id());
+    let (before, after) = (&events[2], &events[3]);
+    assert!(
+        after.at < before.at,
+        "the time went back: {} {}",
+        before.at,
+        after.at
+    );
+    assert_eq!(state(&file.write_migration(&id()).unwrap()).epoch.0, 2);
+}

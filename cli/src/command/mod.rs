@@ -2,6 +2,7 @@
 
 mod demo;
 mod history;
+mod journal;
 mod remove;
 mod run;
 mod status;
@@ -31,6 +32,7 @@ impl Session {
             Command::Run(args) => run::run(self, &args).await,
             Command::Status(args) => status::status(self, &args).await,
             Command::History(args) => history::history(self, &args),
+            Command::Journal(args) => journal::journal(self, &args.command),
             Command::Remove(args) => remove::remove(self, &args).await,
             Command::Steps(args) => steps::steps(self, &args),
             Command::Demo(args) => demo::demo(self, &args).await,

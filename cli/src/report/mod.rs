@@ -4,6 +4,7 @@ pub(crate) mod columns;
 pub(crate) mod failure;
 pub(crate) mod finding;
 pub(crate) mod history;
+pub(crate) mod journal;
 pub(crate) mod json;
 pub(crate) mod plan;
 pub(crate) mod quantity;

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod journal;
+mod journal_moved;
 mod lost;
 mod outage;
 mod preconditions;

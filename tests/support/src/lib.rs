@@ -47,7 +47,7 @@ pub use cluster::{Cluster, Settings};
 pub use leftovers::leftovers;
 pub use load::{Load, LoadReport};
 pub use pair::{ClusterPair, Kind, shared_pair};
-pub use pghaul::{Outcome, Pghaul, Running};
+pub use pghaul::{Outcome, Pghaul, Running, can_change_host};
 pub use psql::identifier;
 pub use redact::redact;
 pub use server::Stop;

@@ -25,6 +25,7 @@ const INHERITED: &[&str] = &["PATH", "LLVM_PROFILE_FILE"];
 #[derive(Debug, Clone)]
 pub struct Pghaul {
     program: Option<PathBuf>,
+    host: Option<String>,
     home: PathBuf,
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
@@ -37,6 +38,7 @@ impl Pghaul {
         let home = scratch::directory("home");
         Self {
             program: None,
+            host: None,
             home,
             arguments: Vec::new(),
             variables: Vec::new(),
@@ -55,6 +57,12 @@ impl Pghaul {
     /// Runs another program in place of the binary, such as one with additional steps.
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
+        self
+    }
+
+    /// Runs it on a machine of this name, as far as it can tell: see [`can_change_host`].
+    pub fn on_host(mut self, name: &str) -> Self {
+        self.host = Some(name.to_owned());
         self
     }
 
@@ -109,7 +117,16 @@ impl Pghaul {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(self.program.as_deref().unwrap_or_else(|| binary()));
+        let program = self.program.as_deref().unwrap_or_else(|| binary());
+        let mut command = match &self.host {
+            None => Command::new(program),
+            Some(host) => {
+                let mut command = Command::new("unshare");
+                let script = "hostname \"$0\" && exec \"$@\"";
+                command.args(["--uts", "sh", "-c", script, host]).arg(program);
+                command
+            }
+        };
         command.env_clear().current_dir(&self.home);
         command.envs(
             INHERITED
@@ -147,6 +164,14 @@ impl Default for Pghaul {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Whether [`Pghaul::on_host`] works here: it needs a right that root has.
+pub fn can_change_host() -> bool {
+    Command::new("unshare")
+        .args(["--uts", "hostname", "elsewhere"])
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 /// What a run has left.
@@ -212,6 +237,16 @@ impl Running {
     /// Asks it to stop, like Ctrl-C.
     pub fn interrupt(&self) {
         signal(process_id(&self.child), Signal::INT);
+    }
+
+    /// Holds it where it is: its connections and locks stay, as those of a machine that is not heard of any more.
+    pub fn suspend(&self) {
+        signal(process_id(&self.child), Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        signal(process_id(&self.child), Signal::CONT);
     }
 
     /// Whether it still runs.

@@ -1,0 +1,310 @@
+//! Into a file.
+
+use super::line::{Ending, FORMAT, Heading, Line};
+use crate::chain;
+use crate::damage::{Damage, DamageReason};
+use crate::error::StoreError;
+use crate::file::JournalFile;
+use crate::format;
+use crate::lock::RunnerLock;
+use crate::reader::Links;
+use pghaul_core::journal::Head;
+use pghaul_core::{DatabaseName, Event, Migration, MigrationId, Seq, StepName};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use serde::de::DeserializeOwned;
+use std::io::BufRead;
+
+/// What an import has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The migration.
+    pub id: MigrationId,
+    /// Its name.
+    pub name: String,
+    /// The end of its journal now.
+    pub head: Head,
+    /// How many events the file did not have before.
+    pub added: u64,
+}
+
+impl JournalFile {
+    /// Reads an export into this file: a migration that it does not hold, or later events of one that it does.
+    ///
+    /// All of it is verified before any of it is committed.
+    ///
+    /// # Errors
+    /// [`StoreError::BadExport`] when the text is not a whole export; [`StoreError::Damaged`] at the first event that
+    /// is not as it was written; [`StoreError::Ahead`] when the file holds later events than the text;
+    /// [`StoreError::Parted`] when both went on from a common event in different ways; [`StoreError::Locked`] while
+    /// a runner works on the migration.
+    pub fn import(&self, from: &mut dyn BufRead) -> Result<Imported, StoreError> {
+        let mut lines = Lines { from, number: 0 };
+        let heading = lines.heading()?;
+        let id = MigrationId::new(heading.migration.as_str());
+        let _lock = RunnerLock::take(self.path(), &id, self.clock())?;
+        let mut connection = format::open_for_writing(self.path())?;
+        let failed = |e| StoreError::sqlite("import into the events", self.path(), e);
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        let known = self.known(&transaction, &heading)?;
+        let mut reading = Reading {
+            file: self,
+            transaction: &transaction,
+            migration: id.clone(),
+            known,
+            state: Migration::default(),
+            links: Links::new(&id),
+            added: 0,
+        };
+        let ending = loop {
+            match lines.next()? {
+                Next::Event(line) => reading.take(&line)?,
+                Next::Ending(ending) => break ending,
+            }
+        };
+        let (head, added) = reading.finish(&ending, &heading)?;
+        transaction.commit().map_err(failed)?;
+        let name = heading.name;
+        Ok(Imported {
+            id,
+            name,
+            head,
+            added,
+        })
+    }
+
+    /// The number of the last event that the file holds of the migration; it is put on the list when it is new.
+    fn known(&self, connection: &Connection, heading: &Heading) -> Result<u64, StoreError> {
+        let failed = |e| StoreError::sqlite("import into the list", self.path(), e);
+        let id = MigrationId::new(heading.migration.as_str());
+        let held = self.find_in(connection, id.as_str())?;
+        if held.is_some_and(|entry| entry.id == id) {
+            let sql = "SELECT coalesce(max(seq), 0) FROM events WHERE migration = ?1";
+            let last: i64 = connection
+                .query_row(sql, [id.as_str()], |row| row.get(0))
+                .map_err(failed)?;
+            return Ok(u64::try_from(last).unwrap_or_default());
+        }
+        for taken in [heading.name.as_str(), id.as_str()] {
+            if self.find_in(connection, taken)?.is_some() {
+                let name = taken.to_owned();
+                return Err(StoreError::NameTaken { name });
+            }
+        }
+        let sql = "INSERT INTO migrations (id, name, created_at) VALUES (?1, ?2, ?3)";
+        connection
+            .execute(sql, params![id.as_str(), heading.name, heading.created_at])
+            .map_err(failed)?;
+        Ok(0)
+    }
+}
+
+/// The part of an export that was read and found sound.
+struct Reading<'a> {
+    file: &'a JournalFile,
+    transaction: &'a Transaction<'a>,
+    migration: MigrationId,
+    /// How many events the file holds already.
+    known: u64,
+    state: Migration,
+    links: Links,
+    added: u64,
+}
+
+impl Reading<'_> {
+    fn take(&mut self, line: &Line) -> Result<(), StoreError> {
+        let seq = self.links.seq + 1;
+        let hash = self.sound(line).map_err(|reason| self.damaged(seq, reason))?;
+        self.links = Links { seq, before: hash };
+        if seq > self.known {
+            self.added += 1;
+            return self.insert(line, &hash);
+        }
+        match self.held(seq)? {
+            Some(held) if held == hash => Ok(()),
+            _ => Err(StoreError::Parted {
+                migration: self.migration.clone(),
+                seq: Seq(seq),
+            }),
+        }
+    }
+
+    /// The event's hash, when it has its place in the chain and makes sense after those before it.
+    fn sound(&mut self, line: &Line) -> Result<chain::Hash, DamageReason> {
+        if u64::try_from(line.seq) != Ok(self.links.seq + 1) {
+            return Err(DamageReason::Gap { found: line.seq });
+        }
+        let hash = chain::link(&self.links.before, &line.columns(self.migration.as_str()));
+        if line.hash() != Some(hash) {
+            return Err(DamageReason::HashMismatch);
+        }
+        let column = |column| DamageReason::Column { column };
+        u32::try_from(line.epoch).map_err(|_| column("epoch"))?;
+        let version = u32::try_from(line.version).map_err(|_| column("version"))?;
+        let event = Event::from_text(
+            line.database.as_deref().map(DatabaseName::new),
+            line.step.as_deref().map(StepName::new),
+            &line.kind,
+            version,
+            &line.payload,
+        )
+        .map_err(DamageReason::Unreadable)?;
+        self.state.apply(&event).map_err(DamageReason::Illegal)?;
+        Ok(hash)
+    }
+
+    fn insert(&self, line: &Line, hash: &chain::Hash) -> Result<(), StoreError> {
+        let insert = || -> rusqlite::Result<usize> {
+            self.transaction
+                .prepare_cached(include_str!("../sql/append.sql"))?
+                .execute(params![
+                    self.migration.as_str(),
+                    line.seq,
+                    line.epoch,
+                    line.at,
+                    line.database,
+                    line.step,
+                    line.item,
+                    line.kind,
+                    line.version,
+                    line.payload,
+                    hash,
+                ])
+        };
+        insert()
+            .map(drop)
+            .map_err(|e| StoreError::sqlite("import an event", self.file.path(), e))
+    }
+
+    fn held(&self, seq: u64) -> Result<Option<chain::Hash>, StoreError> {
+        let sql = "SELECT hash FROM events WHERE migration = ?1 AND seq = ?2";
+        let number = i64::try_from(seq).unwrap_or(i64::MAX);
+        self.transaction
+            .query_row(sql, params![self.migration.as_str(), number], |row| row.get(0))
+            .optional()
+            .map_err(|e| StoreError::sqlite("read an event", self.file.path(), e))
+    }
+
+    fn finish(self, ending: &Ending, heading: &Heading) -> Result<(Head, u64), StoreError> {
+        let head = self.links.head();
+        if ending.head != head.to_string() {
+            return Err(StoreError::BadExport {
+                line: head.seq.0 + 2,
+                why: format!(
+                    "it ends at event {}, but names the head {}",
+                    head.seq, ending.head
+                ),
+            });
+        }
+        if self.known > self.links.seq {
+            return Err(StoreError::Ahead {
+                migration: self.migration,
+                held: Seq(self.known),
+                offered: head.seq,
+            });
+        }
+        match self.state.created {
+            Some(created) if created.name == heading.name => Ok((head, self.added)),
+            Some(created) => Err(StoreError::Damaged {
+                migration: self.migration,
+                damage: Box::new(Damage {
+                    seq: Seq(1),
+                    reason: DamageReason::Name {
+                        in_event: created.name,
+                        in_list: heading.name.clone(),
+                    },
+                }),
+            }),
+            None => Err(StoreError::BadExport {
+                line: 2,
+                why: "it has no event".to_owned(),
+            }),
+        }
+    }
+
+    fn damaged(&self, seq: u64, reason: DamageReason) -> StoreError {
+        let damage = Box::new(Damage {
+            seq: Seq(seq),
+            reason,
+        });
+        StoreError::Damaged {
+            migration: self.migration.clone(),
+            damage,
+        }
+    }
+}
+
+/// What comes after the heading.
+enum Next {
+    Event(Box<Line>),
+    Ending(Ending),
+}
+
+/// The lines of an export, one after the other.
+struct Lines<'a> {
+    from: &'a mut dyn BufRead,
+    number: u64,
+}
+
+impl Lines<'_> {
+    fn heading(&mut self) -> Result<Heading, StoreError> {
+        /// The version alone: what else a newer heading holds does not matter.
+        #[derive(serde::Deserialize)]
+        struct Version {
+            pghaul_journal: u32,
+        }
+        let text = self.line()?;
+        let Version { pghaul_journal } = self.parse(&text)?;
+        if pghaul_journal != FORMAT {
+            return Err(self.bad(format!(
+                "its format is {pghaul_journal}; this pghaul reads {FORMAT}"
+            )));
+        }
+        let heading: Heading = self.parse(&text)?;
+        // The id is part of file names.
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        if heading.migration.len() != 8 || !heading.migration.chars().all(plain) {
+            return Err(self.bad(format!("{:?} is no id of a migration", heading.migration)));
+        }
+        Ok(heading)
+    }
+
+    fn next(&mut self) -> Result<Next, StoreError> {
+        let text = self.line()?;
+        if text.starts_with("{\"head\":") {
+            let ending = self.parse(&text)?;
+            let mut rest = Vec::new();
+            let read = self.from.read_until(b'\n', &mut rest);
+            if read.map_err(|e| self.bad(e.to_string()))? > 0 {
+                return Err(self.bad("something follows its last line".to_owned()));
+            }
+            return Ok(Next::Ending(ending));
+        }
+        self.parse(&text).map(|line| Next::Event(Box::new(line)))
+    }
+
+    /// The next line, whole.
+    fn line(&mut self) -> Result<String, StoreError> {
+        self.number += 1;
+        let mut text = String::new();
+        self.from
+            .read_line(&mut text)
+            .map_err(|e| self.bad(e.to_string()))?;
+        match text.pop() {
+            Some('\n') => Ok(text),
+            _ => Err(self.bad("it was cut".to_owned())),
+        }
+    }
+
+    fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|e| self.bad(e.to_string()))
+    }
+
+    fn bad(&self, why: String) -> StoreError {
+        StoreError::BadExport {
+            line: self.number,
+            why,
+        }
+    }
+}
