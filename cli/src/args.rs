@@ -51,6 +51,16 @@ Examples:
 
 What is removed: subscriptions, slots, publications and the schema pghaul. Rows and tables never are.";
 
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  pghaul doctor                                  the servers of the open migrations of the journal
+  pghaul doctor --source 'host=old user=mover'   one server, also without any journal
+  pghaul doctor --drop k3v9x2ab                  clean up after a migration whose journal is lost
+
+What --drop drops: subscriptions, slots and publications of that migration, and the schema pghaul. Rows and tables
+never are. It asks before; without a terminal it needs --yes. Exit code 11 means that something is orphaned, at
+risk, or not in this journal.";
+
 /// Moves every database of a PostgreSQL cluster to another one, live.
 #[derive(Debug, Parser)]
 #[command(name = "pghaul", version, after_help = EXAMPLES, max_term_width = 100)]
@@ -99,6 +109,9 @@ pub(crate) enum Command {
     /// Take every object of pghaul off both servers, and never a row
     #[command(after_help = REMOVE_EXAMPLES)]
     Remove(RemoveArgs),
+    /// Show everything of pghaul on the servers, whose it is and what is wrong with it
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Verify the journal; carry it to another machine
     Journal(JournalCommandArgs),
     /// List the steps and checks in the order in which they run
@@ -315,6 +328,23 @@ pub(crate) struct HistoryArgs {
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
     /// Answer in JSON, one event a line
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) servers: ServerArgs,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+    /// Drop what is left of a migration whose journal is lost; never data
+    #[arg(long, value_name = "ID", help_heading = "Work")]
+    pub(crate) drop: Option<String>,
+    /// Do not ask before dropping
+    #[arg(long, requires = "drop", help_heading = "Work")]
+    pub(crate) yes: bool,
+    /// Answer in JSON
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }

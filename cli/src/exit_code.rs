@@ -35,6 +35,8 @@ pub enum ExitCode {
     /// `check` found nothing that stops the migration, but something that may surprise: a warning, a reason to dump
     /// instead of replicating, or an error that was accepted.
     ReadyWithWarnings = 11,
+    /// `doctor` found something that is orphaned, at risk or unknown.
+    Ailing = 12,
     /// Ctrl-C stopped the command.
     Interrupted = 130,
     /// SIGTERM stopped the command.
@@ -74,6 +76,7 @@ impl ExitCode {
             Self::ReadyWithWarnings => {
                 "`check` found nothing that stops the migration, but something that may surprise: a warning, a reason to dump instead of replicating, or an error that was accepted."
             }
+            Self::Ailing => "`doctor` found something that is orphaned, at risk or unknown to the journal.",
             Self::Interrupted => "Ctrl-C stopped the command. `run` again continues.",
             Self::Terminated => "SIGTERM stopped the command. `run` again continues.",
         }

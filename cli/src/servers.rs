@@ -24,6 +24,12 @@ pub(crate) struct Ways {
     connections: usize,
 }
 
+/// The servers that are known, one or two.
+pub(crate) struct Known {
+    pub(crate) source: Option<Server<Source>>,
+    pub(crate) target: Option<Server<Target>>,
+}
+
 /// Both servers, connected to and identified.
 pub(crate) struct Servers {
     pub(crate) source: Server<Source>,
@@ -72,6 +78,26 @@ impl Given {
             source: one(Side::Source, &self.source)?,
             target: one(Side::Target, &self.target)?,
             connections: self.connections,
+        })
+    }
+
+    /// Each side that is known: as it was given; where neither was, as the journal has them. They are not connected to
+    /// yet.
+    ///
+    /// # Errors
+    /// When a journaled conninfo can't be completed from this environment.
+    pub(crate) fn any(&self, created: Option<&Created>) -> Result<Known, Failure> {
+        let (source, target) = match created {
+            Some(created) if self.source.is_none() && self.target.is_none() => {
+                let ways = self.or_journaled(created)?;
+                (Some(ways.source), Some(ways.target))
+            }
+            _ => (self.source.clone(), self.target.clone()),
+        };
+        let connections = self.connections;
+        Ok(Known {
+            source: source.map(|way| Server::new(way, NOBODY_YET, connections)),
+            target: target.map(|way| Server::new(way, NOBODY_YET, connections)),
         })
     }
 

@@ -111,3 +111,23 @@ pub fn application_name(migration: &MigrationId, epoch: Epoch) -> String {
 pub fn object_name(migration: &MigrationId, database: u32, generation: u32, attempt: u32) -> String {
     format!("pghaul_{migration}_{database}_g{generation}a{attempt}")
 }
+
+/// The migration in the name of a publication, slot, subscription or temporary database of ours.
+///
+/// ```
+/// use pghaul_core::id::{migration_of_object, MigrationId};
+/// assert_eq!(migration_of_object("pghaul_k3v9x2ab_3_g1a2"), Some(MigrationId::new("k3v9x2ab")));
+/// assert_eq!(migration_of_object("pghaul_k3v9x2ab_3_new"), Some(MigrationId::new("k3v9x2ab")));
+/// assert_eq!(migration_of_object("pghaul_reports"), None);
+/// ```
+pub fn migration_of_object(name: &str) -> Option<MigrationId> {
+    let (id, rest) = name.strip_prefix("pghaul_")?.split_once('_')?;
+    let (database, what) = rest.split_once('_')?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let ours = id.len() == 8
+        && id.chars().all(plain)
+        && !database.is_empty()
+        && database.chars().all(|c| c.is_ascii_digit())
+        && (what == "new" || what.starts_with('g'));
+    ours.then(|| MigrationId::new(id))
+}

@@ -11,6 +11,7 @@
 
 mod checking;
 mod crash_positions;
+mod doctor;
 mod failures;
 mod hostile;
 mod kills;

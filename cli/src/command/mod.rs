@@ -1,6 +1,7 @@
 //! The commands. Each decides; `report` says how it looks.
 
 mod demo;
+mod doctor;
 mod history;
 mod journal;
 mod remove;
@@ -32,6 +33,7 @@ impl Session {
             Command::Run(args) => run::run(self, &args).await,
             Command::Status(args) => status::status(self, &args).await,
             Command::History(args) => history::history(self, &args),
+            Command::Doctor(args) => doctor::doctor(self, &args).await,
             Command::Journal(args) => journal::journal(self, &args.command),
             Command::Remove(args) => remove::remove(self, &args).await,
             Command::Steps(args) => steps::steps(self, &args),

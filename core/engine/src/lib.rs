@@ -5,6 +5,7 @@
 //! - [`survey`]: looks at everything and touches nothing; `plan`, `check` and `run` begin with it
 //! - [`run`]: `run`, from the first event to `syncing` and `done`
 //! - [`removal`] takes everything of ours off both servers
+//! - [`doctor`]: everything of ours on the servers, with and without a journal
 //! - [`standing`]: `status`, a fresh look that is not journaled
 //!
 //! Inside, `checking` makes checks side by side, `database` drives one database through its states, `executor` runs
@@ -13,6 +14,7 @@
 pub mod acceptance;
 mod checking;
 mod database;
+pub mod doctor;
 mod executor;
 mod planning;
 pub mod removal;
