@@ -5,7 +5,7 @@ use pghaul_testkit::{ClusterPair, Outcome, Settings, wait_until};
 use serde_json::Value;
 use std::time::Duration;
 
-const AILING: i32 = 11;
+const AILING: i32 = 12;
 const ROWS: &str = "
     create table book (id int primary key, title text);
     insert into book select n, 'book ' || n from generate_series(1, 500) n;
