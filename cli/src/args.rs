@@ -6,8 +6,8 @@ use crate::size;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use pghaul_core::event::Selection;
-use pghaul_core::{Acceptance, InitialCopy, Method};
 use pghaul_core::journal::Head;
+use pghaul_core::{Acceptance, InitialCopy, Method};
 use pghaul_engine::OnCheckFailure;
 use pghaul_step::check::DiskSettings;
 use std::path::PathBuf;
@@ -301,6 +301,9 @@ pub(crate) struct RunArgs {
     pub(crate) databases_at_once: u16,
     #[command(flatten)]
     pub(crate) copying: CopyingArgs,
+    /// Discard what was copied of a replicated database that can't go on, and copy it again; may be repeated
+    #[arg(long, value_name = "DATABASE", help_heading = "Work")]
+    pub(crate) restart_data: Vec<String>,
     /// Go on although the last runner was on another host and has not ended in order
     #[arg(long, help_heading = "Work")]
     pub(crate) take_over: bool,

@@ -214,6 +214,14 @@ pub enum DatabaseEvent {
         /// The evidence.
         proof: Proof,
     },
+    /// The user gave up what was copied, so that it can be copied again: nothing of it may be trusted any more.
+    DiscardStarted {
+        /// What was wrong with it, when something was known to be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Box<Failure>>,
+    },
+    /// The copied rows and the replication objects are gone; the schema stays. The copy begins anew.
+    DataDiscarded,
     /// It can't go on.
     Failed {
         /// Why.

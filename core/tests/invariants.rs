@@ -201,7 +201,7 @@ fn database_holds(before: &DatabaseRecord, event: Option<&DatabaseEvent>, after:
     match &working.1 {
         DatabaseState::Checking { planned } => assert_eq!(*planned, after.method()),
         DatabaseState::Schema { method } => assert_eq!(Some(*method), after.method()),
-        DatabaseState::Replicating { .. } | DatabaseState::Syncing => {
+        DatabaseState::Replicating { .. } | DatabaseState::Syncing | DatabaseState::Discarding => {
             assert_eq!(after.method(), Some(Method::Replication));
         }
         DatabaseState::Dumping | DatabaseState::Done => assert_eq!(after.method(), Some(Method::Dump)),

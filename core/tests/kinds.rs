@@ -53,6 +53,14 @@ fn of_database(kind: DatabaseEventKind) -> (&'static str, &'static str) {
             "the target was proven to hold and follow everything it should",
         ),
         K::DoneProven => ("`proof`", "the one-time copy was proven complete"),
+        K::DiscardStarted => (
+            "`failure`",
+            "the copied rows are given up, as the user asked, and taken away",
+        ),
+        K::DataDiscarded => (
+            "",
+            "they and the replication objects are gone; the copy begins anew",
+        ),
         K::Failed => ("`failure`", "it can't go on"),
         K::Resumed => ("", "a runner goes on where it failed"),
         K::RemovalStarted => ("`forced`", "the removal of our objects begins"),

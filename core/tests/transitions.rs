@@ -44,10 +44,12 @@ const DATABASE: &str = "
     replicating              copy_began           replicating(copying)
     replicating              fell_back            dumping
     replicating              syncing_proven       syncing
+    replicating              discard_started      discarding
     replicating              failed               failed in replicating
     replicating              removal_started      removing
 
     replicating(copying)     syncing_proven       syncing
+    replicating(copying)     discard_started      discarding
     replicating(copying)     failed               failed in replicating(copying)
     replicating(copying)     removal_started      removing
 
@@ -56,8 +58,14 @@ const DATABASE: &str = "
     dumping                  removal_started      removing
 
     syncing                  syncing_proven       syncing
+    syncing                  discard_started      discarding
     syncing                  failed               failed in syncing
     syncing                  removal_started      removing
+
+    discarding               discard_started      discarding
+    discarding               data_discarded       replicating
+    discarding               failed               failed in discarding
+    discarding               removal_started      removing
 
     done                     removal_started      removing
 
@@ -90,6 +98,7 @@ fn label(state: &DatabaseState) -> String {
         } => format!("checking({method})"),
         DatabaseState::Schema { method } => format!("schema({method})"),
         DatabaseState::Replicating { copy_began: true } => "replicating(copying)".to_owned(),
+        DatabaseState::Discarding => "discarding".to_owned(),
         DatabaseState::Failed { during } => format!("failed in {}", label(during)),
         other => other.phase().to_string(),
     }

@@ -18,6 +18,7 @@ mod kills;
 mod migration;
 mod pgbench_live;
 mod remove_refuses;
+mod restart_data;
 mod run_again;
 mod snapshot_copy;
 mod terminal;

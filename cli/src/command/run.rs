@@ -12,7 +12,7 @@ use crate::servers::{Given, Servers, way_back};
 use crate::signals::Signals;
 use crate::view::View;
 use pghaul_core::event::{Created, Selection};
-use pghaul_core::{Code, Failure, MigrationId, Phase};
+use pghaul_core::{Code, DatabaseName, Failure, MigrationId, Phase};
 use pghaul_engine::{RunRequest, candidates, check_acceptances, check_databases, selection};
 use pghaul_postgres::ConnInfo;
 use pghaul_step::WayBack;
@@ -104,6 +104,7 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         accepted: args.checks.accept.clone(),
         disk: args.checks.disk(),
         databases_at_once: at_once,
+        restart: args.restart_data.iter().map(DatabaseName::new).collect(),
     };
     let outcome = runner.engine.run(&request).await;
     watcher.finish();

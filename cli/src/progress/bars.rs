@@ -142,7 +142,8 @@ fn phase(event: &DatabaseEvent) -> Option<&'static str> {
     match event {
         DatabaseEvent::CheckingStarted => Some("checking"),
         DatabaseEvent::SchemaStarted => Some("schema"),
-        DatabaseEvent::ReplicatingStarted => Some("replicating"),
+        DatabaseEvent::ReplicatingStarted | DatabaseEvent::DataDiscarded => Some("replicating"),
+        DatabaseEvent::DiscardStarted { .. } => Some("discarding"),
         DatabaseEvent::DumpingStarted | DatabaseEvent::FellBack { .. } => Some("dumping"),
         DatabaseEvent::RemovalStarted { .. } => Some("removing"),
         DatabaseEvent::Checked { .. }

@@ -116,6 +116,8 @@ fn kept_lines(event: &Event, bars: bool) -> Vec<String> {
             | DatabaseEvent::DoneProven { .. }
             | DatabaseEvent::Failed { .. }
             | DatabaseEvent::Removed
+            | DatabaseEvent::DiscardStarted { .. }
+            | DatabaseEvent::DataDiscarded
             | DatabaseEvent::Resumed,
         ) => vec![named(database)],
         Event::Database(

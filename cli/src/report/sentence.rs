@@ -86,6 +86,12 @@ fn of_database(event: &DatabaseEvent) -> String {
         }
         DatabaseEvent::SyncingProven { proof } => format!("{}: {}", paint(GOOD, "syncing"), proven(proof)),
         DatabaseEvent::DoneProven { proof } => format!("{}: {}", paint(GOOD, "done"), proven(proof)),
+        DatabaseEvent::DiscardStarted { failure } => format!(
+            "{} what was copied, to copy it again{}",
+            paint(WARNING, "discarding"),
+            because(failure.as_deref())
+        ),
+        DatabaseEvent::DataDiscarded => "what was copied is discarded; the copy begins anew".to_owned(),
         DatabaseEvent::Failed { failure } => format!("{}{}", paint(ERROR, "failed"), because(Some(failure))),
         DatabaseEvent::Resumed => "going on where it failed".to_owned(),
         DatabaseEvent::RemovalStarted { forced: false } => "removing what is ours".to_owned(),

@@ -81,6 +81,7 @@ impl Journey<'_> {
         if let DatabaseState::Schema { .. }
         | DatabaseState::Replicating { .. }
         | DatabaseState::Dumping
+        | DatabaseState::Discarding
         | DatabaseState::Syncing = self.state()?
         {
             self.claim().await?;
@@ -101,6 +102,7 @@ impl Journey<'_> {
                     .await?;
                 }
                 DatabaseState::Replicating { .. } => self.replicate().await?,
+                DatabaseState::Discarding => self.discard().await?,
                 DatabaseState::Dumping => self.dump().await?,
                 DatabaseState::Syncing if proven => return Ok(()),
                 DatabaseState::Syncing => return self.keep_in_step().await,

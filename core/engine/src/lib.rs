@@ -18,6 +18,7 @@ pub mod doctor;
 mod executor;
 mod planning;
 pub mod removal;
+mod restart;
 pub mod run;
 pub mod selection;
 pub mod standing;

@@ -99,6 +99,7 @@ impl Engine {
             }
             DatabaseState::Schema { .. }
             | DatabaseState::Replicating { .. }
+            | DatabaseState::Discarding
             | DatabaseState::Dumping
             | DatabaseState::Failed { .. } => {
                 let failure = self

@@ -47,6 +47,8 @@ pub struct RunRequest {
     pub disk: DiskSettings,
     /// How many databases are moved side by side.
     pub databases_at_once: usize,
+    /// Databases whose copied rows are discarded first, to be copied again.
+    pub restart: Vec<DatabaseName>,
 }
 
 /// Sessions that a database needs on one server besides the workers of its copy: the snapshot's keeper, the
@@ -108,6 +110,9 @@ impl Engine {
         self.accept(&request.accepted).await?;
         let stopped = self.check(request).await?;
         self.run_cluster_steps().await?;
+        for database in &request.restart {
+            self.give_up_data(database).await?;
+        }
         let failures = self.move_databases(request.databases_at_once).await;
         match failures.into_iter().next().or(stopped) {
             Some(failure) => Err(failure),

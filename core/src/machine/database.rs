@@ -57,6 +57,8 @@ pub enum DatabaseState {
     Syncing,
     /// Completely copied.
     Done,
+    /// What was copied is given up and taken away, to be copied again. Users see it as replicating.
+    Discarding,
     /// Stopped by a failure.
     Failed {
         /// The state that it goes on in.
@@ -75,7 +77,7 @@ impl DatabaseState {
             Self::Pending => Phase::Pending,
             Self::Checking { .. } => Phase::Checking,
             Self::Schema { .. } => Phase::Schema,
-            Self::Replicating { .. } => Phase::Replicating,
+            Self::Replicating { .. } | Self::Discarding => Phase::Replicating,
             Self::Dumping => Phase::Dumping,
             Self::Syncing => Phase::Syncing,
             Self::Done => Phase::Done,
@@ -124,6 +126,10 @@ impl DatabaseState {
             (Self::Replicating { .. }, E::SyncingProven { .. }) => Some(Self::Syncing),
             (Self::Syncing, E::SyncingProven { .. }) => Some(Self::Syncing),
             (Self::Dumping, E::DoneProven { .. }) => Some(Self::Done),
+            (Self::Replicating { .. } | Self::Syncing | Self::Discarding, E::DiscardStarted { .. }) => {
+                Some(Self::Discarding)
+            }
+            (Self::Discarding, E::DataDiscarded) => Some(Self::Replicating { copy_began: false }),
             (Self::Failed { during }, E::Resumed) => Some((**during).clone()),
             (Self::Failed { .. } | Self::Removed | Self::Done | Self::Pending, E::Failed { .. }) => None,
             (working, E::Failed { .. }) => Some(Self::Failed {

@@ -101,24 +101,29 @@ impl DatabaseRecord {
                 self.proof = Some(proof.clone());
             }
             DatabaseEvent::Failed { failure } => self.failure = Some((**failure).clone()),
+            DatabaseEvent::DataDiscarded => self.proof = None,
             DatabaseEvent::Resumed | DatabaseEvent::RemovalStarted { .. } => self.failure = None,
             DatabaseEvent::SchemaStarted
             | DatabaseEvent::ReplicatingStarted
             | DatabaseEvent::DumpingStarted
             | DatabaseEvent::CopyBegan
+            | DatabaseEvent::DiscardStarted { .. }
             | DatabaseEvent::Removed => {}
         }
         Some(())
     }
 
-    /// Steps act only while their database is at work, and only undo themselves while it is removed.
+    /// Steps act only while their database is at work, and only undo themselves while it is removed or its rows are
+    /// discarded.
     fn lets_steps(&self, event: &StepEvent) -> bool {
         match &self.state {
             DatabaseState::Schema { .. }
             | DatabaseState::Replicating { .. }
             | DatabaseState::Dumping
             | DatabaseState::Syncing => true,
-            DatabaseState::Removing => !matches!(event, StepEvent::ItemFinished { .. }),
+            DatabaseState::Removing | DatabaseState::Discarding => {
+                !matches!(event, StepEvent::ItemFinished { .. })
+            }
             DatabaseState::Pending
             | DatabaseState::Checking { .. }
             | DatabaseState::Done

@@ -47,6 +47,10 @@ pub(crate) fn database_event(kind: DatabaseEventKind, method: Method) -> Databas
         K::DoneProven => DatabaseEvent::DoneProven {
             proof: Default::default(),
         },
+        K::DiscardStarted => DatabaseEvent::DiscardStarted {
+            failure: Some(failure()),
+        },
+        K::DataDiscarded => DatabaseEvent::DataDiscarded,
         K::Failed => DatabaseEvent::Failed { failure: failure() },
         K::Resumed => DatabaseEvent::Resumed,
         K::RemovalStarted => DatabaseEvent::RemovalStarted { forced: false },
@@ -95,6 +99,7 @@ pub(crate) fn working_states() -> Vec<DatabaseState> {
         S::Replicating { copy_began: true },
         S::Dumping,
         S::Syncing,
+        S::Discarding,
         S::Done,
         S::Removing,
         S::Removed,

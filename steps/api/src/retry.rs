@@ -13,7 +13,10 @@ struct Retry {
     tries: u32,
     /// The first pause. Each further one is twice as long, up to sixteen times the first.
     first_pause: Duration,
-    /// For readers of the documentation.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for readers, here and in the documentation")
+    )]
     why: &'static str,
 }
 
@@ -42,7 +45,9 @@ const RETRIES: &[Retry] = &[
 /// `tries` is how many tries have failed already, 1 or more.
 pub fn pause_before_retry(code: Code, tries: u32) -> Option<Duration> {
     let retry = RETRIES.iter().find(|retry| retry.codes.contains(&code))?;
-    let pause = retry.first_pause.saturating_mul(1 << tries.saturating_sub(1).min(4));
+    let pause = retry
+        .first_pause
+        .saturating_mul(1 << tries.saturating_sub(1).min(4));
     (tries < retry.tries).then_some(pause)
 }
 
@@ -62,7 +67,10 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_end() {
-        let seconds: Vec<_> = pauses(Code::ConnectionLost).iter().map(Duration::as_secs).collect();
+        let seconds: Vec<_> = pauses(Code::ConnectionLost)
+            .iter()
+            .map(Duration::as_secs)
+            .collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16]);
     }
 
@@ -81,7 +89,8 @@ mod tests {
 
     #[test]
     fn the_documented_table_is_the_one_in_use() {
-        let mut table = String::from("| error | tries | pauses between them | in all | why |\n|---|---|---|---|---|\n");
+        let mut table =
+            String::from("| error | tries | pauses between them | in all | why |\n|---|---|---|---|---|\n");
         for retry in RETRIES {
             let codes: Vec<String> = retry
                 .codes
@@ -92,7 +101,11 @@ mod tests {
             let total: f64 = all.iter().map(Duration::as_secs_f64).sum();
             let mut shown: Vec<String> = all.iter().map(|p| p.as_secs_f64().to_string()).collect();
             shown.dedup();
-            let longest = if shown.len() < all.len() { ", and so on" } else { "" };
+            let longest = if shown.len() < all.len() {
+                ", and so on"
+            } else {
+                ""
+            };
             let _ = writeln!(
                 table,
                 "| {} | {} | {}{longest} s | {total} s | {} |",
@@ -110,7 +123,10 @@ mod tests {
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(&page, format!("{head}{begin}{table}{end}{tail}")).unwrap();
         } else {
-            assert_eq!(found, table, "docs/reference/retries.md is stale: UPDATE_DOCS=1 writes it");
+            assert_eq!(
+                found, table,
+                "docs/reference/retries.md is stale: UPDATE_DOCS=1 writes it"
+            );
         }
     }
 }

@@ -194,7 +194,7 @@ async fn output(
 pub(crate) fn lost(name: &str) -> Failure {
     Failure::new(Code::SlotLost, format!("the replication slot {name} has lost WAL that was still needed"))
         .with_side(Side::Source)
-        .with_hint("raise max_slot_wal_keep_size on the source; then remove this migration with --force, drop the target database, and begin anew")
+        .with_hint("raise max_slot_wal_keep_size on the source; then `pghaul run --restart-data DATABASE` discards what was copied and copies it again")
 }
 
 /// A slot is created only when every transaction that has a transaction id, in the whole cluster, has ended.

@@ -179,6 +179,7 @@ fn run_arguments(servers: &ServerArgs, journal: &JournalArgs) -> RunArgs {
         on_check_failure: OnCheckFailure::Run,
         databases_at_once: 2,
         copying: CopyingArgs::default(),
+        restart_data: Vec::new(),
         take_over: false,
         json: false,
     }

@@ -1,0 +1,136 @@
+//! `run --restart-data`: gives up what was copied of a database, so that the same migration can copy it again.
+//!
+//! Only for what can't go on by itself, such as after a lost slot, and only where the user says so. The discard is a state
+//! of its own: killed at any instant, the next run goes on with it. The steps of the data phase are undone in reverse
+//! order; when no subscription is left, one transaction empties the tables and forgets every effect but the schema's.
+
+use crate::database::Journey;
+use crate::run::Engine;
+use pghaul_core::plan::RelationKind;
+use pghaul_core::{
+    Code, DatabaseEvent, DatabaseName, DatabasePlan, DatabaseState, Event, Failure, Method, Side, TableClass,
+    TablePlan,
+};
+use pghaul_postgres::{QualifiedName, ReadWrite, Session, Target};
+use pghaul_step::{Ownership, StepPhase};
+
+impl Engine {
+    /// Journals that the data of a database is given up.
+    ///
+    /// # Errors
+    /// Where there is nothing to restart: an unknown database, one that is dumped, one that is in step.
+    pub(crate) async fn give_up_data(&self, database: &DatabaseName) -> Result<(), Failure> {
+        let state = self.state(database);
+        let journey = self.journey(database);
+        match state.work() {
+            DatabaseState::Discarding => return Ok(()),
+            DatabaseState::Replicating { .. } => {}
+            DatabaseState::Syncing => {
+                journey.claim().await?;
+                let standing = journey.standing(Method::Replication).await;
+                if standing.is_ok_and(|standing| standing.problems.is_empty()) {
+                    return Err(refusal(
+                        database,
+                        "it follows the source, and nothing is wrong with it",
+                    ));
+                }
+            }
+            _ if self.method(database).is_none() => {
+                return Err(refusal(database, "nothing of it has been copied yet"));
+            }
+            _ => return Err(refusal(database, &format!("it is {}", state.work().phase()))),
+        }
+        let failure = self
+            .run
+            .recorder
+            .read(|m| m.databases.get(database).and_then(|d| d.failure.clone()));
+        let event = |event| Event::Database(database.clone(), event);
+        let mut events = Vec::new();
+        if matches!(state, DatabaseState::Failed { .. }) {
+            events.push(event(DatabaseEvent::Resumed));
+        }
+        events.push(event(DatabaseEvent::DiscardStarted {
+            failure: failure.map(Box::new),
+        }));
+        self.run.recorder.append_all(events).await?;
+        Ok(())
+    }
+}
+
+fn refusal(database: &DatabaseName, why: &str) -> Failure {
+    Failure::new(
+        Code::BadInput,
+        format!("the data of database {database} can't be restarted: {why}"),
+    )
+    .with_database(database.as_str())
+    .with_hint("--restart-data is for a replicated database that can't go on; leave it out, and `pghaul run` goes on")
+}
+
+impl Journey<'_> {
+    /// Takes the replication objects away, then the rows.
+    pub(crate) async fn discard(&self) -> Result<(), Failure> {
+        self.undo_steps(Method::Replication, StepPhase::Data).await?;
+        let plan = self.subject()?.plan;
+        let mut session: Session<Target, ReadWrite> = self.run.target.connect(self.database.as_str()).await?;
+        self.empty(&mut session, &plan).await?;
+        self.append(DatabaseEvent::DataDiscarded).await
+    }
+
+    async fn empty(
+        &self,
+        session: &mut Session<Target, ReadWrite>,
+        plan: &DatabasePlan,
+    ) -> Result<(), Failure> {
+        let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
+        let transaction = ownership.begin(session, self.run.recorder.faults()).await?;
+        let tables: Vec<&TablePlan> = plan.tables.iter().filter(|table| is_copied(table)).collect();
+        let names = |name: fn(&TablePlan) -> &str| tables.iter().map(|t| name(t)).collect::<Vec<&str>>();
+        let (schemas, names) = (names(|t| &t.schema), names(|t| &t.name));
+        let doing = transaction.inner().doing("look at the tables to be emptied");
+        let rows = doing
+            .query(include_str!("tables.sql"), &[&schemas, &names])
+            .await?;
+        let mut emptied = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let place = usize::try_from(row.get::<_, i64>("place") - 1).unwrap_or(usize::MAX);
+            let Some(table) = tables.get(place) else { continue };
+            let name = QualifiedName::new(table.schema.as_str(), table.name.as_str())?;
+            if row.get("subscribed") {
+                return Err(Failure::new(
+                    Code::StateLost,
+                    format!("table {name} is in a subscription that pghaul does not know"),
+                )
+                .with_side(Side::Target)
+                .with_hint("see pg_subscription_rel for whose it is; drop it, then run again"));
+            }
+            let only = if row.get("partitioned") { "" } else { "ONLY " };
+            emptied.push(format!("{only}{name}"));
+        }
+        if rows.iter().any(|row| row.get("fires")) {
+            // Triggers of the applications are not about this.
+            let quiet = "SET LOCAL session_replication_role = replica";
+            transaction.batch("keep triggers from firing", quiet).await?;
+        }
+        if !emptied.is_empty() {
+            let truncate = format!("TRUNCATE {}", emptied.join(", "));
+            transaction.batch("empty the tables", &truncate).await?;
+        }
+        let forget = "DELETE FROM pghaul.effect WHERE pg_catalog.left(key, 7) <> 'schema/'";
+        transaction.batch("forget what was copied", forget).await?;
+        transaction.commit("empty the tables").await
+    }
+}
+
+/// Whether rows of the table were moved. Those of an extension's configuration are replaced by the copy itself, which
+/// knows which of them the extension made.
+fn is_copied(table: &TablePlan) -> bool {
+    let kind = matches!(table.kind, RelationKind::Table | RelationKind::PartitionedTable);
+    let class = matches!(
+        table.class,
+        TableClass::Replicate
+            | TableClass::NoIdentity { .. }
+            | TableClass::CannotBePublished { .. }
+            | TableClass::Partitioned
+    );
+    kind && class
+}
