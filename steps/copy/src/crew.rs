@@ -5,7 +5,7 @@
 //! sessions, as long as the snapshot is there, and after a look whether the commit had come through.
 
 use crate::item::{CopiedTable, item_name, key, keys_of_table};
-use crate::load::Load;
+use crate::load::{Load, act_as_replica};
 use futures_util::future::try_join_all;
 use pghaul_copy::{Copied, Cutting, Flow, Order, Range, RateLimit, Snapshot, Table, Unit, copy, cut, tables};
 use pghaul_step::ownership::effects;
@@ -161,6 +161,9 @@ impl<'a> Crew<'a> {
         let source = self.snapshot.session(self.ctx.source_server(), database).await?;
         source.doing("set lock_timeout").query(LOCK_TIMEOUT, &[]).await?;
         let target = self.ctx.target().await?;
+        if self.loads.iter().any(|load| load.constrained) {
+            act_as_replica(&target).await?;
+        }
         Ok(Pair { source, target })
     }
 
@@ -411,7 +414,7 @@ fn order(load: &Load, range: Option<Range>) -> Order<'_> {
         format: load.format,
         range,
         filter: load.filter.as_deref().unwrap_or_default(),
-        freeze: range.is_none() && load.filter.is_none(),
+        freeze: range.is_none() && load.filter.is_none() && !load.constrained,
     }
 }
 
@@ -419,6 +422,10 @@ fn order(load: &Load, range: Option<Range>) -> Order<'_> {
 fn emptying(loads: &[&Load]) -> String {
     match loads {
         [load] => load.emptying(),
+        many if many.iter().any(|load| load.constrained) => {
+            let each: Vec<String> = many.iter().map(|load| load.emptying()).collect();
+            each.join("; ")
+        }
         many => {
             let names: Vec<String> = many
                 .iter()

@@ -1,6 +1,7 @@
 //! What the crew is told of each table.
 
 use pghaul_copy::{Formats, Snapshot, Table};
+use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::retry::pause_before_retry;
 use pghaul_step::{Code, Context, CopyFormat, Database, Failure, Side, TableClass, TablePlan};
 use std::collections::BTreeSet;
@@ -14,6 +15,8 @@ pub(crate) struct Load {
     pub(crate) table: Table,
     /// The format of COPY.
     pub(crate) format: CopyFormat,
+    /// Whether foreign keys and triggers are there already: the table is then emptied row by row.
+    pub(crate) constrained: bool,
     /// For the configuration table of an extension, which of its rows are copied.
     pub(crate) filter: Option<String>,
 }
@@ -24,6 +27,7 @@ impl Load {
     pub(crate) fn emptying(&self) -> String {
         match &self.filter {
             Some(filter) => format!("DELETE FROM ONLY {} {filter}", self.table.name),
+            None if self.constrained => format!("DELETE FROM ONLY {}", self.table.name),
             None => format!("TRUNCATE ONLY {}", self.table.name),
         }
     }
@@ -54,9 +58,11 @@ pub(crate) async fn matched(
     snapshot: &Snapshot,
 ) -> Result<Vec<Load>, Failure> {
     refuse_new_tables(ctx, snapshot)?;
+    let target = ctx.target().await?;
+    let constrained = is_constrained(&target, planned).await?;
     let formats = match ctx.copying().format {
         Some(_) => Formats::default(),
-        None => Formats::read(snapshot.keeper(), &ctx.target().await?).await?,
+        None => Formats::read(snapshot.keeper(), &target).await?,
     };
     let load = |plan: &&TablePlan| {
         let key = (plan.schema.clone(), plan.name.clone());
@@ -68,6 +74,7 @@ pub(crate) async fn matched(
         })?;
         Ok(Load {
             number: plan.number,
+            constrained,
             format: ctx.copying().format.unwrap_or_else(|| formats.best(table.oid)),
             filter: match &plan.class {
                 TableClass::ExtensionRows { filter } => Some(filter.clone()),
@@ -77,6 +84,43 @@ pub(crate) async fn matched(
         })
     };
     planned.iter().map(load).collect()
+}
+
+/// Whether foreign keys or triggers are there already: that is so only where a database is copied once more after its
+/// data were discarded.
+///
+/// # Errors
+/// When the target can't be asked.
+pub(crate) async fn is_constrained(
+    target: &Session<Target, ReadWrite>,
+    planned: &[&TablePlan],
+) -> Result<bool, Failure> {
+    // What an extension has made itself, it has made with the schema.
+    let ours = planned
+        .iter()
+        .filter(|plan| !matches!(plan.class, TableClass::ExtensionRows { .. }));
+    let (schemas, names): (Vec<&str>, Vec<&str>) = ours
+        .map(|plan| (plan.schema.as_str(), plan.name.as_str()))
+        .unzip();
+    let doing = target.doing("look for triggers and foreign keys");
+    let row = doing
+        .query_one(include_str!("constrained.sql"), &[&schemas, &names])
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Keeps triggers and foreign keys from acting on what a session does, as an apply worker's session does.
+///
+/// # Errors
+/// Where the role may not do that.
+pub(crate) async fn act_as_replica(target: &Session<Target, ReadWrite>) -> Result<(), Failure> {
+    let doing = target.doing("set session_replication_role");
+    let set = doing.batch("SET session_replication_role = replica").await;
+    set.map_err(|error| {
+        Failure::from(error).with_hint(
+            "triggers would fire while rows are copied again; GRANT SET ON PARAMETER session_replication_role to the role (PostgreSQL 15 and newer), or connect to the target as a superuser",
+        )
+    })
 }
 
 fn refuse_new_tables(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<(), Failure> {

@@ -8,7 +8,7 @@
 
 use crate::crew::Crew;
 use crate::item::{CopiedTable, complete, item_name, keys_of_table};
-use crate::load::{Load, matched, take_snapshot};
+use crate::load::{Load, act_as_replica, is_constrained, matched, take_snapshot};
 use async_trait::async_trait;
 use pghaul_copy::Snapshot;
 use pghaul_step::ownership::effects;
@@ -217,10 +217,15 @@ async fn leave_to_the_server(
         return Ok(units);
     }
     let mut target = ctx.target().await?;
+    let constrained = is_constrained(&target, planned).await?;
+    if constrained {
+        act_as_replica(&target).await?;
+    }
+    let verb = if constrained { "DELETE FROM" } else { "TRUNCATE" };
     for plan in planned.iter().filter(|plan| units.contains(&published(plan))) {
         let name = QualifiedName::new(plan.schema.as_str(), plan.name.as_str())?;
         let transaction = ctx.begin(&mut target).await?;
-        let empty = format!("TRUNCATE ONLY {name}");
+        let empty = format!("{verb} ONLY {name}");
         transaction.batch("empty a table", &empty).await?;
         transaction
             .forget(&keys_of_table(generation, plan.number))

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const BATCH: usize = 50;
 
 /// The prefix of the effect keys of foreign keys that are not validated yet. What follows is the number of the entry.
-const UNVALIDATED: &str = "unvalidated/";
+const UNVALIDATED: &str = "schema/unvalidated/";
 
 /// Restores foreign keys: all of them valid in the end, but for those that are not on the source.
 pub(crate) async fn restore<'a>(restorer: &Restorer<'a>, entries: &[&'a Entry]) -> Result<(), Failure> {
