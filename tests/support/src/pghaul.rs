@@ -116,7 +116,8 @@ impl Pghaul {
         }
     }
 
-    fn command(&self) -> Command {
+    /// The call for who wants to start it and watch the process; the time limit does not hold for it.
+    pub fn command(&self) -> Command {
         let program = self.program.as_deref().unwrap_or_else(|| binary());
         let mut command = match &self.host {
             None => Command::new(program),
@@ -365,7 +366,8 @@ impl Captured {
     }
 }
 
-/// The binary: `PGHAUL_BIN`, or what cargo builds. Cargo decides whether there is anything to build.
+/// The binary: `PGHAUL_BIN`, or what cargo builds, optimized where this crate is. Cargo decides whether there is
+/// anything to build.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| std::env::var_os("PGHAUL_BIN").map_or_else(build, PathBuf::from))
@@ -381,6 +383,7 @@ fn build() -> PathBuf {
             "--bin=pghaul",
             "--message-format=json-render-diagnostics",
         ])
+        .args((!cfg!(debug_assertions)).then_some("--release"))
         .current_dir(project())
         .output()
         .expect("run cargo");

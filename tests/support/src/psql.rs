@@ -75,7 +75,8 @@ pub(crate) fn client(name: &str) -> Command {
     hermetic(&postgres::client(name))
 }
 
-pub(crate) fn hermetic(program: &Path) -> Command {
+/// A program in an environment without any `PG*` variable of the user's.
+pub fn hermetic(program: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()

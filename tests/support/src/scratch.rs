@@ -23,7 +23,7 @@ struct Scratch {
 }
 
 /// A new, empty directory of this test process that any user may enter, removed at the latest when it ends.
-pub(crate) fn directory(label: &str) -> PathBuf {
+pub fn directory(label: &str) -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     static SCRATCH: OnceLock<Scratch> = OnceLock::new();
     let scratch = SCRATCH.get_or_init(Scratch::new);

@@ -1,0 +1,42 @@
+//! PostgreSQL's own tools for a copy, and pgcopydb. None compresses what never leaves the machine: with the gzip that
+//! they use by default they would be slower.
+
+use super::super::process::{pipe as piped, run};
+use super::super::servers::DATABASE;
+use super::{Moving, STREAMS};
+
+/// A stream can be restored by one job only.
+pub(super) fn pipe(moving: &Moving<'_, '_>) {
+    moving.servers.target().create_database(DATABASE);
+    let mut dump = moving.client("pg_dump");
+    dump.args(["-Fc", "-Z0", "-d", &moving.source()]);
+    let mut restore = moving.client("pg_restore");
+    restore.args(["--exit-on-error", "-d", &moving.target()]);
+    piped(dump, restore);
+}
+
+pub(super) fn directory(moving: &Moving<'_, '_>) {
+    moving.servers.target().create_database(DATABASE);
+    let jobs = format!("-j{STREAMS}");
+    let mut dump = moving.client("pg_dump");
+    dump.args(["-Fd", "-Z0", &jobs, "-f", "dump", "-d", &moving.source()]);
+    run(dump);
+    let mut restore = moving.client("pg_restore");
+    restore.args(["--exit-on-error", &jobs, "-d", &moving.target(), "dump"]);
+    run(restore);
+}
+
+/// Its parallelism is that of the others, all else as it comes.
+pub(super) fn pgcopydb(moving: &Moving<'_, '_>) {
+    let program = moving.programs.pgcopydb.as_deref().expect("pgcopydb on PATH");
+    moving.servers.target().create_database(DATABASE);
+    let jobs = STREAMS.to_string();
+    let mut clone = moving.programs.foreign(program, &moving.directory);
+    // Its working files are kept apart from others of this user.
+    clone
+        .env("HOME", &moving.directory)
+        .args(["clone", "--dir", "pgcopydb"])
+        .args(["--source", &moving.source(), "--target", &moving.target()])
+        .args(["--table-jobs", &jobs, "--index-jobs", &jobs]);
+    run(clone);
+}
