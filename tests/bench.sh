@@ -10,5 +10,6 @@ set -eu
 cd "$(dirname "$0")/.."
 
 tests/postgres.sh
-cargo build --release --package pghaul
+# PGHAUL_BIN names another binary to measure.
+[ -n "${PGHAUL_BIN-}" ] || cargo build --release --package pghaul
 exec cargo bench --package pghaul-tests --bench migration -- "$@"

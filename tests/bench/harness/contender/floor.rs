@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// Smaller tables share sessions and transactions.
@@ -36,7 +36,7 @@ pub(super) fn migrate(moving: &Moving<'_, '_>) {
     target.create_database(DATABASE);
     let mut dump = moving.client("pg_dump");
     dump.args(["--schema-only", "--section=pre-data", "-d", &moving.source()]);
-    pipe(dump, moving.psql(&moving.target()));
+    pipe(dump, writing(moving));
 
     let tables = catalog::tables(source);
     in_streams(copies(moving, &tables), |copies| {
@@ -46,6 +46,16 @@ pub(super) fn migrate(moving: &Moving<'_, '_>) {
     });
     in_sessions(moving, index_builds(&tables, catalog::indexes(source)));
     in_sessions(moving, catalog::foreign_keys(source));
+}
+
+/// A session in the target whose commits wait for no flush.
+fn writing(moving: &Moving<'_, '_>) -> Command {
+    let mut psql = moving.psql(&moving.target());
+    psql.env(
+        "PGOPTIONS",
+        "-c synchronous_commit=off -c client_min_messages=warning",
+    );
+    psql
 }
 
 /// One pipe.
@@ -62,8 +72,7 @@ enum Script {
 
 impl Copy {
     fn make(&self, moving: &Moving<'_, '_>) {
-        let psql = |conninfo: &str, script: &Script| {
-            let mut psql = moving.psql(conninfo);
+        let run = |mut psql: Command, script: &Script| {
             match script {
                 Script::Statement(statement) => psql.args(["-c", statement]),
                 Script::File(file) => psql.arg("-f").arg(file),
@@ -71,10 +80,8 @@ impl Copy {
             };
             psql
         };
-        pipe(
-            psql(&moving.source(), &self.read),
-            psql(&moving.target(), &self.write),
-        );
+        let read = run(moving.psql(&moving.source()), &self.read);
+        pipe(read, run(writing(moving), &self.write));
     }
 }
 
