@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(super) no_fsync: bool,
 
-    /// Write all figures to this file
+    /// Write all figures to this file; a relative path begins in `tests`, where cargo runs benchmarks
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
 

@@ -5,7 +5,7 @@ use super::catalog;
 use super::contender::Contender;
 use super::servers::{DATABASE, patiently};
 use pghaul_testkit::Cluster;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// Counts of what is no row. PostgreSQL 18 keeps NOT NULL as constraints, older versions do not.
@@ -66,10 +66,9 @@ impl Contents {
     pub(super) fn assert_equal(&self, other: &Cluster, contender: Contender) {
         let other = Self::of(other);
         let subjects = self.found.keys().chain(other.found.keys());
-        let mut different: Vec<&String> = subjects
+        let different: BTreeSet<&String> = subjects
             .filter(|subject| self.found.get(*subject) != other.found.get(*subject))
             .collect();
-        different.dedup();
         let shown = different.iter().take(10).map(|subject| {
             format!(
                 "{subject}: {:?} on the source, {:?} on the target",
