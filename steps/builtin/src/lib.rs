@@ -36,6 +36,8 @@ fn checks(registry: Registry) -> Registry {
         .with_cluster_check(pghaul_check_replication::ReplicationTarget)
         .with_cluster_check(pghaul_check_source::LongTransactions::default())
         .with_cluster_check(pghaul_check_target::TargetRights)
+        .with_cluster_check(pghaul_check_settings::SettingsDiffer)
+        .with_cluster_check(pghaul_check_settings::TimeZones)
         .with_check(pghaul_check_connection::DatabaseConnection)
         .with_check(pghaul_check_replication::ReplicationDatabase)
         .with_check(pghaul_check_source::RowSecurity)
@@ -49,6 +51,10 @@ fn checks(registry: Registry) -> Registry {
         .with_check(pghaul_check_target::Languages)
         .with_check(pghaul_check_target::Locale)
         .with_check(pghaul_check_target::Tablespaces)
+        .with_check(pghaul_check_settings::LockTable)
+        .with_check(pghaul_check_settings::Encoding)
+        .with_check(pghaul_check_settings::Collations)
+        .with_check(pghaul_check_settings::Money)
 }
 
 #[cfg(test)]

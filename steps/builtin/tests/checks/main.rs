@@ -13,6 +13,7 @@ mod journal;
 mod replication;
 mod rights;
 mod roles;
+mod settings;
 
 use pghaul_core::{DatabaseName, Finding};
 use pghaul_engine::Surveyor;

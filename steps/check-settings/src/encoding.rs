@@ -1,0 +1,135 @@
+//! The check `encoding`.
+
+use pghaul_step::postgres::catalog::Database as Facts;
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, async_trait,
+};
+use serde::Serialize;
+
+/// Texts that may not survive the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum EncodingProblem {
+    /// The source's database takes any bytes for text.
+    SqlAscii,
+    /// The database exists on the target, in an encoding that does not hold all characters.
+    EncodingDiffers {
+        /// The encoding on the source.
+        source: String,
+        /// The encoding on the target.
+        target: String,
+    },
+    /// The database exists on the target, with another sort order or other character classes.
+    LocaleDiffers {
+        /// `LC_COLLATE` and `LC_CTYPE`, or the locale of ICU, on the source.
+        source: String,
+        /// The same on the target.
+        target: String,
+    },
+}
+
+impl FindingKind for EncodingProblem {
+    fn severity(&self) -> Severity {
+        match self {
+            Self::EncodingDiffers { .. } => Severity::Error,
+            Self::SqlAscii | Self::LocaleDiffers { .. } => Severity::Warning,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::SqlAscii => {
+                "the database's encoding is SQL_ASCII: no text in it was ever checked, names that are \
+                               not UTF-8 can't be read, and the target's database gets the same encoding"
+                    .to_owned()
+            }
+            Self::EncodingDiffers { source, target } => format!(
+                "the database's encoding is {source} on the source and {target} on the target, which does not hold \
+                 all of its texts"
+            ),
+            Self::LocaleDiffers { source, target } => format!(
+                "the database's locale is {source} on the source and {target} on the target: texts are sorted and \
+                 compared otherwise"
+            ),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::SqlAscii => {
+                "to get a checked encoding, move the database with pg_dump --encoding and pg_restore instead"
+                    .to_owned()
+            }
+            Self::EncodingDiffers { .. } | Self::LocaleDiffers { .. } => {
+                "drop the empty database on the target: it is created as it is on the source".to_owned()
+            }
+        })
+    }
+}
+
+/// The check `encoding`: do texts survive the way into the target's database?
+#[derive(Debug, Clone, Copy)]
+pub struct Encoding;
+
+#[async_trait]
+impl Check for Encoding {
+    type Scope = Database;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "encoding",
+            summary: "the target's database holds all texts, and sorts them alike",
+            after: super::AFTER,
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
+        let name = ctx.database().as_str();
+        let of_name = |facts: &Facts| facts.name == name;
+        let source = ctx.source().await?;
+        let Some(there) = source.databases().await?.into_iter().find(of_name) else {
+            return Ok(Vec::new());
+        };
+        source.close().await;
+        let target = super::target(ctx).await?;
+        let here = target.databases().await?.into_iter().find(of_name);
+        let mut found = Vec::new();
+        if there.encoding == "SQL_ASCII" {
+            found.push(EncodingProblem::SqlAscii);
+        }
+        found.extend(here.and_then(|here| differs(&there, &here)));
+        Ok(found
+            .iter()
+            .map(|problem| problem.about("encoding", super::database(ctx)))
+            .collect())
+    }
+}
+
+/// What is wrong with a database that exists already. UTF8 holds the texts of every checked encoding.
+fn differs(source: &Facts, target: &Facts) -> Option<EncodingProblem> {
+    if source.encoding != target.encoding && (target.encoding != "UTF8" || source.encoding == "SQL_ASCII") {
+        return Some(EncodingProblem::EncodingDiffers {
+            source: source.encoding.clone(),
+            target: target.encoding.clone(),
+        });
+    }
+    let (source, target) = (locale(source), locale(target));
+    (source != target).then_some(EncodingProblem::LocaleDiffers { source, target })
+}
+
+/// The locale by which texts are compared, as one name. The C library spells encodings in several ways.
+fn locale(database: &Facts) -> String {
+    if let Some(locale) = &database.locale {
+        let provider = if database.locale_provider == 'i' {
+            "ICU"
+        } else {
+            "builtin"
+        };
+        return format!("{provider} {locale}");
+    }
+    let plain = |name: &str| name.replace(".utf8", ".UTF-8");
+    match (plain(&database.collate), plain(&database.ctype)) {
+        (collate, ctype) if collate == ctype => collate,
+        (collate, ctype) => format!("{collate}, {ctype}"),
+    }
+}

@@ -1,0 +1,105 @@
+//! The check `money`.
+
+use pghaul_step::postgres::{ReadOnly, Session, Target};
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, async_trait,
+};
+use serde::Serialize;
+
+/// Amounts of money that the target reads otherwise than the source writes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum MoneyDiffers {
+    /// `lc_monetary` differs in a database with columns of the type money.
+    MoneyDiffers {
+        /// How many columns.
+        columns: i64,
+        /// `lc_monetary` on the source.
+        source: String,
+        /// How the source writes an amount.
+        source_writes: String,
+        /// `lc_monetary` on the target.
+        target: String,
+        /// How the target writes the same amount.
+        target_writes: String,
+    },
+}
+
+impl FindingKind for MoneyDiffers {
+    fn message(&self) -> String {
+        let Self::MoneyDiffers {
+            columns,
+            source,
+            source_writes,
+            target,
+            target_writes,
+        } = self;
+        format!(
+            "{columns} columns are of the type money, and its amounts are written {source_writes} on the source \
+             (lc_monetary = {source}) but {target_writes} on the target (lc_monetary = {target}): they would \
+             arrive as other amounts"
+        )
+    }
+
+    fn hint(&self) -> Option<String> {
+        let Self::MoneyDiffers { source, .. } = self;
+        let locale = pghaul_step::postgres::literal(source).unwrap_or_default();
+        Some(format!(
+            "on the target: ALTER SYSTEM SET lc_monetary = {locale}; SELECT pg_reload_conf(); or change the columns \
+             to numeric"
+        ))
+    }
+}
+
+/// The check `money`: do both servers write amounts of money alike?
+///
+/// Rows travel as text, and a setting of the database comes to the target only after its rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Money;
+
+#[async_trait]
+impl Check for Money {
+    type Scope = Database;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "money",
+            summary: "both servers write amounts of money alike",
+            after: super::AFTER,
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
+        let source = ctx.source().await?;
+        let row = source
+            .doing("look for columns of the type money")
+            .query_one(include_str!("money.sql"), &[])
+            .await?;
+        source.close().await;
+        let columns: i64 = row.get("columns");
+        if columns == 0 {
+            return Ok(Vec::new());
+        }
+        let target: Session<Target, ReadOnly> = super::target(ctx).await?;
+        let there = target
+            .doing("see how amounts of money are written")
+            .query_one(include_str!("money.sql"), &[])
+            .await?;
+        let differs = MoneyDiffers::MoneyDiffers {
+            columns,
+            source: row.get("locale"),
+            source_writes: row.get("written"),
+            target: there.get("locale"),
+            target_writes: there.get("written"),
+        };
+        let MoneyDiffers::MoneyDiffers {
+            source_writes,
+            target_writes,
+            ..
+        } = &differs;
+        if source_writes == target_writes {
+            return Ok(Vec::new());
+        }
+        Ok(vec![differs.about("money", super::database(ctx))])
+    }
+}
