@@ -38,6 +38,8 @@ fn checks(registry: Registry) -> Registry {
         .with_cluster_check(pghaul_check_target::TargetRights)
         .with_cluster_check(pghaul_check_settings::SettingsDiffer)
         .with_cluster_check(pghaul_check_settings::TimeZones)
+        .with_cluster_check(pghaul_check_wal::WalRetention)
+        .with_cluster_check(pghaul_check_wal::Wraparound)
         .with_check(pghaul_check_connection::DatabaseConnection)
         .with_check(pghaul_check_replication::ReplicationDatabase)
         .with_check(pghaul_check_source::RowSecurity)

@@ -14,6 +14,7 @@ mod replication;
 mod rights;
 mod roles;
 mod settings;
+mod wal;
 
 use pghaul_core::{DatabaseName, Finding};
 use pghaul_engine::Surveyor;
