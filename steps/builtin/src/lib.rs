@@ -57,6 +57,9 @@ fn checks(registry: Registry) -> Registry {
         .with_check(pghaul_check_settings::Encoding)
         .with_check(pghaul_check_settings::Collations)
         .with_check(pghaul_check_settings::Money)
+        .with_check(pghaul_check_objects::RemovedTypes)
+        .with_check(pghaul_check_objects::RemovedObjects)
+        .with_check(pghaul_check_objects::RestoreConflicts)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod database;
 mod disk;
 mod extensions;
 mod journal;
+mod objects;
 mod replication;
 mod rights;
 mod roles;

@@ -1,0 +1,118 @@
+//! The check `restore-conflicts`.
+
+use pghaul_step::postgres::{ReadOnly, Session, Source};
+use pghaul_step::{
+    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, async_trait,
+    listed,
+};
+use serde::Serialize;
+
+/// What is not the same in a schema that was dumped and restored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Conflict {
+    /// Hash partitions by an enum, whose values have other hashes in every database.
+    HashPartitionsByEnum {
+        /// The partitioned tables.
+        tables: Vec<String>,
+    },
+    /// Columns that get a NOT NULL from their parent, which they do not have.
+    NotNullOnlyInParent {
+        /// The columns.
+        columns: Vec<String>,
+    },
+    /// Invalid indexes, which `pg_dump` leaves out.
+    InvalidIndexes {
+        /// The indexes.
+        indexes: Vec<String>,
+    },
+}
+
+impl FindingKind for Conflict {
+    fn severity(&self) -> Severity {
+        match self {
+            Self::HashPartitionsByEnum { .. } => Severity::Error,
+            Self::NotNullOnlyInParent { .. } => Severity::Warning,
+            Self::InvalidIndexes { .. } => Severity::Note,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::HashPartitionsByEnum { tables } => format!(
+                "tables are partitioned by the hash of an enum, whose values have other hashes on the target: the \
+                 partitions there refuse rows ({}): {}",
+                tables.len(),
+                listed(tables)
+            ),
+            Self::NotNullOnlyInParent { columns } => format!(
+                "columns may be NULL although they may not in the parent table; on the target they may not, and a row \
+                 with NULL is refused ({}): {}",
+                columns.len(),
+                listed(columns)
+            ),
+            Self::InvalidIndexes { indexes } => format!(
+                "invalid indexes are not moved ({}): {}",
+                indexes.len(),
+                listed(indexes)
+            ),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::HashPartitionsByEnum { .. } => {
+                "partition by the list of its values, or by the hash of another column".to_owned()
+            }
+            Self::NotNullOnlyInParent { columns } => {
+                let first = columns.first().and_then(|column| column.rsplit_once('.'));
+                let (table, column) = first.unwrap_or(("…", "…"));
+                format!("for each: ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;")
+            }
+            Self::InvalidIndexes { indexes } => {
+                let first = indexes.first().map(String::as_str).unwrap_or_default();
+                format!("for each, on the source: REINDEX INDEX {first}; or DROP INDEX {first};")
+            }
+        })
+    }
+}
+
+/// The check `restore-conflicts`: is a schema that was dumped and restored the same, and does it take the rows?
+#[derive(Debug, Clone, Copy)]
+pub struct RestoreConflicts;
+
+#[async_trait]
+impl Check for RestoreConflicts {
+    type Scope = Database;
+
+    fn descriptor(&self) -> CheckDescriptor {
+        CheckDescriptor {
+            name: "restore-conflicts",
+            summary: "the schema takes the rows on the target as it does on the source",
+            after: super::AFTER,
+        }
+    }
+
+    async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
+        let source = ctx.source().await?;
+        let by_enum = names(&source, include_str!("conflicts_enum.sql")).await?;
+        let not_null = names(&source, include_str!("conflicts_not_null.sql")).await?;
+        let invalid = names(&source, include_str!("conflicts_index.sql")).await?;
+        let found = [
+            super::unless_empty(by_enum, |tables| Conflict::HashPartitionsByEnum { tables }),
+            super::unless_empty(not_null, |columns| Conflict::NotNullOnlyInParent { columns }),
+            super::unless_empty(invalid, |indexes| Conflict::InvalidIndexes { indexes }),
+        ];
+        Ok(found
+            .iter()
+            .flatten()
+            .map(|conflict| conflict.about("restore-conflicts", super::database(ctx)))
+            .collect())
+    }
+}
+
+async fn names(source: &Session<Source, ReadOnly>, sql: &str) -> Result<Vec<String>, Failure> {
+    let doing = source.doing("look for what a restore does not bring back");
+    let rows = doing.query(sql, &[]).await?;
+    Ok(rows.iter().map(|row| row.get("name")).collect())
+}
