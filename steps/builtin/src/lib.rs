@@ -36,6 +36,7 @@ fn checks(registry: Registry) -> Registry {
         .with_cluster_check(pghaul_check_replication::ReplicationTarget)
         .with_cluster_check(pghaul_check_source::LongTransactions::default())
         .with_cluster_check(pghaul_check_target::TargetRights)
+        .with_cluster_check(pghaul_check_roles::Roles)
         .with_cluster_check(pghaul_check_settings::SettingsDiffer)
         .with_cluster_check(pghaul_check_settings::TimeZones)
         .with_cluster_check(pghaul_check_wal::WalRetention)

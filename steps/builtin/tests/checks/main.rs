@@ -13,6 +13,7 @@ mod journal;
 mod objects;
 mod replication;
 mod rights;
+mod role_checks;
 mod roles;
 mod settings;
 mod wal;

@@ -1,0 +1,118 @@
+//! The check `roles`. Roles belong to all databases, so these tests start pairs of their own.
+
+use crate::{Bench, kinds};
+use pghaul_core::Severity;
+use pghaul_testkit::{ClusterPair, Settings};
+
+#[tokio::test]
+async fn names_passwords_and_settings() {
+    let source = Settings::new().major(10).set("allow_system_table_mods", "on");
+    let pair = ClusterPair::start(source, Settings::new().major(18));
+    pair.source.create_database("app");
+    let bench = Bench::new(&pair, &["app"]);
+    assert_eq!(bench.all().await, [""; 0]);
+    let changes = [
+        (
+            "create role renamed; update pg_authid set rolname = 'pg_Custom' where rolname = 'renamed'",
+            "reserved-names",
+        ),
+        ("create role \"Old One\" login password 'x'", "md5-passwords"),
+        (
+            "create role odd; update pg_authid set rolpassword = 'sha1:abc' where rolname = 'odd'",
+            "unknown-passwords",
+        ),
+        (
+            "alter role postgres set operator_precedence_warning = on; alter role postgres set work_mem = '5MB';
+             alter role postgres set \"some.thing\" = 'x'",
+            "settings-unknown",
+        ),
+    ];
+    let mut expected: Vec<String> = Vec::new();
+    for (sql, kind) in changes {
+        pair.source.psql("postgres", sql);
+        expected.push(format!("roles: {kind}"));
+        assert_eq!(bench.all().await, expected);
+    }
+    let findings = bench.cluster("roles").await;
+    let hints: Vec<&str> = findings
+        .iter()
+        .filter_map(|finding| finding.hint.as_deref())
+        .collect();
+    assert!(hints[0].ends_with("then: DROP ROLE \"pg_Custom\";"), "{hints:?}");
+    assert!(
+        hints[1].ends_with("ALTER ROLE \"Old One\" PASSWORD '…';"),
+        "{hints:?}"
+    );
+    assert_eq!(
+        findings[3].facts["settings"],
+        serde_json::json!(["operator_precedence_warning"])
+    );
+    assert!(
+        !format!("{findings:?}").contains("sha1:abc"),
+        "no password is told"
+    );
+
+    pair.source.psql(
+        "postgres",
+        "set password_encryption = 'scram-sha-256'; alter role \"Old One\" password 'x'; alter role odd password 'y';
+         reassign owned by \"pg_Custom\" to postgres; drop owned by \"pg_Custom\"; drop role \"pg_Custom\"; alter role postgres reset operator_precedence_warning",
+    );
+    assert_eq!(bench.all().await, [""; 0], "the hints were right");
+}
+
+#[tokio::test]
+async fn attributes_that_our_role_cannot_give() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.create_database("app");
+    pair.source.psql(
+        "postgres",
+        "create role admin superuser createdb; create role copier replication; create role known superuser;
+         create role rdsadmin superuser; create role plain login password 'p'",
+    );
+    pair.target.psql(
+        "postgres",
+        "create role mover login createrole createdb password 'm'; create role known",
+    );
+    let target = pair.target.conninfo_as("mover", "m", "postgres");
+    let source = pair.source.conninfo_as("plain", "p", "postgres");
+    let findings = Bench::of(&source, &target, &["app"]).cluster("roles").await;
+    assert_eq!(kinds(&findings), ["attributes-lost", "passwords-hidden"]);
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding.severity == Severity::Warning)
+    );
+    assert_eq!(
+        findings[0].facts["roles"],
+        serde_json::json!(["admin (SUPERUSER)", "copier (REPLICATION)"]),
+        "those that are there stay as they are"
+    );
+    assert_eq!(findings[1].facts["roles"], serde_json::json!(["plain"]));
+    let hint = findings[1].hint.as_ref().unwrap();
+    let grant = hint
+        .strip_prefix("as a superuser of the source: ")
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap();
+    pair.source.psql("postgres", grant);
+    let findings = Bench::of(&source, &target, &["app"]).cluster("roles").await;
+    assert_eq!(kinds(&findings), ["attributes-lost"], "the hint was right");
+}
+
+#[tokio::test]
+async fn superusers_that_a_gatekeeper_refuses() {
+    let target = Settings::new().set("aiven.pg_security_agent_reserved_roles", "postgres, chief");
+    let pair = ClusterPair::start(Settings::new(), target);
+    pair.source.create_database("app");
+    let bench = Bench::new(&pair, &["app"]);
+    pair.source.psql("postgres", "create role chief superuser");
+    assert_eq!(bench.all().await, [""; 0]);
+    pair.source.psql("postgres", "create role \"Boss\" superuser");
+    assert_eq!(bench.all().await, ["roles: superusers-refused"]);
+    let findings = bench.cluster("roles").await;
+    assert_eq!(
+        findings[0].message,
+        "the target lets only postgres, chief be superusers, not these roles of the source (1): Boss"
+    );
+}

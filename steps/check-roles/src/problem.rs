@@ -1,0 +1,139 @@
+//! What is found about roles.
+
+use pghaul_step::{FindingKind, Severity, listed, quoted};
+use serde::Serialize;
+
+/// Roles, passwords or settings that do not arrive as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum RoleProblem {
+    /// Roles whose names begin with `pg_`, which PostgreSQL keeps for its own.
+    ReservedNames {
+        /// The roles.
+        roles: Vec<String>,
+    },
+    /// Superusers that the target's service does not let be superusers.
+    SuperusersRefused {
+        /// The roles.
+        roles: Vec<String>,
+        /// The roles that may be superusers there.
+        allowed: Vec<String>,
+    },
+    /// Roles that lose attributes, because our role on the target can't give them.
+    AttributesLost {
+        /// The roles, with the attributes.
+        roles: Vec<String>,
+    },
+    /// Passwords that our role may not read, so that roles arrive without.
+    PasswordsHidden {
+        /// The roles that may log in.
+        roles: Vec<String>,
+        /// Our role on the source.
+        reader: String,
+    },
+    /// Passwords that are hashed with MD5.
+    Md5Passwords {
+        /// The roles.
+        roles: Vec<String>,
+    },
+    /// Passwords in a form that the target takes for plain text.
+    UnknownPasswords {
+        /// The roles.
+        roles: Vec<String>,
+    },
+    /// Settings of roles that the target does not know.
+    SettingsUnknown {
+        /// The settings.
+        settings: Vec<String>,
+    },
+}
+
+impl FindingKind for RoleProblem {
+    fn severity(&self) -> Severity {
+        match self {
+            Self::ReservedNames { .. } | Self::SuperusersRefused { .. } => Severity::Error,
+            Self::SettingsUnknown { .. } => Severity::Note,
+            _ => Severity::Warning,
+        }
+    }
+
+    fn message(&self) -> String {
+        let said = |what: &str, names: &[String]| format!("{what} ({}): {}", names.len(), listed(names));
+        match self {
+            Self::ReservedNames { roles } => said(
+                "roles with names that begin with pg_ can't be created, and whatever they own neither",
+                roles,
+            ),
+            Self::SuperusersRefused { roles, allowed } => format!(
+                "the target lets only {} be superusers, not these roles of the source ({}): {}",
+                listed(allowed),
+                roles.len(),
+                listed(roles)
+            ),
+            Self::AttributesLost { roles } => said(
+                "roles are created without attributes that our role on the target can't give",
+                roles,
+            ),
+            Self::PasswordsHidden { roles, reader } => said(
+                &format!(
+                    "role {} may not read passwords on the source, so these roles can't log in on the target until they \
+                     get one",
+                    quoted(reader)
+                ),
+                roles,
+            ),
+            Self::Md5Passwords { roles } => said(
+                "passwords are hashed with MD5: the target lets these roles in only where its pg_hba.conf says md5, \
+                 and PostgreSQL gives MD5 up, with a warning from 18 on",
+                roles,
+            ),
+            Self::UnknownPasswords { roles } => said(
+                "passwords have a form that is neither MD5 nor SCRAM-SHA-256; the target takes them for plain text",
+                roles,
+            ),
+            Self::SettingsUnknown { settings } => said(
+                "settings of roles that the target does not know are left out",
+                settings,
+            ),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let first = |names: &[String]| names.first().map(|name| quoted(name)).unwrap_or_default();
+        Some(match self {
+            Self::ReservedNames { roles } => format!(
+                "such a role can't be renamed; on the source, in each database: REASSIGN OWNED BY {0} TO …; DROP OWNED \
+                 BY {0}; then: DROP ROLE {0};",
+                first(roles)
+            ),
+            Self::SuperusersRefused { roles, .. } => format!(
+                "on the source, for each: ALTER ROLE {} NOSUPERUSER; or create it on the target beforehand",
+                first(roles)
+            ),
+            Self::AttributesLost { .. } => {
+                "let a superuser create them on the target beforehand, or give the attributes afterwards"
+                    .to_owned()
+            }
+            Self::PasswordsHidden { reader, roles } => format!(
+                "as a superuser of the source: GRANT SELECT ON pg_catalog.pg_authid TO {}; or afterwards on the target: \
+                 ALTER ROLE {} PASSWORD '…';",
+                quoted(reader),
+                first(roles)
+            ),
+            Self::Md5Passwords { roles } => format!(
+                "set them anew on the source: SET password_encryption = 'scram-sha-256'; ALTER ROLE {} PASSWORD '…';",
+                first(roles)
+            ),
+            Self::UnknownPasswords { roles } => {
+                format!(
+                    "set them anew on the source: ALTER ROLE {} PASSWORD '…';",
+                    first(roles)
+                )
+            }
+            Self::SettingsUnknown { settings } => format!(
+                "on the source, for each role that has it: ALTER ROLE … RESET {};",
+                settings.first().map(String::as_str).unwrap_or_default()
+            ),
+        })
+    }
+}
