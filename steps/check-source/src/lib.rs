@@ -11,12 +11,10 @@
 //!
 //! - [`Tables`]: what is copied once and not replicated, or not copied at all
 //! - [`TriggersAlways`]: triggers that replication would fire a second time, so they are held back
-//! - [`LongTransactions`]: a replication slot can't be created before they end
 //!
 //! Each check has a module with its enum of findings and its queries beside it.
 
 mod large_objects;
-mod long_transactions;
 mod privileges;
 mod reserved_schema;
 mod row_security;
@@ -24,7 +22,6 @@ mod tables;
 mod triggers;
 
 pub use large_objects::{LargeObjects, LargeObjectsFound};
-pub use long_transactions::{Blocker, LongTransactions};
 pub use privileges::{MissingPrivilege, Privileges};
 pub use reserved_schema::{NameTaken, ReservedSchema};
 pub use row_security::{HiddenRows, RowSecurity};

@@ -102,7 +102,7 @@ async fn a_prepared_transaction_would_hold_up_the_slot() {
     );
     let bench = Bench::new(pair, &[&database]);
     assert_eq!(bench.all().await, [""; 0], "it is young");
-    let check = pghaul_check_source::LongTransactions {
+    let check = pghaul_check_blockers::LongTransactions {
         older_than: Duration::ZERO,
     };
     let findings = check.examine(&bench.context()).await.unwrap();

@@ -11,6 +11,7 @@ mod disk;
 mod extensions;
 mod journal;
 mod objects;
+mod others;
 mod replication;
 mod rights;
 mod role_checks;

@@ -1,0 +1,13 @@
+//! The checks of who is in the way of replication: transactions that a slot waits for, and others who replicate.
+//!
+//! - [`LongTransactions`]: a replication slot can't be created before they end
+//! - [`InactiveSlots`]: slots that keep WAL and that nobody reads
+//! - [`ReplicationObjects`]: publications, slots and subscriptions of the database, those of earlier runs of ours too
+
+mod long_transactions;
+mod replication_objects;
+mod slots;
+
+pub use long_transactions::{Blocker, LongTransactions};
+pub use replication_objects::{ReplicationObject, ReplicationObjects};
+pub use slots::{InactiveSlots, SlotProblem};
