@@ -28,7 +28,17 @@ impl Snapshot {
         let tables = tables::read(&keeper).await?;
         keeper.begin_snapshot().await?;
         let id = keeper.export_snapshot().await?;
-        let position = keeper.wal_insert_lsn().await?;
+        // A standby has no position of its own to insert at.
+        let sql = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
+                   ELSE pg_catalog.pg_current_wal_insert_lsn() END::text";
+        let row = keeper
+            .doing("read the position of the snapshot")
+            .query_one(sql, &[])
+            .await?;
+        let position = row
+            .get::<_, String>(0)
+            .parse()
+            .map_err(|_| Failure::bug("an LSN that is none"))?;
         Ok(Self {
             id,
             position,

@@ -142,6 +142,11 @@ impl<S: SideMarker, R: Right> Session<S, R> {
         self.client.is_closed()
     }
 
+    /// Whether the connection is encrypted with TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.canceller.tls.is_some()
+    }
+
     /// Tells the server goodbye and waits until that is sent, so that no session of ours is left behind.
     pub async fn close(self) {
         let Self {

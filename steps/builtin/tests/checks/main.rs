@@ -12,12 +12,14 @@ mod extensions;
 mod journal;
 mod objects;
 mod others;
+mod proxy;
 mod replication;
 mod rights;
 mod role_checks;
 mod roles;
 mod settings;
 mod wal;
+mod way;
 
 use pghaul_core::{DatabaseName, Finding};
 use pghaul_engine::Surveyor;

@@ -1,0 +1,26 @@
+//! The checks of the way to the servers, and of what they are.
+//!
+//! - [`Encryption`]: nobody on the way reads or answers in place of a server
+//! - [`Pooler`]: each address leads to one server, and nothing in between changes our sessions
+//! - [`Standby`]: a source that is a standby gives right snapshots, and does not cancel the copy
+//! - [`MinorVersions`]: no known bug of replication that a minor update mends
+//! - [`Clocks`]: both servers have the same time
+//!
+//! Each check has a module with its enum of findings.
+
+mod clocks;
+mod encryption;
+mod minor_versions;
+mod pooler;
+mod standby;
+
+pub use clocks::{Clocks, ClocksDiffer};
+pub use encryption::{Encryption, OpenConnection};
+pub use minor_versions::{KnownBugs, MinorVersions};
+pub use pooler::{Between, Pooler};
+pub use standby::{Standby, StandbyProblem};
+
+/// `server_version_num` as people write it: 150018 is 15.18.
+fn version_text(version: u32) -> String {
+    format!("{}.{}", version / 10_000, version % 10_000)
+}
