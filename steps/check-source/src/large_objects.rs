@@ -15,13 +15,18 @@ pub enum LargeObjectsFound {
         database: String,
         /// How many.
         count: i64,
+        /// Their size, in bytes, with the space that those removed have left.
+        bytes: i64,
     },
 }
 
 impl FindingKind for LargeObjectsFound {
     fn message(&self) -> String {
-        let Self::LargeObjectsNotMoved { count, .. } = self;
-        format!("there are {count} large objects, which this version of pghaul does not move")
+        let Self::LargeObjectsNotMoved { count, bytes, .. } = self;
+        format!(
+            "there are {count} large objects of {:.1} MiB together, which this version of pghaul does not move",
+            *bytes as f64 / (1024.0 * 1024.0)
+        )
     }
 
     fn hint(&self) -> Option<String> {
@@ -52,18 +57,20 @@ impl Check for LargeObjects {
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let session = ctx.source().await?;
-        let sql = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata";
-        let count: i64 = session
+        let sql = "SELECT pg_catalog.count(*), pg_catalog.pg_table_size('pg_catalog.pg_largeobject') \
+                   FROM pg_catalog.pg_largeobject_metadata";
+        let row = session
             .doing("count the large objects")
             .query_one(sql, &[])
-            .await?
-            .get(0);
+            .await?;
+        let count: i64 = row.get(0);
         if count == 0 {
             return Ok(Vec::new());
         }
         let found = LargeObjectsFound::LargeObjectsNotMoved {
             database: ctx.database().to_string(),
             count,
+            bytes: row.get(1),
         };
         Ok(vec![found.about("large-objects", super::database(ctx))])
     }

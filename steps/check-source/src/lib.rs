@@ -10,23 +10,31 @@
 //! Worth knowing before a cutover:
 //!
 //! - [`Tables`]: what is copied once and not replicated, or not copied at all
+//! - [`Sequences`]: how many stand still until the cutover
+//! - [`Partitions`], [`Truncate`]: what old versions do not replicate
 //! - [`TriggersAlways`]: triggers that replication would fire a second time, so they are held back
 //!
 //! Each check has a module with its enum of findings and its queries beside it.
 
 mod large_objects;
+mod partitions;
 mod privileges;
 mod reserved_schema;
 mod row_security;
+mod sequences;
 mod tables;
 mod triggers;
+mod truncate;
 
 pub use large_objects::{LargeObjects, LargeObjectsFound};
+pub use partitions::{ByLeaf, Partitions};
 pub use privileges::{MissingPrivilege, Privileges};
 pub use reserved_schema::{NameTaken, ReservedSchema};
 pub use row_security::{HiddenRows, RowSecurity};
+pub use sequences::{NotFollowed, Sequences};
 pub use tables::{NotReplicated, Tables};
 pub use triggers::{HeldBack, TriggersAlways};
+pub use truncate::{NotSent, Truncate};
 
 use pghaul_step::{CheckContext, Database, Subject};
 

@@ -15,6 +15,13 @@ pub enum NotReplicated {
     NoReplicaIdentity {
         /// Their names.
         tables: Vec<String>,
+        /// For each of them, why.
+        reasons: Vec<&'static str>,
+    },
+    /// Tables with REPLICA IDENTITY FULL and no key, in which a row can't be found again by its values.
+    IdentityNotComparable {
+        /// Their names.
+        tables: Vec<String>,
     },
     /// Unlogged tables: their changes are not in the WAL.
     Unlogged {
@@ -35,13 +42,28 @@ pub enum NotReplicated {
 
 impl FindingKind for NotReplicated {
     fn severity(&self) -> Severity {
-        Severity::Note
+        match self {
+            Self::IdentityNotComparable { .. } => Severity::Warning,
+            _ => Severity::Note,
+        }
     }
 
     fn message(&self) -> String {
         match self {
-            Self::NoReplicaIdentity { tables } => format!(
-                "tables without a usable replica identity are copied once, not replicated ({}): {}",
+            Self::NoReplicaIdentity { tables, reasons } => {
+                let explained = tables
+                    .iter()
+                    .zip(reasons)
+                    .map(|(table, why)| format!("{table} ({why})"));
+                format!(
+                    "tables without a usable replica identity are copied once, not replicated ({}): {}",
+                    tables.len(),
+                    listed(&explained.collect::<Vec<_>>())
+                )
+            }
+            Self::IdentityNotComparable { tables } => format!(
+                "tables with REPLICA IDENTITY FULL and no key have columns whose values can't be compared, so that the \
+                 first UPDATE or DELETE stops replication ({}): {}",
                 tables.len(),
                 listed(tables)
             ),
@@ -71,6 +93,9 @@ impl FindingKind for NotReplicated {
                 "give them a primary key; or: ALTER TABLE … REPLICA IDENTITY FULL; otherwise they stay as of their copy"
                     .to_owned(),
             ),
+            Self::IdentityNotComparable { .. } => {
+                Some("give them a primary key; or let them be copied once: ALTER TABLE … REPLICA IDENTITY NOTHING;".to_owned())
+            }
             Self::Unlogged { .. } => Some("ALTER TABLE … SET LOGGED; otherwise they stay as of their copy".to_owned()),
             Self::ForeignTables { .. } => {
                 Some("make sure that the target can reach the foreign servers".to_owned())
@@ -100,21 +125,30 @@ impl Check for Tables {
         let session = ctx.source().await?;
         let doing = session.doing("look for tables that can't be replicated");
         let rows = doing.query(include_str!("tables.sql"), &[]).await?;
-        let mut names: [Vec<String>; 4] = Default::default();
-        let [no_identity, unlogged, foreign, views] = &mut names;
+        let mut names: [Vec<String>; 5] = Default::default();
+        let [no_identity, incomparable, unlogged, foreign, views] = &mut names;
+        let mut reasons = Vec::new();
         for row in rows {
             let name = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"))?;
             let class = match row.get("class") {
                 "foreign" => &mut *foreign,
                 "view" => &mut *views,
                 "unlogged" => &mut *unlogged,
-                _ => &mut *no_identity,
+                "incomparable" => &mut *incomparable,
+                class => {
+                    reasons.push(reason(class));
+                    &mut *no_identity
+                }
             };
             class.push(name.short());
         }
-        let [no_identity, unlogged, foreign, views] = names;
+        let [no_identity, incomparable, unlogged, foreign, views] = names;
         let classes = [
-            NotReplicated::NoReplicaIdentity { tables: no_identity },
+            NotReplicated::NoReplicaIdentity {
+                tables: no_identity,
+                reasons,
+            },
+            NotReplicated::IdentityNotComparable { tables: incomparable },
             NotReplicated::Unlogged { tables: unlogged },
             NotReplicated::ForeignTables { tables: foreign },
             NotReplicated::MaterializedViews { tables: views },
@@ -126,10 +160,21 @@ impl Check for Tables {
     }
 }
 
+/// Why a table has no usable replica identity.
+fn reason(class: &str) -> &'static str {
+    match class {
+        "nothing" => "REPLICA IDENTITY NOTHING",
+        "deferrable" => "deferrable or invalid primary key",
+        "index" => "its REPLICA IDENTITY index is gone or not usable",
+        _ => "no primary key",
+    }
+}
+
 impl NotReplicated {
     fn tables(&self) -> &[String] {
         match self {
-            Self::NoReplicaIdentity { tables }
+            Self::NoReplicaIdentity { tables, .. }
+            | Self::IdentityNotComparable { tables }
             | Self::Unlogged { tables }
             | Self::ForeignTables { tables }
             | Self::MaterializedViews { tables } => tables,

@@ -20,8 +20,19 @@ fn shop(label: &str) -> (&'static ClusterPair, String) {
 
 #[tokio::test]
 async fn large_objects() {
-    let found = broken_by("large", "select lo_create(0), lo_create(0)").await;
-    assert_eq!(found, ["large-objects: large-objects-not-moved"]);
+    let (pair, database) = shop("large");
+    pair.source.psql(
+        &database,
+        "select lo_create(0), lo_from_bytea(0, decode(repeat('00', 3000000), 'hex') || convert_to(repeat(md5('x'), 30000), 'utf8'))",
+    );
+    let bench = Bench::new(pair, &[&database]);
+    assert_eq!(bench.all().await, ["large-objects: large-objects-not-moved"]);
+    let findings = bench.database("large-objects", &database).await;
+    assert_eq!(findings[0].facts["count"], 2);
+    assert!(
+        findings[0].facts["bytes"].as_i64().unwrap() > 30_000,
+        "{findings:?}"
+    );
 }
 
 #[tokio::test]
@@ -51,6 +62,104 @@ async fn tables_that_are_not_replicated() {
         broken_by("others", others).await,
         ["tables: foreign-tables", "tables: materialized-views"]
     );
+}
+
+#[tokio::test]
+async fn why_tables_have_no_identity() {
+    let (pair, database) = shop("reasons");
+    pair.source.psql(
+        &database,
+        "create table a (); create table b (i int primary key); alter table b replica identity nothing;
+         create table c (i int primary key deferrable);
+         create table d (i int not null unique); alter table d replica identity using index d_i_key;
+         alter table d drop constraint d_i_key",
+    );
+    let findings = Bench::new(pair, &[&database]).database("tables", &database).await;
+    assert_eq!(
+        findings[0].facts,
+        serde_json::json!({
+            "tables": ["public.a", "public.b", "public.c", "public.d"],
+            "reasons": ["no primary key", "REPLICA IDENTITY NOTHING", "deferrable or invalid primary key",
+                        "its REPLICA IDENTITY index is gone or not usable"],
+        })
+    );
+}
+
+#[tokio::test]
+async fn identities_that_cannot_be_compared() {
+    let fine = "create table f (i int primary key, j json); alter table f replica identity full;
+                create domain amount as numeric; create type mood as enum ('fine'); create type pair as (a int, b text);
+                create table g (v varchar, c char(3), o oid, e mood, p pair, n amount, ip cidr, t tsvector, u uuid,
+                                b jsonb, a text[], range int4range, bits varbit); alter table g replica identity full";
+    assert_eq!(broken_by("comparable", fine).await, [""; 0]);
+    let sql = "create domain place as point;
+               create table j (v json); alter table j replica identity full;
+               create table x (v xml[]); alter table x replica identity full;
+               create table p (v place); alter table p replica identity full";
+    let (pair, database) = shop("incomparable");
+    pair.source.psql(&database, sql);
+    let bench = Bench::new(pair, &[&database]);
+    assert_eq!(bench.all().await, ["tables: identity-not-comparable"]);
+    let findings = bench.database("tables", &database).await;
+    assert_eq!(findings[0].severity, Severity::Warning);
+    assert_eq!(
+        findings[0].facts["tables"],
+        serde_json::json!(["public.j", "public.p", "public.x"])
+    );
+}
+
+#[tokio::test]
+async fn sequences_and_identity_columns() {
+    let (pair, database) = shop("sequences");
+    let mut bench = Bench::new(pair, &[&database]);
+    let findings = bench.database("sequences", &database).await;
+    assert_eq!(kinds(&findings), ["sequences-not-followed"]);
+    assert_eq!(findings[0].severity, Severity::Note);
+    assert_eq!(
+        findings[0].facts,
+        serde_json::json!({ "sequences": 3, "identities": 2 })
+    );
+    bench.landscape.forced = Some(pghaul_core::Method::Dump);
+    assert_eq!(
+        bench.database("sequences", &database).await,
+        [],
+        "a dump moves them"
+    );
+    let empty = pair.fresh_database("empty");
+    assert_eq!(
+        Bench::new(pair, &[&empty]).database("sequences", &empty).await,
+        []
+    );
+}
+
+#[tokio::test]
+async fn partitions_of_old_servers() {
+    let tree = "create table \"P\" (i int) partition by range (i);
+                create table p1 partition of \"P\" for values from (0) to (9)";
+    let old = shared_pair(Kind::Versions(10, 18));
+    let database = old.fresh_database("partitions");
+    old.source.psql(&database, tree);
+    let mut bench = Bench::new(old, &[&database]);
+    let findings = bench.database("partitions", &database).await;
+    assert_eq!(kinds(&findings), ["published-by-leaf"]);
+    assert_eq!(findings[0].facts["tables"], serde_json::json!(["public.\"P\""]));
+    assert_eq!(
+        kinds(&bench.cluster("truncate").await),
+        ["truncate-not-replicated"]
+    );
+    bench.landscape.forced = Some(pghaul_core::Method::Dump);
+    assert_eq!(
+        bench.database("partitions", &database).await,
+        [],
+        "a dump takes what is there"
+    );
+    assert_eq!(bench.cluster("truncate").await, []);
+    let new = shared_pair(Kind::Versions(13, 16));
+    let database = new.fresh_database("partitions");
+    new.source.psql(&database, tree);
+    let bench = Bench::new(new, &[&database]);
+    assert_eq!(bench.database("partitions", &database).await, []);
+    assert_eq!(bench.cluster("truncate").await, []);
 }
 
 #[tokio::test]
@@ -161,6 +270,7 @@ async fn notes_stop_nothing() {
     assert_eq!(findings[0].severity, Severity::Note);
     assert_eq!(
         findings[0].message,
-        "tables without a usable replica identity are copied once, not replicated (1): public.keyless"
+        "tables without a usable replica identity are copied once, not replicated (1): public.keyless \
+         (no primary key)"
     );
 }
