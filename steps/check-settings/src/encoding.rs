@@ -1,6 +1,6 @@
 //! The check `encoding`.
 
-use pghaul_step::postgres::catalog::Database as Facts;
+use pghaul_step::postgres::{ReadOnly, Session, SideMarker};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, async_trait,
 };
@@ -84,15 +84,12 @@ impl Check for Encoding {
     }
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
-        let name = ctx.database().as_str();
-        let of_name = |facts: &Facts| facts.name == name;
         let source = ctx.source().await?;
-        let Some(there) = source.databases().await?.into_iter().find(of_name) else {
+        let Some(there) = facts(&source, ctx).await? else {
             return Ok(Vec::new());
         };
         source.close().await;
-        let target = super::target(ctx).await?;
-        let here = target.databases().await?.into_iter().find(of_name);
+        let here = facts(&super::target(ctx).await?, ctx).await?;
         let mut found = Vec::new();
         if there.encoding == "SQL_ASCII" {
             found.push(EncodingProblem::SqlAscii);
@@ -105,6 +102,31 @@ impl Check for Encoding {
     }
 }
 
+/// How a database holds texts.
+struct Facts {
+    encoding: String,
+    locale: String,
+}
+
+async fn facts<S: SideMarker>(
+    session: &Session<S, ReadOnly>,
+    ctx: &CheckContext<Database>,
+) -> Result<Option<Facts>, Failure> {
+    let doing = session.doing("read the encoding of the database");
+    let row = doing
+        .query_opt(include_str!("encoding.sql"), &[&ctx.database().as_str()])
+        .await?;
+    Ok(row.map(|row| Facts {
+        encoding: row.get("encoding"),
+        locale: locale(
+            row.get("provider"),
+            row.get("locale"),
+            row.get("collate"),
+            row.get("ctype"),
+        ),
+    }))
+}
+
 /// What is wrong with a database that exists already. UTF8 holds the texts of every checked encoding.
 fn differs(source: &Facts, target: &Facts) -> Option<EncodingProblem> {
     if source.encoding != target.encoding && (target.encoding != "UTF8" || source.encoding == "SQL_ASCII") {
@@ -113,22 +135,21 @@ fn differs(source: &Facts, target: &Facts) -> Option<EncodingProblem> {
             target: target.encoding.clone(),
         });
     }
-    let (source, target) = (locale(source), locale(target));
-    (source != target).then_some(EncodingProblem::LocaleDiffers { source, target })
+    (source.locale != target.locale).then(|| EncodingProblem::LocaleDiffers {
+        source: source.locale.clone(),
+        target: target.locale.clone(),
+    })
 }
 
 /// The locale by which texts are compared, as one name. The C library spells encodings in several ways.
-fn locale(database: &Facts) -> String {
-    if let Some(locale) = &database.locale {
-        let provider = if database.locale_provider == 'i' {
-            "ICU"
-        } else {
-            "builtin"
-        };
-        return format!("{provider} {locale}");
+fn locale(provider: &str, locale: Option<&str>, collate: &str, ctype: &str) -> String {
+    match (provider, locale) {
+        ("i", Some(locale)) => return format!("ICU {locale}"),
+        ("b", Some(locale)) => return format!("builtin {locale}"),
+        _ => {}
     }
     let plain = |name: &str| name.replace(".utf8", ".UTF-8");
-    match (plain(&database.collate), plain(&database.ctype)) {
+    match (plain(collate), plain(ctype)) {
         (collate, ctype) if collate == ctype => collate,
         (collate, ctype) => format!("{collate}, {ctype}"),
     }
