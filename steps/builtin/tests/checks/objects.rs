@@ -1,8 +1,9 @@
 //! What the target's version does not have: from PostgreSQL 10 to 18.
 
 use crate::{Bench, kinds};
-use pghaul_core::{Finding, Severity};
-use pghaul_testkit::{ClusterPair, Kind, Settings, shared_pair};
+use pghaul_core::{DatabaseName, Finding, Severity};
+use pghaul_step::Registry;
+use pghaul_testkit::{ClusterPair, Kind, Settings, fixtures, shared_pair};
 
 /// An empty database on PostgreSQL 10, to be moved to 18.
 fn old(label: &str) -> (&'static ClusterPair, String) {
@@ -187,4 +188,29 @@ async fn what_a_restore_does_not_bring_back() {
         )
         .unwrap_err();
     assert_eq!(bench.all().await, ["restore-conflicts: invalid-indexes"]);
+}
+
+#[tokio::test]
+async fn what_can_be_moved_is_not_refused() {
+    for (from, to) in [(10, 18), (13, 16), (15, 15)] {
+        // Its roles belong to all databases.
+        let pair = ClusterPair::start(Settings::new().major(from), Settings::new().major(to));
+        let database = pair.fresh_database("hostile contents");
+        fixtures::hostile_contents(&pair.source, &database);
+        pair.source
+            .psql(&database, "select lo_unlink(oid) from pg_largeobject_metadata");
+        let bench = Bench::new(&pair, &[&database]);
+        let registry = pghaul_steps::builtin(Registry::new());
+        let mut findings = bench.make(registry.cluster_checks(), ()).await;
+        findings.extend(
+            bench
+                .make(registry.database_checks(), DatabaseName::from(database.as_str()))
+                .await,
+        );
+        let errors: Vec<&Finding> = findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .collect();
+        assert!(errors.is_empty(), "{from} to {to}: {errors:#?}");
+    }
 }
