@@ -133,7 +133,6 @@ impl Check for ReplicationObjects {
             .iter()
             .map(|row| (row.get("kind"), row.get("name")))
             .collect();
-        source.close().await;
         let target = maintenance(ctx.target_server()).await?;
         let there: Vec<(String, String)> = subscriptions(&target, ctx).await?;
         let of_others = |objects: &[(String, String)], kind: &str| -> Vec<String> {

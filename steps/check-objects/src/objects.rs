@@ -166,7 +166,6 @@ impl Check for RemovedObjects {
         let mut by_class = objects(&source).await?;
         let columns = system_columns(&source).await?;
         let settings = settings(&source).await?;
-        source.close().await;
         let target = super::target(ctx).await?;
         let to = target.server_version();
         let mut class = |name: &str, since: u32| {

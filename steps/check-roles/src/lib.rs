@@ -47,7 +47,6 @@ impl Check for Roles {
         let settings = doing.query(include_str!("settings.sql"), &[]).await?;
         let settings: Vec<String> = settings.iter().map(|row| row.get("name")).collect();
         let reader = source.role().await?.name;
-        source.close().await;
         let target = ctx.target().await?;
         let there = names(&target).await?;
         let giver = Giver::of(&target).await?;

@@ -65,8 +65,9 @@ impl Check for Clocks {
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
         let start = Instant::now();
-        let source = Reading::of(&ctx.source().await?, start).await?;
-        let target = Reading::of(&ctx.target().await?, start).await?;
+        let (source, target) = (ctx.source().await?, ctx.target().await?);
+        let source = Reading::of(&source, start).await?;
+        let target = Reading::of(&target, start).await?;
         let seconds = ahead(source, target);
         let found = seconds.map(|seconds| ClocksDiffer::ClocksDiffer { seconds });
         Ok(found

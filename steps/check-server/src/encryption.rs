@@ -96,8 +96,9 @@ impl Check for Encryption {
     }
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
-        let source = open(ctx.source_server(), &ctx.source().await?).await;
-        let target = open(ctx.target_server(), &ctx.target().await?).await;
+        let (source, target) = (ctx.source().await?, ctx.target().await?);
+        let source = open(ctx.source_server(), &source).await;
+        let target = open(ctx.target_server(), &target).await;
         let way_back = ctx.landscape().source_from_target.as_ref();
         // Where it is the same way as ours, it has been told.
         let way_back = match source {
@@ -165,7 +166,6 @@ fn is_local(endpoint: &Endpoint) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests: a panic is the report")]
 mod tests {
     use super::*;
 

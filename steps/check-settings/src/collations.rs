@@ -186,12 +186,10 @@ impl Check for Collations {
         let rows = doing.query(include_str!("collations.sql"), &[]).await?;
         let used = rows.iter().map(Used::of).collect::<Result<Vec<_>, _>>()?;
         let default = Default::read(&source).await?;
-        source.close().await;
         let mut found: Vec<CollationProblem> = sorted_by_older(ctx, &used, &default).into_iter().collect();
         let target = super::target(ctx).await?;
         let there = known(&target, &used, &default).await?;
         let can_try = !target.is_standby().await?;
-        target.close().await;
         let of_system = used.iter().filter(|collation| collation.of_system);
         found.extend(
             of_system

@@ -88,7 +88,6 @@ impl Check for Encoding {
         let Some(there) = facts(&source, ctx).await? else {
             return Ok(Vec::new());
         };
-        source.close().await;
         let here = facts(&super::target(ctx).await?, ctx).await?;
         let mut found = Vec::new();
         if there.encoding == "SQL_ASCII" {

@@ -93,7 +93,6 @@ impl Check for LockTable {
             .await?;
         let (tables, sequences): (i64, i64) = (row.get("tables"), row.get("sequences"));
         let of_source = too_small(&source, tables.max(sequences)).await?;
-        source.close().await;
         let target: Session<_, ReadOnly> = super::target(ctx).await?;
         let of_target = too_small(&target, tables).await?;
         let both = [of_source, of_target];

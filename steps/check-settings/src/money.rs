@@ -75,7 +75,6 @@ impl Check for Money {
             .doing("look for columns of the type money")
             .query_one(include_str!("money.sql"), &[])
             .await?;
-        source.close().await;
         let columns: i64 = row.get("columns");
         if columns == 0 {
             return Ok(Vec::new());

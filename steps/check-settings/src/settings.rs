@@ -156,8 +156,8 @@ impl Check for SettingsDiffer {
     }
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
-        let source = read(&ctx.source().await?).await?;
-        let target = read(&ctx.target().await?).await?;
+        let (source, target) = (ctx.source().await?, ctx.target().await?);
+        let (source, target) = (read(&source).await?, read(&target).await?);
         let found = compare(&source, &target);
         Ok(found
             .iter()

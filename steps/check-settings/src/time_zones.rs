@@ -81,7 +81,6 @@ impl Check for TimeZones {
         }
         let known = known(&source, &used).await?;
         let rules = rules(&source, &known).await?;
-        source.close().await;
         let target = ctx.target().await?;
         let (there, unknown): (Vec<String>, Vec<String>) = {
             let there = self::known(&target, &known).await?;

@@ -156,8 +156,8 @@ impl Check for WalRetention {
         }
         let estimate = Estimate::of(&source, &ctx.landscape().selected).await?;
         let settings = read(&source).await?;
-        source.close().await;
-        let of_target = read(&ctx.target().await?).await?;
+        let target = ctx.target().await?;
+        let of_target = read(&target).await?;
         let mut found = of_slots(settings.get("keep_bytes"), settings.get("idle_seconds"), estimate);
         let timeouts: [(_, _, Option<f64>); 2] = [
             (Side::Source, "wal_sender_timeout", settings.get("sender_seconds")),

@@ -72,6 +72,16 @@ impl Bench {
 
     /// The findings of all checks, as `check: kind`. That there are sequences, as almost everywhere, is left out.
     async fn all(&self) -> Vec<String> {
+        let found = self.findings().await;
+        found
+            .iter()
+            .filter(|finding| finding.kind != "sequences-not-followed")
+            .map(|finding| format!("{}: {}", finding.check, finding.kind))
+            .collect()
+    }
+
+    /// The findings of all checks.
+    async fn findings(&self) -> Vec<Finding> {
         let registry = pghaul_steps::builtin(Registry::new());
         let surveyor = Surveyor {
             source: self.source.clone(),
@@ -81,11 +91,7 @@ impl Bench {
         };
         let databases: Vec<_> = (1..).zip(self.landscape.selected.iter().cloned()).collect();
         let survey = surveyor.survey(&databases).await.unwrap();
-        let found = survey.all_findings();
-        found
-            .filter(|finding| finding.kind != "sequences-not-followed")
-            .map(|finding| format!("{}: {}", finding.check, finding.kind))
-            .collect()
+        survey.all_findings().cloned().collect()
     }
 
     fn context(&self) -> CheckContext<Cluster> {

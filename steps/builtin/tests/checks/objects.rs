@@ -1,8 +1,7 @@
 //! What the target's version does not have: from PostgreSQL 10 to 18.
 
 use crate::{Bench, kinds};
-use pghaul_core::{DatabaseName, Finding, Severity};
-use pghaul_step::Registry;
+use pghaul_core::{Finding, Severity};
 use pghaul_testkit::{ClusterPair, Kind, Settings, fixtures, shared_pair};
 
 /// An empty database on PostgreSQL 10, to be moved to 18.
@@ -200,13 +199,7 @@ async fn what_can_be_moved_is_not_refused() {
         pair.source
             .psql(&database, "select lo_unlink(oid) from pg_largeobject_metadata");
         let bench = Bench::new(&pair, &[&database]);
-        let registry = pghaul_steps::builtin(Registry::new());
-        let mut findings = bench.make(registry.cluster_checks(), ()).await;
-        findings.extend(
-            bench
-                .make(registry.database_checks(), DatabaseName::from(database.as_str()))
-                .await,
-        );
+        let findings = bench.findings().await;
         let errors: Vec<&Finding> = findings
             .iter()
             .filter(|finding| finding.severity == Severity::Error)

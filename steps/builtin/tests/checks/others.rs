@@ -3,9 +3,7 @@
 use crate::{Bench, kinds};
 use pghaul_core::{Finding, Severity};
 use pghaul_step::check::Check;
-use pghaul_step::{CheckContext, Cluster};
 use pghaul_testkit::{ClusterPair, Kind, Settings, shared_pair, wait_until};
-use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test]
@@ -78,12 +76,7 @@ async fn what_another_migration_left_behind() {
 }
 
 async fn inactive(bench: &Bench, keeping: i64) -> Vec<Finding> {
-    let context = CheckContext::<Cluster>::new(
-        bench.source.clone(),
-        bench.target.clone(),
-        Arc::new(bench.landscape.clone()),
-        (),
-    );
+    let context = bench.context();
     let check = pghaul_check_blockers::InactiveSlots { keeping };
     check.examine(&context).await.unwrap()
 }
