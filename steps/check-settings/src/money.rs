@@ -1,6 +1,6 @@
 //! The check `money`.
 
-use pghaul_step::postgres::{ReadOnly, Session, Target};
+use pghaul_step::postgres::{ReadOnly, Row, Session, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, async_trait,
 };
@@ -84,21 +84,65 @@ impl Check for Money {
             .doing("see how amounts of money are written")
             .query_one(include_str!("money.sql"), &[])
             .await?;
-        let differs = MoneyDiffers::MoneyDiffers {
-            columns,
-            source: row.get("locale"),
-            source_writes: row.get("written"),
-            target: there.get("locale"),
-            target_writes: there.get("written"),
-        };
-        let MoneyDiffers::MoneyDiffers {
-            source_writes,
-            target_writes,
-            ..
-        } = &differs;
-        if source_writes == target_writes {
-            return Ok(Vec::new());
+        let found = differs(columns, written(&row), written(&there));
+        Ok(found
+            .iter()
+            .map(|differs| differs.about("money", super::database(ctx)))
+            .collect())
+    }
+}
+
+/// `lc_monetary` of a server, and an amount as it writes it.
+struct Written {
+    locale: String,
+    amount: String,
+}
+
+fn written(row: &Row) -> Written {
+    Written {
+        locale: row.get("locale"),
+        amount: row.get("written"),
+    }
+}
+
+/// Names of locales differ where they mean the same, so the amounts are compared.
+fn differs(columns: i64, source: Written, target: Written) -> Option<MoneyDiffers> {
+    (source.amount != target.amount).then_some(MoneyDiffers::MoneyDiffers {
+        columns,
+        source: source.locale,
+        source_writes: source.amount,
+        target: target.locale,
+        target_writes: target.amount,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MoneyDiffers, Written, differs};
+
+    fn written(locale: &str, amount: &str) -> Written {
+        Written {
+            locale: locale.to_owned(),
+            amount: amount.to_owned(),
         }
-        Ok(vec![differs.about("money", super::database(ctx))])
+    }
+
+    #[test]
+    fn amounts_count_and_not_names() {
+        let plain = || written("C", "-$1,234,567.89");
+        assert_eq!(
+            differs(1, plain(), written("en_US.UTF-8", "-$1,234,567.89")),
+            None
+        );
+        assert_eq!(
+            differs(1, plain(), written("de_DE.UTF-8", "-1.234.567,89 €")),
+            Some(MoneyDiffers::MoneyDiffers {
+                columns: 1,
+                source: "C".to_owned(),
+                source_writes: "-$1,234,567.89".to_owned(),
+                target: "de_DE.UTF-8".to_owned(),
+                target_writes: "-1.234.567,89 €".to_owned(),
+            })
+        );
     }
 }
