@@ -34,6 +34,7 @@ fn checks(registry: Registry) -> Registry {
         .with_cluster_check(pghaul_check_server::Standby)
         .with_cluster_check(pghaul_check_server::Pooler)
         .with_cluster_check(pghaul_check_server::Encryption)
+        .with_cluster_check(pghaul_check_server::Connections)
         .with_cluster_check(pghaul_check_server::Clocks)
         .with_cluster_check(pghaul_schema::PgDumpFits)
         .with_cluster_check(pghaul_check_disk::Disk)

@@ -4,17 +4,20 @@
 //! - [`Pooler`]: each address leads to one server, and nothing in between changes our sessions
 //! - [`Standby`]: a source that is a standby gives right snapshots, and does not cancel the copy
 //! - [`MinorVersions`]: no known bug of replication that a minor update mends
+//! - [`Connections`]: there is room for our sessions
 //! - [`Clocks`]: both servers have the same time
 //!
 //! Each check has a module with its enum of findings.
 
 mod clocks;
+mod connections;
 mod encryption;
 mod minor_versions;
 mod pooler;
 mod standby;
 
 pub use clocks::{Clocks, ClocksDiffer};
+pub use connections::{Connections, FewConnections};
 pub use encryption::{Encryption, OpenConnection};
 pub use minor_versions::{KnownBugs, MinorVersions};
 pub use pooler::{Between, Pooler};

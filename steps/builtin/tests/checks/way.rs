@@ -153,3 +153,52 @@ async fn servers_without_known_bugs() {
         assert_eq!(bench.cluster("clocks").await, [], "{kind:?}");
     }
 }
+
+#[tokio::test]
+async fn room_for_our_sessions() {
+    let source = Settings::new()
+        .set("max_connections", "12")
+        .set("max_wal_senders", "5");
+    let pair = ClusterPair::start(source, Settings::new());
+    pair.source.create_database("app");
+    pair.source.create_database("other");
+    let bench = Bench::new(&pair, &["app"]);
+    assert_eq!(bench.all().await, ["connections: few-connections-left"]);
+    let findings = bench.cluster("connections").await;
+    assert_eq!(
+        findings[0].facts,
+        serde_json::json!({ "side": "source", "left": 9 })
+    );
+    pair.source.restart_with(&[("max_connections", "30")]);
+    assert_eq!(Bench::new(&pair, &["app"]).cluster("connections").await, []);
+
+    pair.source.psql(
+        "postgres",
+        "create role \"Mover\" login password 'm' connection limit 5;
+         alter database app connection limit 4; alter database other connection limit 4",
+    );
+    let limited = Bench::of(
+        &pair.source.conninfo_as("Mover", "m", "postgres"),
+        &pair.target.conninfo("postgres"),
+        &["app"],
+    );
+    let findings = limited.cluster("connections").await;
+    assert_eq!(kinds(&findings), ["role-limited", "databases-limited"]);
+    assert_eq!(
+        findings[1].facts["databases"],
+        serde_json::json!(["app"]),
+        "only what is selected"
+    );
+    for finding in &findings {
+        let hint = finding.hint.as_ref().unwrap();
+        pair.source
+            .psql("postgres", hint.strip_prefix("for each: ").unwrap_or(hint));
+    }
+    assert_eq!(limited.cluster("connections").await, [], "the hints were right");
+    assert_eq!(
+        Bench::new(shared_pair(Kind::Versions(10, 18)), &[])
+            .cluster("connections")
+            .await,
+        []
+    );
+}
