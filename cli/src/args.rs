@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use pghaul_core::event::Selection;
 use pghaul_core::journal::Head;
 use pghaul_core::{Acceptance, InitialCopy, Method};
-use pghaul_engine::OnCheckFailure;
+use pghaul_engine::{OnCheckFailure, OnWalLimit};
 use pghaul_step::check::DiskSettings;
 use std::path::PathBuf;
 
@@ -301,6 +301,19 @@ pub(crate) struct RunArgs {
     pub(crate) databases_at_once: u16,
     #[command(flatten)]
     pub(crate) copying: CopyingArgs,
+    /// How much WAL the source may keep for a database, such as 20GB; by default four fifths of its
+    /// max_slot_wal_keep_size, else eight times its max_wal_size
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, help_heading = "Work")]
+    pub(crate) max_wal_retained: Option<u64>,
+    /// What happens when it keeps more: say so, or drop the slot and fail the database
+    #[arg(
+        long,
+        value_name = "ACTION",
+        default_value = "warn",
+        value_parser = PossibleValuesParser::new(["warn", "drop"]).try_map(|text| text.parse::<OnWalLimit>()),
+        help_heading = "Work"
+    )]
+    pub(crate) on_wal_limit: OnWalLimit,
     /// Discard what was copied of a replicated database that can't go on, and copy it again; may be repeated
     #[arg(long, value_name = "DATABASE", help_heading = "Work")]
     pub(crate) restart_data: Vec<String>,

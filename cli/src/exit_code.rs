@@ -109,6 +109,7 @@ impl From<Code> for ExitCode {
             | Code::ReplicationImpossible
             | Code::SnapshotLost
             | Code::ApplyFailed
+            | Code::WalLimit
             | Code::ToolFailed
             | Code::PlanChanged
             | Code::CountsDiffer

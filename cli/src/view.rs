@@ -43,6 +43,8 @@ pub(crate) struct DatabaseView {
     pub(crate) incomplete: Vec<Incomplete>,
     pub(crate) lag_bytes: Option<u64>,
     pub(crate) retained_bytes: Option<u64>,
+    /// How much WAL a slot of the source may keep, where there is a limit.
+    pub(crate) keep_size_bytes: Option<u64>,
     /// When the state was proven last.
     pub(crate) as_of: Option<String>,
     /// Whether the servers confirmed the state just now.
@@ -92,6 +94,14 @@ impl View {
         }
         self.as_of = Some(now.to_owned());
         self.settle();
+        self
+    }
+
+    /// Adds what the source's settings say about the WAL that slots may keep.
+    pub(crate) fn with_keep_size(mut self, bytes: Option<u64>) -> Self {
+        for database in self.databases.iter_mut().filter(|d| d.retained_bytes.is_some()) {
+            database.keep_size_bytes = bytes;
+        }
         self
     }
 
@@ -180,6 +190,7 @@ impl DatabaseView {
             incomplete: proof.map(|p| p.incomplete.clone()).unwrap_or_default(),
             lag_bytes: None,
             retained_bytes: None,
+            keep_size_bytes: None,
             as_of: as_of.filter(|_| proof.is_some()),
             checked: false,
             unchecked: None,

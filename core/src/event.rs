@@ -214,6 +214,13 @@ pub enum DatabaseEvent {
         /// The evidence.
         proof: Proof,
     },
+    /// Its slot makes the source keep more WAL than it should. Said once a run; nothing else changes.
+    WalLimitReached {
+        /// How much is kept, in bytes.
+        retained_bytes: u64,
+        /// How much should be at most.
+        limit_bytes: u64,
+    },
     /// The user gave up what was copied, so that it can be copied again: nothing of it may be trusted any more.
     DiscardStarted {
         /// What was wrong with it, when something was known to be.

@@ -79,6 +79,8 @@ pub enum Code {
     SlotLost,
     /// The snapshot that tables were copied from ended with the connection that held it.
     SnapshotLost,
+    /// A replication slot of ours kept more WAL than it may, and was dropped.
+    WalLimit,
     /// The target's subscription does not make progress.
     ApplyFailed,
     /// An object of ours was changed or removed behind our back.

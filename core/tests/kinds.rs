@@ -53,6 +53,10 @@ fn of_database(kind: DatabaseEventKind) -> (&'static str, &'static str) {
             "the target was proven to hold and follow everything it should",
         ),
         K::DoneProven => ("`proof`", "the one-time copy was proven complete"),
+        K::WalLimitReached => (
+            "`retained_bytes`, `limit_bytes`",
+            "the source keeps more WAL for its slot than it should; once a run",
+        ),
         K::DiscardStarted => (
             "`failure`",
             "the copied rows are given up, as the user asked, and taken away",

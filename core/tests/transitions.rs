@@ -44,11 +44,13 @@ const DATABASE: &str = "
     replicating              copy_began           replicating(copying)
     replicating              fell_back            dumping
     replicating              syncing_proven       syncing
+    replicating              wal_limit_reached    replicating
     replicating              discard_started      discarding
     replicating              failed               failed in replicating
     replicating              removal_started      removing
 
     replicating(copying)     syncing_proven       syncing
+    replicating(copying)     wal_limit_reached    replicating(copying)
     replicating(copying)     discard_started      discarding
     replicating(copying)     failed               failed in replicating(copying)
     replicating(copying)     removal_started      removing
@@ -58,6 +60,7 @@ const DATABASE: &str = "
     dumping                  removal_started      removing
 
     syncing                  syncing_proven       syncing
+    syncing                  wal_limit_reached    syncing
     syncing                  discard_started      discarding
     syncing                  failed               failed in syncing
     syncing                  removal_started      removing

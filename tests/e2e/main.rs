@@ -24,3 +24,4 @@ mod snapshot_copy;
 mod terminal;
 mod two_methods;
 mod versions;
+mod wal_limit;

@@ -13,7 +13,7 @@ use crate::signals::Signals;
 use crate::view::View;
 use pghaul_core::event::{Created, Selection};
 use pghaul_core::{Code, DatabaseName, Failure, MigrationId, Phase};
-use pghaul_engine::{RunRequest, candidates, check_acceptances, check_databases, selection};
+use pghaul_engine::{RunRequest, WalPolicy, candidates, check_acceptances, check_databases, selection};
 use pghaul_postgres::ConnInfo;
 use pghaul_step::WayBack;
 use pghaul_store::JournalFile;
@@ -104,6 +104,10 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         accepted: args.checks.accept.clone(),
         disk: args.checks.disk(),
         databases_at_once: at_once,
+        wal: WalPolicy {
+            most: args.max_wal_retained,
+            action: args.on_wal_limit,
+        },
         restart: args.restart_data.iter().map(DatabaseName::new).collect(),
     };
     let outcome = runner.engine.run(&request).await;

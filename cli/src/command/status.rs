@@ -93,7 +93,11 @@ pub(super) async fn look(
         return Ok(view);
     }
     match engine(session, id, loaded, given).await {
-        Ok(engine) => Ok(view.with_standings(engine.look().await, &Clock::system().now())),
+        Ok(engine) => {
+            let view = view.with_standings(engine.look().await, &Clock::system().now());
+            // A limit that can't be read is not shown; the look itself has said what is wrong with the source.
+            Ok(view.with_keep_size(engine.wal_keep_size().await.unwrap_or_default()))
+        }
         Err(failure) if failure.code == Code::OtherServer || failure.code == Code::BadInput => Err(failure),
         Err(failure) => Ok(view.unreachable(&failure)),
     }

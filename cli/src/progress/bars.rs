@@ -149,6 +149,7 @@ fn phase(event: &DatabaseEvent) -> Option<&'static str> {
         DatabaseEvent::Checked { .. }
         | DatabaseEvent::Planned { .. }
         | DatabaseEvent::CopyBegan
+        | DatabaseEvent::WalLimitReached { .. }
         | DatabaseEvent::SyncingProven { .. }
         | DatabaseEvent::DoneProven { .. }
         | DatabaseEvent::Failed { .. }

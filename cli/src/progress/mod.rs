@@ -116,6 +116,7 @@ fn kept_lines(event: &Event, bars: bool) -> Vec<String> {
             | DatabaseEvent::DoneProven { .. }
             | DatabaseEvent::Failed { .. }
             | DatabaseEvent::Removed
+            | DatabaseEvent::WalLimitReached { .. }
             | DatabaseEvent::DiscardStarted { .. }
             | DatabaseEvent::DataDiscarded
             | DatabaseEvent::Resumed,

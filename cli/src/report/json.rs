@@ -33,6 +33,7 @@ fn database(view: &DatabaseView) -> Value {
         "rows": view.rows,
         "lag_bytes": view.lag_bytes,
         "retained_wal_bytes": view.retained_bytes,
+        "retained_wal_limit_bytes": view.keep_size_bytes,
         "incomplete": view.incomplete.iter().map(|item| json!({
             "object": item.object,
             "why": item.why,

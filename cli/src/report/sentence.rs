@@ -1,7 +1,7 @@
 //! Events of the journal as sentences.
 
 use super::failure;
-use super::quantity::{count, plural};
+use super::quantity::{bytes, count, plural};
 use crate::style::{ERROR, GOOD, WARNING, paint};
 use pghaul_core::event::{Ending, Proof};
 use pghaul_core::status::method_label;
@@ -86,6 +86,15 @@ fn of_database(event: &DatabaseEvent) -> String {
         }
         DatabaseEvent::SyncingProven { proof } => format!("{}: {}", paint(GOOD, "syncing"), proven(proof)),
         DatabaseEvent::DoneProven { proof } => format!("{}: {}", paint(GOOD, "done"), proven(proof)),
+        DatabaseEvent::WalLimitReached {
+            retained_bytes,
+            limit_bytes,
+        } => format!(
+            "{}: the source keeps {} of WAL for its slot, more than {}",
+            paint(WARNING, "warning"),
+            bytes(*retained_bytes),
+            bytes(*limit_bytes)
+        ),
         DatabaseEvent::DiscardStarted { failure } => format!(
             "{} what was copied, to copy it again{}",
             paint(WARNING, "discarding"),

@@ -61,11 +61,27 @@ pub(crate) fn table(databases: &[DatabaseView]) -> String {
             optional(database.tables, count),
             optional(database.rows, count),
             optional(database.lag_bytes, bytes),
-            optional(database.retained_bytes, bytes),
+            retained(database),
         ]);
     }
     use Align::{Left, Right};
     lines(&[Left, Left, Left, Right, Right, Right, Right], &rows)
+}
+
+/// The WAL that the source keeps, against its limit where it has one.
+fn retained(database: &DatabaseView) -> String {
+    match (database.retained_bytes, database.keep_size_bytes) {
+        (None, _) => "–".to_owned(),
+        (Some(kept), None) => bytes(kept),
+        (Some(kept), Some(limit)) => {
+            let text = format!("{} of {}", bytes(kept), bytes(limit));
+            if kept / 4 >= limit / 5 {
+                paint(WARNING, text)
+            } else {
+                text
+            }
+        }
+    }
 }
 
 fn phase(database: &DatabaseView) -> String {
@@ -212,6 +228,7 @@ mod tests {
             incomplete: Vec::new(),
             lag_bytes: None,
             retained_bytes: None,
+            keep_size_bytes: None,
             as_of: Some("2026-11-22T17:00:00.000Z".to_owned()),
             checked: false,
             unchecked: None,

@@ -23,7 +23,9 @@ pub mod run;
 pub mod selection;
 pub mod standing;
 pub mod survey;
+mod wal_watch;
 
 pub use acceptance::{check_acceptances, check_databases};
 pub use run::{Engine, OnCheckFailure, RunRequest, candidates, workers_within};
 pub use survey::{Survey, SurveyedDatabase, Surveyor};
+pub use wal_watch::{OnWalLimit, WalPolicy};

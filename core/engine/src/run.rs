@@ -4,6 +4,7 @@ use crate::database::Journey;
 use crate::executor::Execution;
 use crate::selection::{Candidate, select};
 use crate::survey::{Survey, Surveyor, stopped_by};
+use crate::wal_watch::{WalPolicy, WalWatch};
 use futures_util::{StreamExt as _, stream};
 use pghaul_core::event::Selection;
 use pghaul_core::{
@@ -49,6 +50,8 @@ pub struct RunRequest {
     pub databases_at_once: usize,
     /// Databases whose copied rows are discarded first, to be copied again.
     pub restart: Vec<DatabaseName>,
+    /// How much WAL the source may keep for a database.
+    pub wal: WalPolicy,
 }
 
 /// Sessions that a database needs on one server besides the workers of its copy: the snapshot's keeper, the
@@ -113,7 +116,7 @@ impl Engine {
         for database in &request.restart {
             self.give_up_data(database).await?;
         }
-        let failures = self.move_databases(request.databases_at_once).await;
+        let failures = self.move_databases(request).await;
         match failures.into_iter().next().or(stopped) {
             Some(failure) => Err(failure),
             None => Ok(()),
@@ -272,7 +275,7 @@ impl Engine {
     }
 
     /// Moves the databases side by side, the first selected first; one that fails does not stop the others.
-    async fn move_databases(&self, at_once: usize) -> Vec<Failure> {
+    async fn move_databases(&self, request: &RunRequest) -> Vec<Failure> {
         let mut databases = self.run.recorder.read(|m| {
             m.databases
                 .iter()
@@ -286,12 +289,18 @@ impl Engine {
                 .collect::<Vec<_>>()
         });
         databases.sort();
-        let failures: Vec<Option<Failure>> = stream::iter(databases)
-            .map(|(_, database)| async move { self.journey(&database).complete().await.err() })
-            .buffer_unordered(at_once.max(1))
-            .collect()
-            .await;
-        failures.into_iter().flatten().collect()
+        let watch = WalWatch::new(&self.run, request.wal);
+        let moving = stream::iter(databases)
+            .map(|(_, database)| {
+                let watch = &watch;
+                async move { self.complete_within_limit(watch, &database).await }
+            })
+            .buffer_unordered(request.databases_at_once.max(1))
+            .collect::<Vec<Option<Failure>>>();
+        tokio::select! {
+            failures = moving => failures.into_iter().flatten().collect(),
+            never = watch.look_for_ever() => match never {},
+        }
     }
 
     pub(crate) fn journey<'a>(&'a self, database: &'a DatabaseName) -> Journey<'a> {

@@ -82,6 +82,7 @@ pub(crate) fn hint(code: Code) -> Option<&'static str> {
         }
         Code::ReplicationImpossible
         | Code::SnapshotLost
+        | Code::WalLimit
         | Code::ApplyFailed
         | Code::StateLost
         | Code::TargetNotOurs

@@ -126,6 +126,9 @@ impl DatabaseState {
             (Self::Replicating { .. }, E::SyncingProven { .. }) => Some(Self::Syncing),
             (Self::Syncing, E::SyncingProven { .. }) => Some(Self::Syncing),
             (Self::Dumping, E::DoneProven { .. }) => Some(Self::Done),
+            (state @ (Self::Replicating { .. } | Self::Syncing), E::WalLimitReached { .. }) => {
+                Some(state.clone())
+            }
             (Self::Replicating { .. } | Self::Syncing | Self::Discarding, E::DiscardStarted { .. }) => {
                 Some(Self::Discarding)
             }

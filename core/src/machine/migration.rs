@@ -108,6 +108,7 @@ impl DatabaseRecord {
             | DatabaseEvent::DumpingStarted
             | DatabaseEvent::CopyBegan
             | DatabaseEvent::DiscardStarted { .. }
+            | DatabaseEvent::WalLimitReached { .. }
             | DatabaseEvent::Removed => {}
         }
         Some(())

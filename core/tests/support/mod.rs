@@ -47,6 +47,10 @@ pub(crate) fn database_event(kind: DatabaseEventKind, method: Method) -> Databas
         K::DoneProven => DatabaseEvent::DoneProven {
             proof: Default::default(),
         },
+        K::WalLimitReached => DatabaseEvent::WalLimitReached {
+            retained_bytes: 2,
+            limit_bytes: 1,
+        },
         K::DiscardStarted => DatabaseEvent::DiscardStarted {
             failure: Some(failure()),
         },

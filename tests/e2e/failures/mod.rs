@@ -101,7 +101,7 @@ fn completes(migration: &Migration, pair: &ClusterPair, database: &str) {
 }
 
 /// A session that goes on until it is dropped, then rolls back.
-struct Holder {
+pub(crate) struct Holder {
     psql: Child,
     input: Option<ChildStdin>,
     pid: String,
@@ -109,7 +109,7 @@ struct Holder {
 
 impl Holder {
     /// Runs statements and stays. They are done when this returns.
-    fn start(cluster: &Cluster, database: &str, sql: &str) -> Self {
+    pub(crate) fn start(cluster: &Cluster, database: &str, sql: &str) -> Self {
         let mut psql = Command::new(postgres::client("psql"))
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d"])
             .arg(cluster.conninfo_socket(database))

@@ -179,6 +179,8 @@ fn run_arguments(servers: &ServerArgs, journal: &JournalArgs) -> RunArgs {
         on_check_failure: OnCheckFailure::Run,
         databases_at_once: 2,
         copying: CopyingArgs::default(),
+        max_wal_retained: None,
+        on_wal_limit: pghaul_engine::OnWalLimit::Warn,
         restart_data: Vec::new(),
         take_over: false,
         json: false,

@@ -173,7 +173,7 @@ fn in_use(side: Side, message: String) -> Failure {
 }
 
 /// Drops a slot, after ending the walsender that uses it.
-async fn drop_slot(source: &Server<Source>, name: &str) -> Result<(), Failure> {
+pub(crate) async fn drop_slot(source: &Server<Source>, name: &str) -> Result<(), Failure> {
     let session: Session<Source, ReadWrite> = maintenance(source).await?;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while tokio::time::Instant::now() < deadline {

@@ -129,7 +129,9 @@ async fn slots<S: SideMarker>(
 ) -> Result<Vec<Remain>, PgError> {
     let doing = session.doing("look for replication slots");
     let rows = doing.query(include_str!("slots.sql"), &[]).await?;
-    let limit = doing.query_opt(include_str!("limit.sql"), &[]).await?;
+    let limit = doing
+        .query_opt(include_str!("../wal_watch/keep_size.sql"), &[])
+        .await?;
     let limit_bytes = limit.and_then(|row| u64::try_from(row.get::<_, i64>(0)).ok());
     let mut remains = Vec::new();
     for row in &rows {

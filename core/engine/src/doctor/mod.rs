@@ -9,6 +9,7 @@ mod examine;
 mod judge;
 
 pub use drop::Cleanup;
+pub(crate) use drop::drop_slot;
 pub use examine::{Unseen, examine};
 pub use judge::{Known, Looked, Trouble, judge};
 

@@ -1,0 +1,305 @@
+//! Watches how much WAL the source keeps for our slots, so that none ever fills its disk.
+//!
+//! A slot keeps WAL for as long as the target has not confirmed it: while it copies, while it lags, while it is down.
+//! The watch looks every few seconds, beside everything else and over a connection of its own. Over the limit it warns, once
+//! a run and in the journal; or, where the user wants that, the slot is dropped at once and the database's copy is
+//! given up, as after `run --restart-data`: changes are missing, and nobody could tell which.
+
+use crate::doctor::drop_slot;
+use crate::run::Engine;
+use pghaul_core::{Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, Side};
+use pghaul_postgres::{ReadOnly, Server, Session, Source};
+use pghaul_step::check::maintenance;
+use pghaul_step::{RunContext, StepPhase};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use strum::{Display, EnumString};
+use tokio::sync::watch;
+
+/// How often the slots are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The share of `max_slot_wal_keep_size`, in percent, at which there is still time to do something.
+const SHARE: u64 = 80;
+
+/// Without any limit, so many times `max_wal_size` is more than the server's owner reckons with.
+const TIMES_WAL_SIZE: u64 = 8;
+
+/// What happens when a slot keeps more WAL than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, EnumString)]
+#[strum(serialize_all = "kebab-case")]
+pub enum OnWalLimit {
+    /// It is said, once, and journaled.
+    #[default]
+    Warn,
+    /// The slot is dropped and the database fails; its copy begins anew with the next run.
+    Drop,
+}
+
+/// How much WAL a slot may keep, and what happens then.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WalPolicy {
+    /// In bytes; by default what the source's settings suggest.
+    pub most: Option<u64>,
+    /// What happens then.
+    pub action: OnWalLimit,
+}
+
+/// What the source's settings say, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Limits {
+    /// `max_slot_wal_keep_size`, where it is set.
+    keep_size: Option<u64>,
+    /// `max_wal_size`.
+    wal_size: Option<u64>,
+}
+
+impl WalPolicy {
+    /// The limit in use. Nobody's slot is dropped for a limit that is only guessed.
+    fn limit(&self, found: Limits) -> Option<u64> {
+        let share = found.keep_size.map(|size| size / 100 * SHARE);
+        let guess = found.wal_size.map(|size| size.saturating_mul(TIMES_WAL_SIZE));
+        match self.action {
+            OnWalLimit::Warn => self.most.or(share).or(guess),
+            OnWalLimit::Drop => self.most.or(share),
+        }
+    }
+}
+
+/// A slot over the limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Over {
+    slot: String,
+    retained: u64,
+    limit: u64,
+}
+
+/// The watch of one run.
+pub(crate) struct WalWatch {
+    run: Arc<RunContext>,
+    /// A budget of its own: it must be able to look when all other connections are in use.
+    source: Server<Source>,
+    policy: WalPolicy,
+    over: watch::Sender<BTreeMap<u32, Over>>,
+}
+
+impl WalWatch {
+    pub(crate) fn new(run: &Arc<RunContext>, policy: WalPolicy) -> Self {
+        let (resolved, name) = (run.source.resolved().clone(), run.source.application_name());
+        Self {
+            run: Arc::clone(run),
+            source: Server::new(resolved, name, 1),
+            policy,
+            over: watch::Sender::new(BTreeMap::new()),
+        }
+    }
+
+    /// Looks until it is dropped. A look that fails is made again: whoever works on the databases notices what is
+    /// wrong with the source.
+    pub(crate) async fn look_for_ever(&self) -> std::convert::Infallible {
+        let mut warned = BTreeSet::new();
+        loop {
+            match self.look().await {
+                Ok(over) => {
+                    for (number, over) in &over {
+                        if self.policy.action == OnWalLimit::Warn && warned.insert(*number) {
+                            self.warn(*number, over).await;
+                        }
+                    }
+                    self.over.send_replace(over);
+                }
+                Err(failure) => {
+                    tracing::debug!(%failure, "the WAL that our slots keep could not be looked at")
+                }
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn look(&self) -> Result<BTreeMap<u32, Over>, Failure> {
+        let session: Session<Source, ReadOnly> = maintenance(&self.source).await?;
+        let found = limits(&session).await?;
+        let mut over = BTreeMap::new();
+        if let Some(limit) = self.policy.limit(found) {
+            let prefix = format!("pghaul_{}_", self.run.migration);
+            let doing = session.doing("look at the WAL that our slots keep");
+            for row in doing.query(include_str!("retained.sql"), &[&prefix]).await? {
+                let slot: String = row.get("name");
+                let retained = row.get::<_, i64>("retained").max(0).unsigned_abs();
+                if let Some(number) = number_in(&slot, &prefix).filter(|_| retained >= limit) {
+                    let known = Over {
+                        slot,
+                        retained,
+                        limit,
+                    };
+                    over.insert(number, known);
+                }
+            }
+        }
+        session.close().await;
+        Ok(over)
+    }
+
+    async fn warn(&self, number: u32, over: &Over) {
+        let database = self.run.recorder.read(|m| {
+            let at_work = m.databases.iter().find(|(_, d)| {
+                let state = d.state.work();
+                d.number == number
+                    && matches!(state, DatabaseState::Replicating { .. } | DatabaseState::Syncing)
+                    && d.state == *state
+            });
+            at_work.map(|(name, _)| name.clone())
+        });
+        let Some(database) = database else { return };
+        let event = DatabaseEvent::WalLimitReached {
+            retained_bytes: over.retained,
+            limit_bytes: over.limit,
+        };
+        // The state may have changed meanwhile; then there is nothing to warn of here.
+        if let Err(failure) = self.run.recorder.append(Event::Database(database, event)).await {
+            tracing::debug!(%failure, "the warning was not journaled");
+        }
+    }
+
+    /// Waits until the slot of a database has to be dropped.
+    async fn must_drop(&self, number: u32) -> Over {
+        let mut over = self.over.subscribe();
+        loop {
+            let found = over.borrow_and_update().get(&number).cloned();
+            if let (Some(found), OnWalLimit::Drop) = (found, self.policy.action) {
+                return found;
+            }
+            if over.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// The number of the database in a slot's name.
+fn number_in(slot: &str, prefix: &str) -> Option<u32> {
+    slot.strip_prefix(prefix)?.split('_').next()?.parse().ok()
+}
+
+async fn limits(session: &Session<Source, ReadOnly>) -> Result<Limits, Failure> {
+    let doing = session.doing("read the limits of WAL");
+    let row = doing.query_one(include_str!("limits.sql"), &[]).await?;
+    let bytes = |column| {
+        row.get::<_, Option<i64>>(column)
+            .and_then(|n| u64::try_from(n).ok())
+    };
+    Ok(Limits {
+        keep_size: bytes("keep_size"),
+        wal_size: bytes("wal_size"),
+    })
+}
+
+impl Engine {
+    /// `max_slot_wal_keep_size` of the source in bytes, where there is such a limit: what `status` shows beside the WAL
+    /// that is kept.
+    ///
+    /// # Errors
+    /// When the source can't be asked.
+    pub async fn wal_keep_size(&self) -> Result<Option<u64>, Failure> {
+        let session: Session<Source, ReadOnly> = maintenance(&self.run.source).await?;
+        Ok(limits(&session).await?.keep_size)
+    }
+
+    /// Completes a database, unless its slot has to be dropped before.
+    pub(crate) async fn complete_within_limit(
+        &self,
+        watch: &WalWatch,
+        database: &DatabaseName,
+    ) -> Option<Failure> {
+        let journey = self.journey(database);
+        let number = self
+            .run
+            .recorder
+            .read(|m| m.databases.get(database).map_or(0, |d| d.number));
+        tokio::select! {
+            outcome = journey.complete() => outcome.err(),
+            over = watch.must_drop(number) => match self.give_up_slot(watch, database, &over).await {
+                Ok(failure) | Err(failure) => Some(failure),
+            },
+        }
+    }
+
+    /// Drops the slot at once, then what belongs to it as far as that is possible, and lets the database fail.
+    async fn give_up_slot(
+        &self,
+        watch: &WalWatch,
+        database: &DatabaseName,
+        over: &Over,
+    ) -> Result<Failure, Failure> {
+        let failure = limit_reached(over).with_database(database.as_str());
+        let journey = self.journey(database);
+        let event = DatabaseEvent::DiscardStarted {
+            failure: Some(Box::new(failure.clone())),
+        };
+        if let DatabaseState::Failed { .. } = self.state(database) {
+            journey.append(DatabaseEvent::Resumed).await?;
+        }
+        journey.append(event).await?;
+        // The target may be the very reason: the source does not wait for it.
+        let dropped = drop_slot(&watch.source, &over.slot).await;
+        let undone = journey.undo_steps(Method::Replication, StepPhase::Data).await;
+        let failure = [dropped, undone]
+            .into_iter()
+            .filter_map(Result::err)
+            .fold(failure, |failure, left| {
+                failure.with_cause(format!("left behind: {left}"))
+            });
+        let event = DatabaseEvent::Failed {
+            failure: Box::new(failure.clone()),
+        };
+        journey.append(event).await?;
+        Ok(failure)
+    }
+}
+
+fn limit_reached(over: &Over) -> Failure {
+    let Over {
+        slot,
+        retained,
+        limit,
+    } = over;
+    Failure::new(
+        Code::WalLimit,
+        format!("the replication slot {slot} kept {retained} bytes of WAL, the limit is {limit}: it was dropped"),
+    )
+    .with_side(Side::Source)
+    .with_hint("find out why the target does not keep up, or allow more with --max-wal-retained; then run again: what was copied is discarded, and the copy begins anew")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_what_was_given_else_a_share_of_what_is_known() {
+        let none = Limits::default();
+        let both = Limits {
+            keep_size: Some(1000),
+            wal_size: Some(100),
+        };
+        let guess = Limits {
+            keep_size: None,
+            wal_size: Some(100),
+        };
+        let limit = |action, most, found| WalPolicy { most, action }.limit(found);
+        for action in [OnWalLimit::Warn, OnWalLimit::Drop] {
+            assert_eq!(limit(action, Some(7), both), Some(7));
+            assert_eq!(limit(action, None, both), Some(800));
+            assert_eq!(limit(action, None, none), None);
+        }
+        assert_eq!(limit(OnWalLimit::Warn, None, guess), Some(800));
+        assert_eq!(limit(OnWalLimit::Drop, None, guess), None, "not for a guess");
+    }
+
+    #[test]
+    fn a_slot_tells_its_database() {
+        assert_eq!(number_in("pghaul_k3v9x2ab_12_g1a1", "pghaul_k3v9x2ab_"), Some(12));
+        assert_eq!(number_in("pghaul_k3v9x2ab_x_g1a1", "pghaul_k3v9x2ab_"), None);
+    }
+}
