@@ -16,6 +16,7 @@ mod failures;
 mod hostile;
 mod kills;
 mod migration;
+mod network;
 mod pgbench_live;
 mod remove_refuses;
 mod restart_data;

@@ -46,7 +46,7 @@ const ROWS: &str = "
 ";
 
 /// A table that takes long enough to copy that something can happen meanwhile.
-const MANY_ROWS: &str = "
+pub(crate) const MANY_ROWS: &str = "
     create table many (id int primary key, filler text);
     insert into many select n, repeat('x', 100) from generate_series(1, 800000) n;
 ";
@@ -150,7 +150,7 @@ fn await_no_session(cluster: &Cluster, database: &str) {
 }
 
 /// Waits until rows of this table pass.
-fn await_copy(cluster: &Cluster, table: &str) {
+pub(crate) fn await_copy(cluster: &Cluster, table: &str) {
     let sql = format!(
         "select count(*) > 0 from pg_stat_activity where state = 'active' and query like 'COPY %{table}%'"
     );

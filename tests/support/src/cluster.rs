@@ -133,6 +133,13 @@ impl Cluster {
         self.over_tcp(&[("user", "postgres"), ("dbname", database)])
     }
 
+    /// How the superuser connects through a proxy.
+    pub fn conninfo_through(&self, proxy: &crate::Proxy, database: &str) -> String {
+        let port = proxy.port().to_string();
+        let way = [("host", "127.0.0.1"), ("port", port.as_str())];
+        conninfo(&[&way[..], &[("user", "postgres"), ("dbname", database)]].concat())
+    }
+
     /// How a role connects over TCP with its password.
     pub fn conninfo_as(&self, user: &str, password: &str, database: &str) -> String {
         self.over_tcp(&[("user", user), ("password", password), ("dbname", database)])

@@ -5,6 +5,7 @@
 //!   Nothing outlives the test process, however it ends.
 //! - [`fixtures`] fill databases with everything that is hard to move, [`fill`] with rows, [`Load`] keeps writing.
 //! - [`Pghaul`] runs the built binary in an environment of its own; [`redact`] makes its output fit for snapshots.
+//! - [`Proxy`] stands between two parties and fails as networks do.
 //! - [`compare`] finds every difference between two databases or in the roles of two clusters,
 //!   [`leftovers`] everything that a migration may leave behind.
 //! - [`wait_until`] is the only way to wait.
@@ -37,6 +38,7 @@ mod pair;
 mod pghaul;
 mod port;
 pub mod postgres;
+mod proxy;
 mod psql;
 mod redact;
 mod scratch;
@@ -48,6 +50,7 @@ pub use leftovers::leftovers;
 pub use load::{Load, LoadReport};
 pub use pair::{ClusterPair, Kind, shared_pair};
 pub use pghaul::{Outcome, Pghaul, Running, can_change_host};
+pub use proxy::{Proxy, Way};
 pub use psql::{hermetic, identifier};
 pub use redact::redact;
 pub use scratch::directory as scratch_directory;

@@ -1,0 +1,131 @@
+//! Connections that are cut, reset, stalled or slow, between each pair of the three parties.
+
+use crate::failures::{MANY_ROWS, await_copy};
+use crate::migration::{Migration, assert_nothing_of_it_is_left};
+use pghaul_testkit::{ClusterPair, Kind, Outcome, Proxy, Way, compare, shared_pair};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// A migration whose three ways go through proxies.
+struct Ways {
+    pair: &'static ClusterPair,
+    name: String,
+    to_source: Proxy,
+    to_target: Proxy,
+    back: Proxy,
+    migration: Migration,
+}
+
+fn ways(method: &str) -> Ways {
+    let pair = shared_pair(Kind::Ordinary);
+    let name = pair.fresh_database("network");
+    pair.source.psql(&name, MANY_ROWS);
+    let [to_source, back] = [(); 2].map(|()| Proxy::before(pair.source.port()));
+    let to_target = Proxy::before(pair.target.port());
+    let migration = Migration::between(
+        &pair.source.conninfo_through(&to_source, "postgres"),
+        &pair.target.conninfo_through(&to_target, "postgres"),
+    )
+    .env(
+        "PGHAUL_SOURCE_FROM_TARGET",
+        &pair.source.conninfo_through(&back, "postgres"),
+    )
+    .options(["--database", &name, "--method", method]);
+    Ways {
+        pair,
+        name,
+        to_source,
+        to_target,
+        back,
+        migration,
+    }
+}
+
+impl Ways {
+    /// What was done once is not done twice, and nothing is left.
+    fn is_equal(&self) {
+        self.migration.run().succeeded();
+        compare::same(&self.pair.source, &self.pair.target, &self.name);
+        self.migration.remove().succeeded();
+        compare::same(&self.pair.source, &self.pair.target, &self.name);
+        assert_nothing_of_it_is_left(&self.migration, self.pair, &self.name);
+    }
+
+    fn retried(&self, outcome: &Outcome) {
+        let kinds: Vec<String> = self
+            .migration
+            .events()
+            .iter()
+            .map(|e| e["kind"].to_string())
+            .collect();
+        let retried = kinds.iter().any(|kind| kind.contains("step_failed"));
+        assert!(retried, "nothing was cut\n{outcome}");
+    }
+}
+
+#[test]
+fn a_copy_that_is_cut_or_reset_on_either_side_goes_on_by_itself() {
+    for (of_target, reset) in [(false, false), (true, true)] {
+        let ways = ways("dump");
+        let run = ways.migration.with_options("run").spawn();
+        await_copy(&ways.pair.target, "many");
+        let proxy = if of_target {
+            &ways.to_target
+        } else {
+            &ways.to_source
+        };
+        if reset {
+            proxy.reset();
+        } else {
+            proxy.cut_after(5_000_000);
+        }
+        let outcome = run.wait(PATIENCE).succeeded();
+        ways.retried(&outcome);
+        ways.is_equal();
+    }
+}
+
+#[test]
+fn the_targets_workers_lose_their_way_to_the_source_again_and_again() {
+    let ways = ways("replication");
+    let before = ways.back.passed();
+    ways.back.cut_after(3_000_000);
+    let run = ways.migration.with_options("run").spawn();
+    await_copy(&ways.pair.source, "many");
+    // Whatever was being copied begins again; the connection of the apply worker is cut too.
+    ways.back.reset();
+    run.wait(PATIENCE).succeeded();
+    assert!(ways.back.passed() > before + 3_000_000, "the way was used");
+    ways.pair
+        .source
+        .psql(&ways.name, "delete from many where id % 3 = 0");
+    ways.back.cut();
+    ways.is_equal();
+}
+
+#[test]
+fn a_way_that_stalls_does_not_keep_ctrl_c_from_working() {
+    let ways = ways("dump");
+    ways.to_target.set(Way::Slow(2_000_000));
+    let run = ways.migration.with_options("run").spawn();
+    await_copy(&ways.pair.target, "many");
+    ways.to_target.set(Way::Stalled);
+    run.interrupt();
+    run.wait(Duration::from_secs(60)).failed_with(130);
+    ways.to_target.set(Way::Open);
+    ways.is_equal();
+}
+
+#[test]
+fn a_run_that_was_killed_behind_a_half_open_way_goes_on() {
+    let ways = ways("dump");
+    let run = ways.migration.with_options("run").spawn();
+    await_copy(&ways.pair.target, "many");
+    ways.to_source.set(Way::Deaf);
+    // A source that is silent can't be told from one that thinks: the user has had enough.
+    run.kill9();
+    ways.to_source.cut();
+    ways.to_source.set(Way::Open);
+    ways.is_equal();
+}
