@@ -212,11 +212,11 @@ impl Shared {
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
                 Err(_) => break,
             };
-            let mut rest = &chunk[..read];
+            let mut rest = chunk.get(..read).unwrap_or_default();
             // The way may have changed since the thread began to wait for bytes.
             while !rest.is_empty() && goes_on() {
                 match self.forward(rest, to, answers) {
-                    Ok(written) => rest = &rest[written..],
+                    Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                     Err(_) => return,
                 }
             }
@@ -238,7 +238,7 @@ impl Shared {
             Way::Slow(per_second) => (usize::try_from(per_second / 20).unwrap_or(CHUNK).max(1), 50),
             _ => (CHUNK, 0),
         };
-        let piece = &bytes[..bytes.len().min(most)];
+        let piece = bytes.get(..most).unwrap_or(bytes);
         to.write_all(piece)?;
         self.count(piece.len());
         std::thread::sleep(Duration::from_millis(pause));
