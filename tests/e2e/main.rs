@@ -18,6 +18,7 @@ mod kills;
 mod migration;
 mod network;
 mod pgbench_live;
+mod remove_forced;
 mod remove_refuses;
 mod restart_data;
 mod run_again;

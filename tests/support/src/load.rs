@@ -54,6 +54,18 @@ impl Load {
         )
     }
 
+    /// The same with so many transactions a second at most: what the target can follow on any machine.
+    pub fn with_script_at(cluster: &Cluster, database: &str, script: &str, per_second: u32) -> Self {
+        let file = scratch::directory("load").join("script.sql");
+        std::fs::write(&file, script).expect("write the script");
+        let file = file.to_str().expect("the path is UTF-8").to_owned();
+        Self::run(
+            cluster,
+            database,
+            &["--file", &file, "--rate", &per_second.to_string()],
+        )
+    }
+
     /// Stops and tells what was done. Every transaction that began has ended.
     pub fn stop(mut self) -> LoadReport {
         self.end().expect("the load runs until now")
