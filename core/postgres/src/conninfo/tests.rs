@@ -411,6 +411,26 @@ proptest! {
         prop_assert_eq!(first.to_string(), again.to_string());
     }
 
+    /// Files of the user are read or refused, whatever is in them, and no refusal shows a password.
+    #[test]
+    fn any_service_and_password_file_is_read_or_refused(
+        services in "(\\[s\\]\n)?(([a-z]{1,8}|host|password)=?\\PC{0,12}\n){0,4}",
+        passwords in prop::collection::vec(any::<u8>(), 0..80),
+    ) {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join(".pg_service.conf"), services).unwrap();
+        let file = home.path().join(".pgpass");
+        std::fs::write(&file, [&passwords[..], b"\n*:*:*:*:hidden-word\n"].concat()).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let environment = environment().with_home(home.path());
+        for text in ["service=s", "host=h"] {
+            match ConnInfo::parse(text).unwrap().resolve(&environment) {
+                Ok(resolved) => prop_assert!(!resolved.without_secrets().contains("hidden-word")),
+                Err(error) => prop_assert!(!error.to_string().contains("hidden-word")),
+            }
+        }
+    }
+
     #[test]
     fn anything_parses_or_is_refused(text in "\\PC*") {
         let _either = ConnInfo::parse(&text);
