@@ -5,7 +5,7 @@
 //! PGHAUL_CAMPAIGN_SEED=4711 PGHAUL_CAMPAIGN_ROUNDS=1 cargo test -p pghaul-tests --test campaign -- --nocapture
 //! ```
 //!
-//! Without variables it is the slice of CI: rounds for 40 seconds. Every round prints its seed before it begins; the same
+//! Without variables it is the slice of CI: rounds for half a minute. Every round prints its seed before it begins; the same
 //! seed makes the same round, as far as the machine's own timing allows. See `docs/explanation/fault-campaign.md`.
 
 #![expect(
@@ -33,7 +33,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use world::World;
 
 /// How long the slice of CI begins rounds.
-const SLICE: Duration = Duration::from_secs(40);
+const SLICE: Duration = Duration::from_secs(30);
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

@@ -1,7 +1,8 @@
 //! From every version to every newer one: `tests/matrix.sh` tries all pairs, the ordinary run one.
 
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
-use pghaul_testkit::{Kind, compare, fixtures, postgres, shared_pair};
+use pghaul_testkit::{ClusterPair, Kind, compare, fixtures, postgres, shared_pair, wait_until};
+use std::time::Duration;
 
 /// The pairs to be tried: `PGHAUL_MATRIX="10:18 13:17"`.
 fn pairs() -> Vec<(u32, u32)> {
@@ -14,6 +15,22 @@ fn pairs() -> Vec<(u32, u32)> {
         )
     };
     matrix.split_whitespace().map(pair).collect()
+}
+
+/// `doctor` can look at both versions; when the slot is gone, everything that was copied can be discarded and copied again.
+fn is_copied_again(migration: &Migration, pair: &ClusterPair, database: &str) {
+    let doctor = migration.command(&["doctor", "--json"]).run().succeeded();
+    assert!(doctor.stdout.contains("\"unseen\": []"), "{doctor}");
+    let drop = format!(
+        "select pg_terminate_backend(active_pid), pg_drop_replication_slot(slot_name) from pg_replication_slots where database = '{database}'"
+    );
+    let left = format!("select count(*) from pg_replication_slots where database = '{database}'");
+    wait_until("the slot is dropped", Duration::from_secs(60), || {
+        let _ = pair.source.try_psql("postgres", &drop);
+        pair.source.psql("postgres", &left) == "0"
+    });
+    let run = migration.with_options("run").args(["--restart-data", database]);
+    run.run().succeeded();
 }
 
 /// Moves a database with objects of every kind, and compares it.
@@ -31,6 +48,7 @@ fn moves(source: u32, target: u32, method: &str) {
         .env("PGHAUL_PG_DUMP", pg_dump.to_str().expect("a path in UTF-8"));
     migration.run().succeeded();
     if method == "replication" {
+        is_copied_again(&migration, pair, &database);
         // Tables that can't be replicated, and what is held back for them, are left as they are.
         migration.command(&["remove", "--force"]).run().succeeded();
     } else {

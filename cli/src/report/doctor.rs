@@ -32,6 +32,7 @@ impl Diagnosis {
         let mut own = self.clone();
         own.remains
             .retain(|(r, _)| r.migration.as_ref() == Some(migration));
+        own.whose.retain(|id, _| id == migration);
         own
     }
 
@@ -60,6 +61,13 @@ pub(crate) fn text(diagnosis: &Diagnosis) -> String {
             unseen.side,
             failure::line(&unseen.failure)
         ));
+    }
+    if !diagnosis.whose.is_empty() {
+        text.push_str(&format!("{}\n", paint(BOLD, "in the journal")));
+        for (id, whose) in &diagnosis.whose {
+            text.push_str(&format!("  {} ({id}): {}\n", whose.name, whose.standing));
+        }
+        text.push('\n');
     }
     let ailing = diagnosis.remains.iter().filter(|(_, t)| !t.is_empty()).count();
     text.push_str(&match (diagnosis.remains.len(), ailing) {
@@ -144,5 +152,9 @@ pub(crate) fn json(diagnosis: &Diagnosis) -> Value {
         }
         value
     });
-    json!({ "found": remains.collect::<Vec<_>>(), "unseen": diagnosis.unseen })
+    let journal = diagnosis
+        .whose
+        .iter()
+        .map(|(id, whose)| json!({ "id": id, "name": whose.name, "standing": whose.standing }));
+    json!({ "journal": journal.collect::<Vec<_>>(), "found": remains.collect::<Vec<_>>(), "unseen": diagnosis.unseen })
 }

@@ -44,16 +44,29 @@ impl Engine {
             .run
             .recorder
             .read(|m| m.databases.get(database).and_then(|d| d.failure.clone()));
+        self.begin_discard(database, failure).await
+    }
+
+    /// Journals that the data is given up, from wherever the database is.
+    pub(crate) async fn begin_discard(
+        &self,
+        database: &DatabaseName,
+        failure: Option<Failure>,
+    ) -> Result<(), Failure> {
         let event = |event| Event::Database(database.clone(), event);
-        let mut events = Vec::new();
-        if matches!(state, DatabaseState::Failed { .. }) {
-            events.push(event(DatabaseEvent::Resumed));
+        loop {
+            let failed = matches!(self.state(database), DatabaseState::Failed { .. });
+            let resumed = failed.then(|| event(DatabaseEvent::Resumed));
+            let begun = event(DatabaseEvent::DiscardStarted {
+                failure: failure.clone().map(Box::new),
+            });
+            let events = resumed.into_iter().chain([begun]).collect();
+            match self.run.recorder.append_all(events).await {
+                // An event that was on its way, of work that was broken off, came before ours.
+                Err(_) if failed != matches!(self.state(database), DatabaseState::Failed { .. }) => {}
+                other => return other.map(drop),
+            }
         }
-        events.push(event(DatabaseEvent::DiscardStarted {
-            failure: failure.map(Box::new),
-        }));
-        self.run.recorder.append_all(events).await?;
-        Ok(())
     }
 }
 

@@ -234,13 +234,7 @@ impl Engine {
     ) -> Result<Failure, Failure> {
         let failure = limit_reached(over).with_database(database.as_str());
         let journey = self.journey(database);
-        let event = DatabaseEvent::DiscardStarted {
-            failure: Some(Box::new(failure.clone())),
-        };
-        if let DatabaseState::Failed { .. } = self.state(database) {
-            journey.append(DatabaseEvent::Resumed).await?;
-        }
-        journey.append(event).await?;
+        self.begin_discard(database, Some(failure.clone())).await?;
         // The target may be the very reason: the source does not wait for it.
         let dropped = drop_slot(&watch.source, &over.slot).await;
         let undone = journey.undo_steps(Method::Replication, StepPhase::Data).await;
