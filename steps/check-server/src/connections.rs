@@ -98,8 +98,9 @@ impl Check for Connections {
             .iter()
             .map(|name| name.as_str())
             .collect();
-        let mut found = few(&ctx.source().await?, &selected).await?;
-        found.extend(few(&ctx.target().await?, &selected).await?);
+        let (source, target) = (ctx.source().await?, ctx.target().await?);
+        let mut found = few(&source, &selected).await?;
+        found.extend(few(&target, &selected).await?);
         Ok(found
             .iter()
             .map(|few| few.about("connections", Subject::Cluster))
