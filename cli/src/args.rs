@@ -58,7 +58,7 @@ Examples:
   pghaul doctor --drop k3v9x2ab                  clean up after a migration whose journal is lost
 
 What --drop drops: subscriptions, slots and publications of that migration, and the schema pghaul. Rows and tables
-never are. It asks before; without a terminal it needs --yes. Exit code 11 means that something is orphaned, at
+never are. It asks before; without a terminal it needs --yes. Exit code 12 means that something is orphaned, at
 risk, or not in this journal.";
 
 /// Moves every database of a PostgreSQL cluster to another one, live.

@@ -23,6 +23,8 @@ const STOPPED: [i32; 5] = [4, 5, 9, 130, 143];
 pub(crate) struct Round {
     pub(crate) seed: u64,
     replicated: bool,
+    /// Whether the target's own workers make the initial copy.
+    by_server: bool,
     /// When each strikes, after the one before.
     faults: Vec<(Duration, Fault)>,
     meddling: Option<Meddling>,
@@ -38,6 +40,7 @@ impl Round {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let replicated = dice.below(4) > 0;
+        let by_server = replicated && dice.below(2) == 0;
         let count = 1 + dice.below(3);
         let faults = (0..count)
             .map(|_| (dice.moment(Duration::from_millis(1800)), Fault::any(&mut dice)))
@@ -46,6 +49,7 @@ impl Round {
         Self {
             seed,
             replicated,
+            by_server,
             faults,
             meddling,
         }
@@ -59,6 +63,11 @@ impl Round {
         let migration = Migration::between(&source, &target)
             .env("PGHAUL_SOURCE_FROM_TARGET", &back)
             .options(["--database", &database, "--method", method]);
+        let migration = if self.by_server {
+            migration.options(["--initial-copy", "server"])
+        } else {
+            migration
+        };
         // A one-time copy does not follow: only what is replicated is written to.
         let load = self
             .replicated

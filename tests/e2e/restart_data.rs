@@ -72,7 +72,7 @@ fn a_lost_slot_is_named_and_the_data_is_copied_again_only_when_asked_for() {
         assert!(outcome.stderr.contains("error[slot-lost]"), "{outcome}");
         assert!(outcome.stderr.contains("--restart-data"), "{outcome}");
     }
-    let doctor = migration.command(&["doctor"]).run().failed_with(11);
+    let doctor = migration.command(&["doctor"]).run().failed_with(12);
     assert!(doctor.stdout.contains("has lost WAL"), "{doctor}");
 
     let load = Load::with_script(

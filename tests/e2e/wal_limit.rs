@@ -47,7 +47,7 @@ fn a_limit_is_said_once_and_journaled_and_status_shows_it() {
     let status = migration.status_of("shop");
     assert_eq!(status["retained_wal_limit_bytes"], KEEP_SIZE, "{status:#}");
     let holder = held_up(&pair);
-    let run = migration.with_options("run").args(["--max-wal-retained", "1MB"]);
+    let run = migration.with_options("run").args(["--max-wal-retained", "1MiB"]);
     let mut run = run.spawn();
     run.wait_for_line("of WAL for its slot, more than 1.0 MiB");
     drop(holder);
@@ -70,7 +70,7 @@ fn a_slot_over_its_limit_is_dropped_and_the_next_run_copies_again() {
         "update book set title = title || '.' where id = 2 + (random() * 400)::int;",
     );
     let holder = held_up(&pair);
-    let limited = ["--max-wal-retained", "1MB", "--on-wal-limit", "drop"];
+    let limited = ["--max-wal-retained", "1MiB", "--on-wal-limit", "drop"];
     let run = migration.with_options("run").args(limited).spawn();
     // The target's worker still hangs: the source does not wait for it.
     wait_until("the slot is dropped", PATIENCE, || {
