@@ -40,11 +40,26 @@ impl Engine {
             }
             _ => return Err(refusal(database, &format!("it is {}", state.work().phase()))),
         }
+        self.refuse_unfit_constraints(database).await?;
         let failure = self
             .run
             .recorder
             .read(|m| m.databases.get(database).and_then(|d| d.failure.clone()));
         self.begin_discard(database, failure).await
+    }
+
+    /// The schema on the target stays, and with it constraints that the first copy came before.
+    async fn refuse_unfit_constraints(&self, database: &DatabaseName) -> Result<(), Failure> {
+        let session: Session<Target, ReadWrite> = self.run.target.connect(database.as_str()).await?;
+        let doing = session.doing("look for constraints that are not valid");
+        let rows = doing.query(include_str!("not_valid.sql"), &[]).await?;
+        let Some(first) = rows.first() else { return Ok(()) };
+        let constraint: String = first.get(0);
+        Err(refusal(
+            database,
+            &format!("constraint {constraint} is NOT VALID: rows of the source may violate it, and could not be copied"),
+        )
+        .with_hint("drop it on the target, restart the data, and create it again when the copy is complete; or remove this migration with --force, drop the target database, and begin anew"))
     }
 
     /// Journals that the data is given up, from wherever the database is.
