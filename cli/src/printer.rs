@@ -78,6 +78,16 @@ impl Printer {
         io::stdout().is_terminal()
     }
 
+    /// How many characters a line of the answer may have: the terminal's width, else what `COLUMNS` says, else 100.
+    pub(crate) fn width() -> usize {
+        let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+        terminal
+            .or_else(columns)
+            .filter(|width| *width > 0)
+            .unwrap_or(100)
+    }
+
     /// Whether nobody reads stdout any more: the rest of the answer need not be made.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)

@@ -27,6 +27,7 @@ fn a_simple_migration() {
     fixtures::shop(&pair.source, "terminal");
     let migration = Migration::of(&pair.source, &pair.target, "terminal");
     insta::with_settings!({ filters => FILTERS.iter().copied() }, {
+        insta::assert_snapshot!("check", seen(migration.with_options("check")));
         insta::assert_snapshot!("plan", seen(migration.with_options("plan")));
         insta::assert_snapshot!("run", seen(migration.with_options("run")));
         insta::assert_snapshot!("status", seen(migration.command(&["status"])));

@@ -4,10 +4,12 @@ use super::Session;
 use crate::args::PlanArgs;
 use crate::exit_code::ExitCode;
 use crate::journals::{self, Choice};
+use crate::printer::Printer;
 use crate::report;
+use crate::report::finding::Readiness;
 use crate::servers::{Given, Servers, described, way_back};
 use pghaul_core::event::Selection;
-use pghaul_core::{DatabaseName, Failure, Finding, Severity};
+use pghaul_core::{DatabaseName, Failure};
 use pghaul_engine::{Survey, Surveyor, candidates, check_acceptances, check_databases, selection};
 use pghaul_step::check::Landscape;
 use pghaul_store::JournalFile;
@@ -23,7 +25,8 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<ExitCode,
     if args.json {
         session.printer.json(&report::plan::json(&survey, &from, &to))?;
     } else {
-        session.printer.answer(&report::plan::text(&survey, &from, &to))?;
+        let text = report::plan::text(&survey, &from, &to, Printer::width());
+        session.printer.answer(&text)?;
     }
     Ok(verdict(&survey))
 }
@@ -34,27 +37,25 @@ pub(crate) async fn check(session: &Session, args: &PlanArgs) -> Result<ExitCode
     if args.json {
         session.printer.json(&report::plan::findings_json(&survey))?;
     } else {
-        session.printer.answer(&report::finding::text(&survey))?;
+        let text = report::finding::text(&survey, Printer::width());
+        session.printer.answer(&text)?;
     }
     Ok(readiness(&survey))
 }
 
 /// Whether a run could begin.
 fn verdict(survey: &Survey) -> ExitCode {
-    if survey.all_findings().any(Finding::stops_migration) {
-        ExitCode::CheckFailed
-    } else {
-        ExitCode::Success
+    match Readiness::of(survey) {
+        Readiness::NotReady => ExitCode::CheckFailed,
+        Readiness::Ready | Readiness::ReadyWithWarnings => ExitCode::Success,
     }
 }
 
 /// The same, telling a run that may surprise from one that won't.
 fn readiness(survey: &Survey) -> ExitCode {
-    match verdict(survey) {
-        ExitCode::Success if survey.all_findings().any(|f| f.severity > Severity::Note) => {
-            ExitCode::ReadyWithWarnings
-        }
-        verdict => verdict,
+    match Readiness::of(survey) {
+        Readiness::ReadyWithWarnings => ExitCode::ReadyWithWarnings,
+        _ => verdict(survey),
     }
 }
 

@@ -12,3 +12,4 @@ pub(crate) mod quantity;
 pub(crate) mod sentence;
 pub(crate) mod status;
 pub(crate) mod steps;
+pub(crate) mod wrap;

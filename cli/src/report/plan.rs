@@ -1,117 +1,211 @@
 //! The plan as people and programs read it.
 
 use super::columns::{Align, lines};
-use super::finding;
-use super::quantity::{bytes, plural};
+use super::finding::{self, Readiness};
+use super::quantity::{bytes, duration, plural};
+use super::wrap::wrapped;
 use crate::style::{BOLD, DIM, ERROR, WARNING, paint};
-use pghaul_core::plan::{HeldBack, NotOurs, RelationKind};
+use pghaul_core::plan::{HeldBack, NotOurs, RelationKind, Route};
 use pghaul_core::status::method_label;
-use pghaul_core::{DatabasePlan, Method, TableClass, TablePlan};
-use pghaul_engine::{Survey, SurveyedDatabase};
+use pghaul_core::{DatabasePlan, Finding, Method, TableClass, TablePlan};
+use pghaul_engine::{Survey, SurveyedDatabase, estimate};
 use pghaul_step::quoted;
 use serde_json::{Value, json};
+
+/// The version of the shape of `plan --json` and `check --json`. Fields may be added within a version.
+const SCHEMA_VERSION: u32 = 1;
 
 /// How many tables of a class are named before the rest is only counted.
 const NAMED: usize = 20;
 
-/// The plan of every database, then what the checks found.
-pub(crate) fn text(survey: &Survey, from: &str, to: &str) -> String {
+/// The plan of every database, what it needs, then what the checks found.
+pub(crate) fn text(survey: &Survey, from: &str, to: &str, width: usize) -> String {
     let total: u64 = survey.databases.iter().map(|d| d.bytes).sum();
     let mut text = format!(
         "{} of {}\n  from {from}\n  to   {to}\n\n",
         paint(BOLD, plural(survey.databases.len() as u64, "database")),
         bytes(total),
     );
-    let rows: Vec<Vec<String>> = survey.databases.iter().map(row).collect();
-    text.push_str(&lines(
-        &[Align::Left, Align::Left, Align::Right, Align::Left],
-        &rows,
-    ));
+    let title = [
+        "database",
+        "method",
+        "size",
+        "tables",
+        "replicated",
+        "copied once",
+        "held back",
+    ];
+    let mut rows = vec![title.map(|cell| paint(DIM, cell)).to_vec()];
+    rows.extend(survey.databases.iter().map(row));
+    let mut align = [Align::Right; 7];
+    align[..2].fill(Align::Left);
+    text.push_str(&lines(&align, &rows));
     for database in &survey.databases {
-        let details = database.plan.as_ref().map(details).unwrap_or_default();
+        let details = database.plan.as_ref().map(|plan| details(database, plan, width));
+        let details = details.unwrap_or_default();
         if !details.is_empty() {
             text.push_str(&format!("\n{}\n{details}", paint(BOLD, &database.database)));
         }
     }
+    text.push_str(&needs(survey, width));
     text.push('\n');
-    text.push_str(&finding::text(survey));
+    text.push_str(&finding::text(survey, width));
     text
 }
 
 fn row(database: &SurveyedDatabase) -> Vec<String> {
-    let (method, tables) = match &database.plan {
-        Some(plan) => {
-            let tables = plan
-                .tables
-                .iter()
-                .filter(|t| t.kind == RelationKind::Table)
-                .count() as u64;
-            (method_label(plan.method).to_owned(), plural(tables, "table"))
-        }
-        None => (paint(ERROR, "can't be moved"), String::new()),
+    let Some(plan) = &database.plan else {
+        // Only a database with a plan has been measured.
+        let nothing = || "–".to_owned();
+        let mut row = vec![database.database.to_string(), paint(ERROR, "can't be moved")];
+        row.extend(std::iter::repeat_with(nothing).take(5));
+        return row;
     };
-    // Only a database with a plan has been measured.
-    let size = if database.plan.is_some() {
-        bytes(database.bytes)
-    } else {
-        "–".to_owned()
+    let tables = || plan.tables.iter().filter(|t| t.kind == RelationKind::Table);
+    let replicated =
+        tables().filter(|t| plan.method == Method::Replication && t.class == TableClass::Replicate);
+    let (replicated, all) = (replicated.count(), tables().count());
+    let (copied, held_back) = match plan.method {
+        Method::Replication => (plan.deferred().count(), plan.held_back.len()),
+        Method::Dump => (tables().filter(|t| t.copied_by_us(Route::Dump)).count(), 0),
     };
-    vec![database.database.to_string(), method, size, tables]
+    vec![
+        database.database.to_string(),
+        method_label(plan.method).to_owned(),
+        bytes(database.bytes),
+        all.to_string(),
+        replicated.to_string(),
+        copied.to_string(),
+        held_back.to_string(),
+    ]
 }
 
-/// What is not plain about a database: why it is dumped, and every table that is not simply replicated.
-fn details(plan: &DatabasePlan) -> String {
-    let mut text: String = plan
-        .reasons
-        .iter()
-        .map(|reason| format!("  not replicated, because {reason}\n"))
-        .collect();
-    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+/// What is not plain about a database: why it is dumped, and everything on the target that will not be exactly what
+/// it is on the source.
+fn details(database: &SurveyedDatabase, plan: &DatabasePlan, width: usize) -> String {
+    let mut text = String::new();
+    for reason in &plan.reasons {
+        text.push_str(&paragraph(
+            "  ",
+            &format!("not replicated, because {reason}"),
+            width,
+        ));
+    }
+    let mut groups: Vec<(String, Vec<&TablePlan>)> = Vec::new();
     for table in &plan.tables {
         let Some(fate) = fate(table, plan.method) else {
             continue;
         };
-        let name = qualified(&table.schema, &table.name);
         match groups.iter_mut().find(|(known, _)| *known == fate) {
-            Some((_, names)) => names.push(name),
-            None => groups.push((fate, vec![name])),
+            Some((_, tables)) => tables.push(table),
+            None => groups.push((fate, vec![table])),
         }
     }
-    for (fate, names) in groups {
-        let shown = names
-            .iter()
-            .take(NAMED)
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let rest = names.len().saturating_sub(NAMED);
-        let more = if rest > 0 {
-            format!(" and {rest} more")
+    for (fate, tables) in groups {
+        let size: u64 = tables.iter().map(|table| size_of(database, table)).sum();
+        let size = if size > 0 {
+            format!(", {}", bytes(size))
         } else {
             String::new()
         };
-        text.push_str(&format!(
-            "  {} {fate}\n    {}\n",
-            paint(WARNING, plural(names.len() as u64, "relation")),
-            paint(DIM, format_args!("{shown}{more}"))
-        ));
+        let number = format!("{}{size}:", plural(tables.len() as u64, "relation"));
+        let mut sentence = wrapped(&format!("{number} {fate}"), width.saturating_sub(2)).join("\n  ");
+        if let Some(rest) = sentence.strip_prefix(&number) {
+            sentence = format!("{}{rest}", paint(WARNING, &number));
+        }
+        text.push_str(&format!("  {sentence}\n"));
+        let names = tables
+            .iter()
+            .take(NAMED)
+            .map(|table| qualified(&table.schema, &table.name));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let more = match tables.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            rest => format!(" and {rest} more"),
+        };
+        let names = wrapped(&format!("{names}{more}"), width.saturating_sub(4));
+        text.extend(names.iter().map(|line| format!("    {}\n", paint(DIM, line))));
     }
     if plan.method == Method::Replication {
-        text.extend(plan.held_back.iter().map(held_back));
+        for object in &plan.held_back {
+            text.push_str(&paragraph("  ", &held_back(object), width));
+        }
     }
     text
 }
 
+/// What the servers must have to spare, and how long it will take.
+fn needs(survey: &Survey, width: usize) -> String {
+    let (needs, estimate) = (survey.needs(), survey.estimate());
+    let mut sentences = Vec::new();
+    if needs.slots > 0 {
+        sentences.push((
+            "needs",
+            format!(
+                "{} and as many WAL senders on the source, {} and as many origins on the target; {} more of each \
+                 while the target's workers copy tables",
+                plural(needs.slots, "replication slot"),
+                plural(needs.workers, "worker"),
+                needs.while_copying
+            ),
+        ));
+    }
+    sentences.push((
+        "takes",
+        format!(
+            "{} for the copy and its indexes, at {} a second",
+            match estimate.copy.as_secs() {
+                0 | 1 => "about a second".to_owned(),
+                _ => format!("about {}", duration(estimate.copy)),
+            },
+            bytes(estimate::BYTES_PER_SECOND)
+        ),
+    ));
+    if let (Some(rate), Some(total)) = (estimate.wal_bytes_per_second, estimate.wal_bytes()) {
+        let (total, rate) = (bytes(total), bytes(rate));
+        sentences.push((
+            "WAL",
+            format!("about {total} on the source meanwhile, at {rate} a second"),
+        ));
+    }
+    let mut text = String::from("\n");
+    for (title, sentence) in sentences {
+        let rest = wrapped(&sentence, width.saturating_sub(7)).join("\n       ");
+        let space = " ".repeat(5_usize.saturating_sub(title.len()));
+        text.push_str(&format!("{}{space}  {rest}\n", paint(BOLD, title)));
+    }
+    text
+}
+
+fn paragraph(indent: &str, text: &str, width: usize) -> String {
+    let lines = wrapped(text, width.saturating_sub(indent.len()));
+    let lines = lines.iter().enumerate().map(|(number, line)| {
+        // What goes on in a second line is seen to belong to the first.
+        let more = if number == 0 { "" } else { "  " };
+        format!("{indent}{more}{line}\n")
+    });
+    lines.collect()
+}
+
+fn size_of(database: &SurveyedDatabase, table: &TablePlan) -> u64 {
+    let name = (table.schema.clone(), table.name.clone());
+    database.sizes.get(&name).copied().unwrap_or(0)
+}
+
 fn held_back(object: &HeldBack) -> String {
+    format!(
+        "{} is held back until the cutover: {}",
+        held_back_object(object),
+        object.why
+    )
+}
+
+fn held_back_object(object: &HeldBack) -> String {
     let table = match object.table.as_str() {
         "" => String::new(),
         table => format!(" of {}", qualified(&object.schema, table)),
     };
-    let title = paint(WARNING, format_args!("{} {}", object.kind, object.name));
-    format!(
-        "  {title}{table} is held back until the cutover: {}\n",
-        object.why
-    )
+    format!("{} {}{table}", object.kind, object.name)
 }
 
 /// The name as SQL would have it.
@@ -153,27 +247,82 @@ fn fate(table: &TablePlan, method: Method) -> Option<String> {
 
 /// `plan --json`.
 pub(crate) fn json(survey: &Survey, from: &str, to: &str) -> Value {
+    let (needs, estimate) = (survey.needs(), survey.estimate());
     json!({ "plan": {
+        "version": SCHEMA_VERSION,
         "source": from,
         "target": to,
-        "fit": !survey.all_findings().any(pghaul_core::Finding::stops_migration),
-        "databases": survey.databases.iter().map(|d| json!({
-            "dbname": d.database,
-            "method": d.plan.as_ref().map(|p| method_label(p.method)),
-            "reasons": d.plan.as_ref().map(|p| p.reasons.clone()).unwrap_or_default(),
-            "bytes": d.bytes,
-            "steps": d.plan.as_ref().map(|p| p.steps.clone()).unwrap_or_default(),
-            "held_back": d.plan.as_ref().map(|p| p.held_back.clone()).unwrap_or_default(),
-            "tables": d.plan.as_ref().map(|p| p.tables.clone()).unwrap_or_default(),
-        })).collect::<Vec<_>>(),
+        "readiness": Readiness::of(survey).name(),
+        "fit": !survey.all_findings().any(Finding::stops_migration),
+        "needs": {
+            "replication_slots": needs.slots,
+            "wal_senders": needs.slots,
+            "workers": needs.workers,
+            "origins": needs.workers,
+            "more_while_copying": needs.while_copying,
+        },
+        "estimate": {
+            "copy_seconds": estimate.copy.as_secs(),
+            "bytes_per_second": estimate::BYTES_PER_SECOND,
+            "wal_bytes": estimate.wal_bytes(),
+            "wal_bytes_per_second": estimate.wal_bytes_per_second,
+        },
+        "databases": survey.databases.iter().map(database_json).collect::<Vec<_>>(),
         "findings": survey.all_findings().collect::<Vec<_>>(),
     } })
+}
+
+fn database_json(database: &SurveyedDatabase) -> Value {
+    let plan = database.plan.as_ref();
+    let tables = plan.map(|plan| {
+        plan.tables
+            .iter()
+            .map(|table| table_json(database, table))
+            .collect::<Vec<_>>()
+    });
+    json!({
+        "dbname": database.database,
+        "method": plan.map(|p| method_label(p.method)),
+        "reasons": plan.map(|p| p.reasons.clone()).unwrap_or_default(),
+        "bytes": database.bytes,
+        "steps": plan.map(|p| p.steps.clone()).unwrap_or_default(),
+        "held_back": plan.map(|p| p.held_back.clone()).unwrap_or_default(),
+        "tables": tables.unwrap_or_default(),
+        "not_exact": plan.map(not_exact).unwrap_or_default(),
+    })
+}
+
+fn table_json(database: &SurveyedDatabase, table: &TablePlan) -> Value {
+    let mut value = json!(table);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("bytes".to_owned(), size_of(database, table).into());
+    }
+    value
+}
+
+/// Everything on the target that will not be exactly what it is on the source.
+fn not_exact(plan: &DatabasePlan) -> Vec<Value> {
+    let tables = plan.tables.iter().filter_map(|table| {
+        let why = fate(table, plan.method)?;
+        let object = format!("{} {}", table.kind, qualified(&table.schema, &table.name));
+        Some(json!({ "object": object, "why": why }))
+    });
+    let held_back = plan
+        .held_back
+        .iter()
+        .filter(|_| plan.method == Method::Replication);
+    let held_back = held_back.map(|object| {
+        json!({ "object": held_back_object(object), "why": format!("held back until the cutover: {}", object.why) })
+    });
+    tables.chain(held_back).collect()
 }
 
 /// `check --json`.
 pub(crate) fn findings_json(survey: &Survey) -> Value {
     json!({ "check": {
-        "fit": !survey.all_findings().any(pghaul_core::Finding::stops_migration),
+        "version": SCHEMA_VERSION,
+        "readiness": Readiness::of(survey).name(),
+        "fit": !survey.all_findings().any(Finding::stops_migration),
         "findings": survey.all_findings().collect::<Vec<_>>(),
     } })
 }

@@ -3,6 +3,7 @@
 //! - [`selection`]: which databases are moved
 //! - [`acceptance`]: overrides of checks
 //! - [`survey`]: looks at everything and touches nothing; `plan`, `check` and `run` begin with it
+//! - [`estimate`]: what a migration needs, and how long it will take
 //! - [`run`]: `run`, from the first event to `syncing` and `done`
 //! - [`removal`] takes everything of ours off both servers
 //! - [`doctor`]: everything of ours on the servers, with and without a journal
@@ -15,6 +16,7 @@ pub mod acceptance;
 mod checking;
 mod database;
 pub mod doctor;
+pub mod estimate;
 mod executor;
 mod planning;
 pub mod removal;
@@ -26,6 +28,7 @@ pub mod survey;
 mod wal_watch;
 
 pub use acceptance::{check_acceptances, check_databases};
+pub use estimate::{Estimate, Needs};
 pub use run::{Engine, OnCheckFailure, RunRequest, candidates, workers_within};
 pub use survey::{Survey, SurveyedDatabase, Surveyor};
 pub use wal_watch::{OnWalLimit, WalPolicy};

@@ -3,6 +3,7 @@
 //! `plan` and `check` show a survey; `run` journals one.
 
 use crate::checking::{self, Outcome};
+use crate::estimate::WalMark;
 use crate::planning;
 use futures_util::{StreamExt as _, stream};
 use pghaul_core::plan::{MethodChoice, choose_method};
@@ -11,7 +12,7 @@ use pghaul_core::{
 };
 use pghaul_postgres::{Server, Source, Target};
 use pghaul_step::check::Landscape;
-use pghaul_step::{CheckContext, Database, Registry};
+use pghaul_step::{CheckContext, Cluster, Database, Registry};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct SurveyedDatabase {
     pub plan: Option<DatabasePlan>,
     /// The bytes of its tables on the source.
     pub bytes: u64,
+    /// The bytes of each, by schema and name.
+    pub sizes: BTreeMap<(String, String), u64>,
 }
 
 /// What a survey found out.
@@ -38,6 +41,8 @@ pub struct Survey {
     pub findings: Vec<Finding>,
     /// The databases, in the order of the selection.
     pub databases: Vec<SurveyedDatabase>,
+    /// The WAL that the source writes in a second, where it could be measured.
+    pub wal_bytes_per_second: Option<u64>,
 }
 
 impl Survey {
@@ -77,6 +82,7 @@ impl Surveyor<'_> {
             self.target.clone(),
             Arc::clone(&self.landscape),
         );
+        let begin = self.mark(&context).await;
         let of_cluster =
             checking::make_all(self.registry.cluster_checks(), &context, BTreeSet::new()).await?;
         let surveyed: Vec<Result<SurveyedDatabase, Failure>> = stream::iter(databases)
@@ -89,12 +95,22 @@ impl Surveyor<'_> {
             .buffered(self.at_once())
             .collect()
             .await;
+        let wal_bytes_per_second = match (begin, self.mark(&context).await) {
+            (Some(begin), Some(end)) => Some(begin.rate_until(&end)),
+            _ => None,
+        };
         context.close().await;
         let databases = surveyed.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(Survey {
             findings: of_cluster.findings,
             databases,
+            wal_bytes_per_second,
         })
+    }
+
+    /// How far the source has written its WAL. That it can't be reached is for a check to say.
+    async fn mark(&self, context: &CheckContext<Cluster>) -> Option<WalMark> {
+        WalMark::new(&*context.source().await.ok()?).await
     }
 
     /// How many databases are looked at side by side within the smaller connection budget. Each keeps one session
@@ -124,6 +140,7 @@ impl Surveyor<'_> {
             findings,
             plan: None,
             bytes: 0,
+            sizes: BTreeMap::new(),
         };
         if !surveyed.findings.iter().any(Finding::stops_migration) {
             self.plan(&mut surveyed, context, number, choice).await?;
@@ -167,7 +184,8 @@ impl Surveyor<'_> {
         choice: MethodChoice,
     ) -> Result<(), Failure> {
         let session = context.source().await?;
-        surveyed.bytes = planning::bytes(&session).await?;
+        surveyed.sizes = planning::sizes(&session).await?;
+        surveyed.bytes = surveyed.sizes.values().sum();
         let tables = planning::tables(&session).await?;
         surveyed.plan = Some(DatabasePlan {
             database: surveyed.database.clone(),

@@ -5,6 +5,7 @@ use pghaul_core::plan::{
 };
 use pghaul_core::{Code, Failure, Side};
 use pghaul_postgres::{ReadOnly, Session, Source};
+use std::collections::BTreeMap;
 
 /// PostgreSQL 13 is the first that can publish a partition tree as its root.
 const PUBLISHES_ROOTS: u32 = 130_000;
@@ -52,14 +53,25 @@ pub(crate) async fn held_back(
     Ok(hold_back(tables, &keys, &triggers))
 }
 
-/// The bytes of all tables that hold rows of users, without indexes and TOAST indexes.
-pub(crate) async fn bytes(session: &Session<Source, ReadOnly>) -> Result<u64, Failure> {
-    let row = session
-        .doing("add up the sizes of the tables")
-        .query_one(include_str!("bytes.sql"), &[])
+/// Bytes by schema and name.
+pub(crate) type Sizes = BTreeMap<(String, String), u64>;
+
+/// The size of every table that holds rows of users, with TOAST, without indexes.
+pub(crate) async fn sizes(session: &Session<Source, ReadOnly>) -> Result<Sizes, Failure> {
+    let rows = session
+        .doing("measure the tables")
+        .query(include_str!("sizes.sql"), &[])
         .await?;
-    let bytes: i64 = row.try_get(0).map_err(unexpected)?;
-    Ok(bytes.unsigned_abs())
+    let sizes = rows.iter().map(|row| {
+        // A table that was dropped meanwhile has no size.
+        let bytes: Option<i64> = row.try_get("bytes").map_err(unexpected)?;
+        let name = (
+            row.try_get("schema").map_err(unexpected)?,
+            row.try_get("name").map_err(unexpected)?,
+        );
+        Ok((name, bytes.unwrap_or(0).unsigned_abs()))
+    });
+    sizes.collect()
 }
 
 fn relation(row: &pghaul_postgres::Row) -> Result<RelationFacts, Failure> {

@@ -1,5 +1,7 @@
--- The size of everything that holds rows of users: main forks and their TOAST.
-SELECT coalesce(sum(pg_catalog.pg_table_size(c.oid)), 0)::bigint AS bytes
+-- The size of every table that holds rows of users: its main fork and TOAST, without indexes.
+SELECT n.nspname::text AS schema,
+       c.relname::text AS name,
+       pg_catalog.pg_table_size(c.oid) AS bytes
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r'
