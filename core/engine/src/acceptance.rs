@@ -8,7 +8,7 @@ use pghaul_step::Registry;
 const INDISPENSABLE: [&str; 3] = ["connection", "database-connection", "same-server"];
 
 /// How alike a name must be to be offered instead of one that does not exist.
-const ALIKE: f64 = 0.7;
+const ALIKE: f64 = 0.75;
 
 /// Refuses overrides of checks that don't exist or can't be overridden.
 ///
