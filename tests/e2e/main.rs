@@ -15,6 +15,7 @@ mod doctor;
 mod failures;
 mod hostile;
 mod kills;
+mod many_databases;
 mod migration;
 mod network;
 mod pgbench_live;
