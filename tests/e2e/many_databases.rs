@@ -54,7 +54,7 @@ fn a_cluster_of_two_hundred_databases() {
         let outcome = migration.with_options(command).args(["--json"]).run().succeeded();
         println!("pghaul {command}: {:.2} s", began.elapsed().as_secs_f64());
         let answer: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
-        assert_eq!(answer[command]["findings"], serde_json::json!([]), "{outcome}");
+        assert_eq!(answer[command]["readiness"], "ready", "{outcome}");
         if command == "plan" {
             let databases = answer["plan"]["databases"].as_array().unwrap();
             let tables = databases.iter().map(|d| d["tables"].as_array().unwrap().len());
