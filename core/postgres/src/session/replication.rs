@@ -36,6 +36,11 @@ impl Server<Source> {
         let (Connected { client, driver, .. }, _) = self.open(startup, &place).await?;
         let _driver = Driver(Some(driver));
         let facts = super::facts(&client, &place).await?;
+        // Before the first command there is no snapshot to lose.
+        if let Some(statement) = settings::for_version(version) {
+            let done = client.simple_query(statement).await;
+            done.map_err(|error| PgError::from_driver(&place, "set up the session", &error))?;
+        }
         Ok(ReplicationSession {
             client,
             _driver,
