@@ -10,10 +10,13 @@ use pghaul_step::{
     Code, Context, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase,
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often those that the slot waits for are looked up.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether they have ended.
+const GLANCE_EVERY: Duration = Duration::from_millis(100);
 
 /// How long the walsender of a slot that is to be dropped may take to end.
 const RELEASE_TRIES: u32 = 100;
@@ -124,6 +127,7 @@ async fn create(ctx: &Context<Database>, name: &str) -> Result<Lsn, Failure> {
 /// Creates the slot together with a snapshot, which is kept for step `snapshot-copy`.
 async fn create_with_snapshot(ctx: &Context<Database>, name: &str) -> Result<Lsn, Failure> {
     let database = ctx.database().as_str();
+    await_older_transactions(ctx).await?;
     let prepared = SlotWithSnapshot::prepare(ctx.source_server(), database).await;
     let prepared = prepared.map_err(why_no_slot)?;
     let pid = prepared.backend_pid();
@@ -136,6 +140,42 @@ async fn create_with_snapshot(ctx: &Context<Database>, name: &str) -> Result<Lsn
     let point = snapshot.position();
     ctx.keep(snapshot);
     Ok(point)
+}
+
+/// Waits until every transaction of the cluster that has an id now has ended.
+///
+/// The slot would wait for them as well. But a walsender that waits does not notice that its client was killed: it
+/// would make the slot in the end, and the source would keep WAL for nobody. This wait ends with its session.
+async fn await_older_transactions(ctx: &Context<Database>) -> Result<(), Failure> {
+    let source = ctx.source().await?;
+    let doing = source.doing("wait for older transactions");
+    let sql = "SELECT pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())";
+    let now: i64 = doing.query_one(sql, &[]).await?.get(0);
+    let sql = "SELECT pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()) >= $1";
+    let mut said = Instant::now();
+    while !doing.query_one(sql, &[&now]).await?.get::<_, bool>(0) {
+        ctx.check_cancelled()?;
+        if said.elapsed() > LOOK_EVERY {
+            said = Instant::now();
+            let rows = doing.query(include_str!("older.sql"), &[&now]).await?;
+            let older: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            waits_for(ctx, &older);
+        }
+        tokio::time::sleep(GLANCE_EVERY).await;
+    }
+    Ok(())
+}
+
+/// Says which transactions are waited for.
+fn waits_for(ctx: &Context<Database>, transactions: &[String]) {
+    if transactions.is_empty() {
+        return;
+    }
+    let what = format!(
+        "transactions on the source to end, before the slot can be created: {}",
+        transactions.join("; ")
+    );
+    ctx.progress(Progress::Waiting { what });
 }
 
 fn why_no_slot(error: PgOrFailure) -> Failure {
@@ -203,14 +243,7 @@ async fn report_blockers(ctx: &Context<Database>, creator: i32) -> Failure {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         match blockers(ctx, creator).await {
-            Ok(blockers) if blockers.is_empty() => {}
-            Ok(blockers) => {
-                let what = format!(
-                    "transactions on the source to end, before the slot can be created: {}",
-                    blockers.join("; ")
-                );
-                ctx.progress(Progress::Waiting { what });
-            }
+            Ok(blockers) => waits_for(ctx, &blockers),
             Err(failure) => return failure,
         }
     }
