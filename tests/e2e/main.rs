@@ -9,6 +9,7 @@
     reason = "tests: a panic is the report"
 )]
 
+mod aiven;
 mod checking;
 mod crash_positions;
 mod doctor;

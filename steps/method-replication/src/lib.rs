@@ -18,6 +18,7 @@
 //! Nothing is adopted by looks: each step notes in the journal the name of what it is about to create, and a
 //! name is never used twice.
 
+mod aiven;
 mod follow;
 mod initial_copy;
 mod publication;

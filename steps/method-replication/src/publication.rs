@@ -1,9 +1,9 @@
 //! Step `publication`: names the tables on the source.
 
-use crate::{Named, last_name, name_of, new_name, or_dump};
+use crate::{Named, aiven, last_name, name_of, new_name, or_dump};
 use async_trait::async_trait;
 use pghaul_step::plan::RelationKind;
-use pghaul_step::postgres::{Ident, QualifiedName, ReadWrite, Right, Session, Source, literal};
+use pghaul_step::postgres::{Ident, PgError, QualifiedName, ReadWrite, Right, Session, Source, literal};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Step, StepPhase, TablePlan};
 use std::collections::BTreeSet;
@@ -44,10 +44,19 @@ impl Step for Publication {
     async fn run(&self, ctx: &Context<Database>) -> Result<Named, Failure> {
         let name = new_name(ctx).await?;
         let mut source = ctx.source_for_writing().await?;
-        let create = statement(&name, ctx.plan().replicated(), source.server_version())?;
+        let tables: Vec<&TablePlan> = ctx.plan().replicated().collect();
+        let create = statement(&name, tables.iter().copied(), source.server_version())?;
         let tag = tag(ctx, &name)?;
-        ctx.act("create the publication", commit(&mut source, &create, &tag))
-            .await?;
+        let created = ctx
+            .act("create the publication", commit(&mut source, &create, &tag))
+            .await;
+        match created {
+            Err(error) if aiven::is_refused(&error) && aiven::is_usable(&source).await? => {
+                let create = commit_with_help(&mut source, &name, &tables, &tag);
+                ctx.act("create the publication", create).await?;
+            }
+            created => created.map_err(or_dump)?,
+        }
         Ok(Named { name })
     }
 
@@ -62,13 +71,31 @@ impl Step for Publication {
     }
 }
 
-async fn commit(source: &mut Session<Source, ReadWrite>, create: &str, tag: &str) -> Result<(), Failure> {
+/// SHARE UPDATE EXCLUSIVE on each table: nobody's reads and writes wait for it, but we may have to wait for a VACUUM or
+/// an ALTER TABLE; then the step is tried again.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '5s'";
+
+async fn commit(source: &mut Session<Source, ReadWrite>, create: &str, tag: &str) -> Result<(), PgError> {
     let transaction = source.transaction().await?;
     let doing = transaction.doing("create the publication");
-    // SHARE UPDATE EXCLUSIVE on each table: nobody's reads and writes wait for it, but we may have to wait for
-    // a VACUUM or an ALTER TABLE; then the step is tried again.
-    doing.batch("SET LOCAL lock_timeout = '5s'").await?;
-    doing.batch(create).await.map_err(or_dump)?;
+    doing.batch(LOCK_TIMEOUT).await?;
+    doing.batch(create).await?;
+    doing.batch(tag).await?;
+    transaction.commit().await
+}
+
+/// The same by the functions of aiven_extras.
+async fn commit_with_help(
+    source: &mut Session<Source, ReadWrite>,
+    name: &str,
+    tables: &[&TablePlan],
+    tag: &str,
+) -> Result<(), Failure> {
+    let version = source.server_version();
+    let transaction = source.transaction().await?;
+    let doing = transaction.doing("create the publication");
+    doing.batch(LOCK_TIMEOUT).await?;
+    aiven::create_publication(&transaction, name, tables, version).await?;
     doing.batch(tag).await?;
     transaction.commit().await?;
     Ok(())
@@ -144,7 +171,7 @@ pub(crate) async fn alter(
     let altered = async {
         let transaction = source.transaction().await?;
         let doing = transaction.doing("alter the publication");
-        doing.batch("SET LOCAL lock_timeout = '5s'").await?;
+        doing.batch(LOCK_TIMEOUT).await?;
         doing.batch(&alter).await?;
         transaction.commit().await?;
         Ok::<_, Failure>(())

@@ -2,9 +2,9 @@
 
 use crate::publication::{self, Alter};
 use crate::slot::{SlotOutput, drop_slot};
-use crate::{Named, last_name, name_of, new_name, or_dump};
+use crate::{Named, aiven, last_name, name_of, new_name, or_dump};
 use async_trait::async_trait;
-use pghaul_step::postgres::{Ident, ReadOnly, ReadWrite, Session, Source, Target, literal};
+use pghaul_step::postgres::{Ident, PgError, ReadOnly, ReadWrite, Session, Source, Target, literal};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{Code, Context, Database, Descriptor, Failure, Probe, Route, Side, Step, StepPhase};
 use serde::Deserialize;
@@ -121,19 +121,47 @@ async fn create(
         Ident::new(name_of(ctx, "publication")?)?,
         literal(&slot.name)?,
     );
+    let publication = name_of(ctx, "publication")?;
+    let refused = match create_ordinary(ctx, target, &create, &name).await? {
+        None => return Ok(name),
+        Some(refused) => refused,
+    };
+    if !aiven::is_usable(target).await? {
+        return Err(unreachable_source(refused));
+    }
+    let parts = [&name, &conninfo.0, &publication, &slot.name].map(String::as_str);
     let transaction = ctx.begin(target).await?;
     transaction.inner().keep_out_of_the_log().await?;
-    let doing = transaction.inner().doing("create the subscription");
-    doing.batch(&create).await.map_err(unreachable_source)?;
-    let comment = literal(&format!("pghaul migration {}", ctx.migration()))?;
-    let tag = format!(
-        "COMMENT ON SUBSCRIPTION {} IS {comment}",
-        Ident::new(name.as_str())?
-    );
-    doing.batch(&tag).await?;
+    let created = aiven::create_subscription(transaction.inner(), parts, workers_copy_now).await;
+    created.map_err(unreachable_source)?;
     transaction.effect(&format!("subscription/{name}")).await?;
     transaction.commit("create the subscription").await?;
     Ok(name)
+}
+
+/// Creates a subscription with an ordinary statement. Where our role may not, says so.
+async fn create_ordinary(
+    ctx: &Context<Database>,
+    target: &mut Session<Target, ReadWrite>,
+    create: &str,
+    name: &str,
+) -> Result<Option<PgError>, Failure> {
+    let transaction = ctx.begin(target).await?;
+    transaction.inner().keep_out_of_the_log().await?;
+    let doing = transaction.inner().doing("create the subscription");
+    match doing.batch(create).await {
+        Err(error) if aiven::is_refused(&error) => {
+            transaction.rollback().await?;
+            return Ok(Some(error));
+        }
+        created => created.map_err(unreachable_source)?,
+    }
+    let comment = literal(&format!("pghaul migration {}", ctx.migration()))?;
+    let tag = format!("COMMENT ON SUBSCRIPTION {} IS {comment}", Ident::new(name)?);
+    doing.batch(&tag).await?;
+    transaction.effect(&format!("subscription/{name}")).await?;
+    transaction.commit("create the subscription").await?;
+    Ok(None)
 }
 
 /// The copied rows are those of the slot's consistent point: changes that somebody has taken from the slot since
@@ -163,6 +191,15 @@ async fn refresh(
     name: &str,
 ) -> Result<(), Failure> {
     ctx.begin(target).await?.rollback().await?;
+    if aiven::has_made(target, name).await? {
+        let sql = "SELECT aiven_extras.pg_alter_subscription_refresh_publication($1::text, true)";
+        let doing = target.doing("refresh the subscription with aiven_extras");
+        let refreshed = ctx
+            .act("refresh the subscription", doing.execute(sql, &[&name]))
+            .await;
+        refreshed.map_err(unreachable_source)?;
+        return Ok(());
+    }
     let refresh = format!(
         "ALTER SUBSCRIPTION {} REFRESH PUBLICATION WITH (copy_data = true)",
         Ident::new(name)?
@@ -178,6 +215,10 @@ pub(crate) async fn commit_asynchronously(
     target: &mut Session<Target, ReadWrite>,
     name: &str,
 ) -> Result<(), Failure> {
+    if aiven::has_made(target, name).await? {
+        // Made by the extension, it has never been another way.
+        return Ok(());
+    }
     let alter = format!(
         "ALTER SUBSCRIPTION {} SET (synchronous_commit = off)",
         Ident::new(name)?
@@ -232,7 +273,15 @@ async fn drop_subscription(
     name: &str,
 ) -> Result<(), Failure> {
     let ident = Ident::new(name)?;
-    let disable = format!("ALTER SUBSCRIPTION {ident} DISABLE");
+    let helped = aiven::has_made(target, name).await?;
+    let disable = if helped {
+        format!(
+            "SELECT aiven_extras.pg_alter_subscription_disable({})",
+            literal(name)?
+        )
+    } else {
+        format!("ALTER SUBSCRIPTION {ident} DISABLE")
+    };
     let transaction = ctx.begin(target).await?;
     transaction.batch("disable the subscription", &disable).await?;
     transaction.commit("disable the subscription").await?;
@@ -240,7 +289,14 @@ async fn drop_subscription(
     for slot in table_slots(ctx, target, name).await? {
         drop_slot(ctx, &slot).await?;
     }
-    let drop = format!("ALTER SUBSCRIPTION {ident} SET (slot_name = NONE); DROP SUBSCRIPTION {ident}");
+    let drop = if helped {
+        format!(
+            "SELECT aiven_extras.pg_drop_subscription({}, false)",
+            literal(name)?
+        )
+    } else {
+        format!("ALTER SUBSCRIPTION {ident} SET (slot_name = NONE); DROP SUBSCRIPTION {ident}")
+    };
     let transaction = ctx.begin(target).await?;
     transaction.batch("drop the subscription", &drop).await?;
     transaction.commit("drop the subscription").await
