@@ -2,7 +2,7 @@
 # Measures how fast databases are moved, by pghaul and by everything else; docs/benchmarks.md tells what and how.
 # Arguments go to the benchmark:
 #
-#   tests/bench.sh                                  all workloads, three rounds: takes hours
+#   tests/bench.sh                                  all workloads, three rounds: an hour and more
 #   tests/bench.sh --workload acc --rounds 3        one of them
 #   tests/bench.sh --scale 0.01                     hardly any rows, to see that it runs
 #   tests/bench.sh --help

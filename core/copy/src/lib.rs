@@ -2,8 +2,8 @@
 //!
 //! - [`snapshot`]: holds the snapshot, by itself or together with a replication slot
 //! - [`tables`]: what COPY must know of each table, and which were rewritten behind the snapshot
-//! - [`format`]: which tables are safe in binary format
-//! - [`unit`]: how tables are cut into units of work
+//! - [`mod@format`]: which tables are safe in binary format
+//! - [`mod@unit`]: how tables are cut into units of work
 //! - [`pipe`]: COPY out of the source, COPY into the target, bytes passing through undecoded
 //! - [`rate`]: a limit on the bytes a second
 //!

@@ -1,11 +1,11 @@
 //! The steps that copy rows out of one snapshot of the source.
 //!
-//! - [`Copy`] copies for the method dump, from a snapshot of its own; and, where the target's workers make the
+//! - [`struct@Copy`] copies for the method dump, from a snapshot of its own; and, where the target's workers make the
 //!   initial copy of replication, the tables that can't be replicated, which keep the rows that they have at
 //!   this moment until the cutover;
 //! - [`SnapshotCopy`] makes the initial copy of replication itself, from the snapshot of the replication slot.
 //!
-//! [`crew`] does the work for both, [`load`] is what it is told of each table, [`item`] what is remembered.
+//! `crew` does the work for both, `load` is what it is told of each table, `item` what is remembered.
 
 mod copy;
 mod crew;
