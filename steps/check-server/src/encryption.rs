@@ -1,13 +1,12 @@
 //! The check `encryption`.
 
-use pghaul_step::postgres::conninfo::{Endpoint, Host, SslMode, TlsOptions};
+use pghaul_step::postgres::conninfo::{SslMode, TlsOptions};
 use pghaul_step::postgres::{ConnInfo, Environment, ReadOnly, Resolved, Server, Session, SideMarker};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Severity, Side, Subject,
     async_trait,
 };
 use serde::Serialize;
-use std::net::IpAddr;
 
 /// A connection to another machine that others may read or take over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -115,7 +114,7 @@ impl Check for Encryption {
 
 async fn open<S: SideMarker>(server: &Server<S>, session: &Session<S, ReadOnly>) -> Option<OpenConnection> {
     let endpoint = server.pinned().await?;
-    if is_local(&endpoint) {
+    if endpoint.is_local() {
         return None;
     }
     let (side, host) = (S::SIDE, endpoint.to_string());
@@ -137,7 +136,10 @@ fn of_subscription(conninfo: &str) -> Option<OpenConnection> {
         .ok()?
         .resolve(&Environment::empty())
         .ok()?;
-    let endpoint = resolved.endpoints().iter().find(|endpoint| !is_local(endpoint))?;
+    let endpoint = resolved
+        .endpoints()
+        .iter()
+        .find(|endpoint| !endpoint.is_local())?;
     // Which files the target's machine has is unknown, so that `require` has to be believed.
     (resolved.tls().mode < SslMode::Require).then(|| OpenConnection::SubscriptionNotVerified {
         host: endpoint.to_string(),
@@ -148,21 +150,6 @@ fn of_subscription(conninfo: &str) -> Option<OpenConnection> {
 /// As libpq, `require` checks the certificate where there is something to check it with.
 fn verifies(tls: &TlsOptions) -> bool {
     tls.mode >= SslMode::VerifyCa || (tls.mode == SslMode::Require && tls.root_file.is_some())
-}
-
-/// Whether the bytes stay on this machine.
-fn is_local(endpoint: &Endpoint) -> bool {
-    match &endpoint.host {
-        Host::Socket { .. } => true,
-        Host::Tcp {
-            address: Some(address),
-            ..
-        } => address.is_loopback(),
-        Host::Tcp { name: Some(name), .. } => {
-            name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        }
-        Host::Tcp { .. } => true,
-    }
 }
 
 #[cfg(test)]
@@ -195,7 +182,7 @@ mod tests {
                 .unwrap()
                 .resolve(&Environment::empty())
                 .unwrap();
-            is_local(&resolved.endpoints()[0])
+            resolved.endpoints()[0].is_local()
         };
         for here in [
             "host=/run/postgresql user=u",

@@ -113,7 +113,8 @@ impl Endpoint {
                 ..
             } => address.is_loopback(),
             Host::Tcp { name, .. } => name.as_deref().is_none_or(|name| {
-                name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+                name.eq_ignore_ascii_case("localhost")
+                    || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
             }),
         }
     }
