@@ -16,6 +16,7 @@ mod doctor;
 mod failures;
 mod hostile;
 mod kills;
+mod large_rows;
 mod many_databases;
 mod migration;
 mod network;

@@ -3,20 +3,17 @@
 use crate::rate::RateLimit;
 use crate::tables::Table;
 use crate::unit::Range;
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::{try_join, try_join_all};
 use futures_util::stream::FuturesOrdered;
-use futures_util::{SinkExt as _, StreamExt as _, pin_mut};
+use futures_util::{SinkExt as _, StreamExt as _};
 use pghaul_core::plan::CopyFormat;
 use pghaul_core::{Code, Failure};
 use pghaul_postgres::{
-    CopyInSink, CopyOutStream, DriverError, Ident, PgError, ReadOnly, Session, Source, Statement, Target,
+    CopyInSink, CopyOut, DriverError, Ident, PgError, ReadOnly, Session, Source, Statement, Target,
     Transaction,
 };
 use std::pin::Pin;
-
-/// Rows are collected into messages of this size: a flush for each row costs seven times the time.
-const MESSAGE: usize = 128 * 1024;
 
 /// What is to be copied.
 #[derive(Debug, Clone, Copy)]
@@ -152,11 +149,8 @@ impl Pipe<'_, '_> {
         })
     }
 
-    async fn read(&self, prepared: &Prepared<'_>) -> Result<CopyOutStream, PgError> {
-        self.source
-            .doing(&prepared.operation)
-            .copy_out(&prepared.out)
-            .await
+    async fn read(&self, prepared: &Prepared<'_>) -> Result<CopyOut<'_>, PgError> {
+        self.source.copy_out(&prepared.operation, &prepared.out).await
     }
 
     async fn open(&self, prepared: &Prepared<'_>) -> Result<Sink, PgError> {
@@ -168,35 +162,19 @@ impl Pipe<'_, '_> {
     async fn pump(
         &self,
         prepared: &Prepared<'_>,
-        rows: CopyOutStream,
+        mut rows: CopyOut<'_>,
         mut sink: Pin<&mut CopyInSink<Bytes>>,
     ) -> Result<Copied, Failure> {
-        let reading = self.source.doing(&prepared.operation);
         let writing = self.target.doing(&prepared.operation);
-        pin_mut!(rows);
-        let (mut messages, mut bytes) = (0, 0);
-        let mut message = BytesMut::with_capacity(2 * MESSAGE);
-        while let Some(row) = rows.next().await {
-            let row: Bytes = row.map_err(|e| reading.error(&e))?;
-            messages += 1;
-            bytes += row.len() as u64;
-            let large = row.len() >= MESSAGE;
-            if !large {
-                message.put_slice(&row);
-            }
-            if message.len() >= MESSAGE || large {
-                let sent = self.send(sink.as_mut(), message.split().freeze()).await;
-                sent.map_err(|e| writing.error(&e))?;
-                message.reserve(2 * MESSAGE);
-            }
-            // A row as large as a message is not copied into one, but sent in slices of it.
-            if large {
-                let sent = self.send_slices(sink.as_mut(), row).await;
-                sent.map_err(|e| writing.error(&e))?;
-            }
+        let mut bytes = 0;
+        while let Some(message) = rows.next().await? {
+            bytes += message.len() as u64;
+            let sent = self.send(sink.as_mut(), message).await;
+            sent.map_err(|e| writing.error(&e))?;
         }
-        let sent = self.send(sink, message.freeze()).await;
-        sent.map_err(|e| writing.error(&e))?;
+        let messages = rows
+            .messages()
+            .ok_or_else(|| Failure::bug("a COPY came to its end, and nobody counted"))?;
         Ok(Copied {
             // The binary format ends with a message of its own.
             rows_read: match prepared.order.format {
@@ -208,22 +186,7 @@ impl Pipe<'_, '_> {
         })
     }
 
-    async fn send_slices(
-        &self,
-        mut sink: Pin<&mut CopyInSink<Bytes>>,
-        mut row: Bytes,
-    ) -> Result<(), DriverError> {
-        while !row.is_empty() {
-            let slice = row.split_to(row.len().min(MESSAGE));
-            self.send(sink.as_mut(), slice).await?;
-        }
-        Ok(())
-    }
-
     async fn send(&self, mut sink: Pin<&mut CopyInSink<Bytes>>, message: Bytes) -> Result<(), DriverError> {
-        if message.is_empty() {
-            return Ok(());
-        }
         let length = message.len() as u64;
         if let Some(limit) = self.flow.limit {
             limit.pass(length).await;

@@ -1,20 +1,24 @@
 //! From a resolved conninfo to a running connection: addresses, TLS by sslmode, start-up, authentication.
 
+mod copy_rows;
 mod established;
 mod replication_startup;
 mod socket;
 
+pub(crate) use copy_rows::RowCounts;
 pub(crate) use socket::{Address, SocketOptions, addresses};
 use socket::{Wire, open};
 
 use crate::conninfo::{GivenPassword, SslMode, SslNegotiation};
 use crate::error::{PgError, Phase, Place, io_code};
 use crate::tls::{Tls, TlsError};
+use copy_rows::CopyRows;
 use established::Established;
 use pghaul_core::Code;
 use replication_startup::ReplicationStartup;
 use std::future::poll_fn;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::JoinHandle;
@@ -47,6 +51,7 @@ pub(crate) struct Connected {
     pub(crate) client: Client,
     pub(crate) driver: JoinHandle<()>,
     pub(crate) encrypted: bool,
+    pub(crate) counts: Arc<RowCounts>,
 }
 
 /// Why one attempt at one address failed.
@@ -178,9 +183,11 @@ async fn attempt(
             (false, _) => false,
         },
     };
+    let counts = Arc::default();
     if encrypt {
         let wire = handshake(wire, target, tls).await?;
         let wire = ReplicationStartup::new(wire, startup.replication);
+        let wire = CopyRows::new(wire, Arc::clone(&counts));
         let (client, connection) = startup
             .config(true)
             .connect_raw(tokio::io::empty(), Established(wire))
@@ -190,9 +197,11 @@ async fn attempt(
             client,
             driver: tokio::spawn(drive(connection)),
             encrypted: true,
+            counts,
         })
     } else {
         let wire = ReplicationStartup::new(wire, startup.replication);
+        let wire = CopyRows::new(wire, Arc::clone(&counts));
         let (client, connection) = startup
             .config(false)
             .connect_raw(wire, NoTls)
@@ -202,6 +211,7 @@ async fn attempt(
             client,
             driver: tokio::spawn(drive(connection)),
             encrypted: false,
+            counts,
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::error::{PgError, Place};
 use bytes::Bytes;
 use std::marker::PhantomData;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row, Statement, ToStatement};
+use tokio_postgres::{Client, CopyInSink, Row, Statement, ToStatement};
 
 /// A statement about to be run, by [`Session::doing`](super::Session::doing) and its like on transactions.
 pub struct Doing<'a, R> {
@@ -68,18 +68,6 @@ impl<'a, R: Right> Doing<'a, R> {
     /// As [`Doing::query`].
     pub async fn prepare(&self, sql: &str) -> Result<Statement, PgError> {
         self.client.prepare(sql).await.map_err(|error| self.error(&error))
-    }
-
-    /// Runs `COPY … TO STDOUT`. The stream gives the server's messages as they are, a row each; its errors are
-    /// made into ours with [`Doing::error`].
-    ///
-    /// # Errors
-    /// As [`Doing::query`].
-    pub async fn copy_out<T: ?Sized + ToStatement>(&self, statement: &T) -> Result<CopyOutStream, PgError> {
-        self.client
-            .copy_out(statement)
-            .await
-            .map_err(|error| self.error(&error))
     }
 
     /// An error of the driver as one of ours, with this side, database and operation.

@@ -4,6 +4,7 @@
 //! do is in its type: a [`ReadOnly`] one has no `execute`, a [`Rehearsal`] one has no commit. The server enforces the
 //! same with `default_transaction_read_only`.
 
+mod copy_out;
 mod doing;
 mod epoch;
 mod quiet;
@@ -15,6 +16,7 @@ mod settings;
 mod snapshot;
 mod transaction;
 
+pub use copy_out::CopyOut;
 pub use doing::Doing;
 pub use epoch::OLDER_EPOCHS_TIMEOUT;
 pub use rehearsal::Rehearsed;
@@ -43,6 +45,7 @@ pub struct Session<S, R> {
     driver: Driver,
     place: Place,
     facts: Facts,
+    counts: Arc<connect::RowCounts>,
     canceller: CancelToken,
     _permit: Option<OwnedSemaphorePermit>,
     _type: PhantomData<fn() -> (S, R)>,
@@ -164,6 +167,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
             client,
             driver,
             encrypted,
+            counts,
         } = connected;
         let driver = Driver(Some(driver));
         let facts = facts(&client, &place).await?;
@@ -185,6 +189,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
             driver,
             place,
             facts,
+            counts,
             canceller,
             _permit: Some(way.permit),
             _type: PhantomData,

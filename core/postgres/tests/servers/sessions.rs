@@ -255,21 +255,20 @@ async fn copy_passes_bytes_through() {
     };
     let from = server.connect::<ReadOnly>("copying").await.unwrap();
     let to = server.connect::<ReadWrite>("copying").await.unwrap();
-    let stream = from
-        .doing("read")
-        .copy_out("COPY public.t (i, f) TO STDOUT")
-        .await
-        .unwrap();
+    let statement = from.doing("read").prepare("COPY public.t (i, f) TO STDOUT");
+    let statement = statement.await.unwrap();
+    let mut stream = from.copy_out("read", &statement).await.unwrap();
     let sink = to
         .doing("write")
         .copy_in("COPY public.t (i, f) FROM STDIN")
         .await
         .unwrap();
-    let (mut stream, mut sink) = (Box::pin(stream), Box::pin(sink));
-    while let Some(bytes) = stream.try_next().await.unwrap() {
+    let mut sink = Box::pin(sink);
+    while let Some(bytes) = stream.next().await.unwrap() {
         assert_eq!(&bytes[..], b"1\t0.1\n");
         sink.feed(bytes).await.unwrap();
     }
+    assert_eq!(stream.messages(), Some(1));
     assert_eq!(sink.as_mut().finish().await.unwrap(), 1);
     assert_eq!(rows(&server, "copying").await, 2);
 }
