@@ -413,8 +413,8 @@ impl Context<Database> {
     }
 
     /// Keeps something for later steps of this database, as long as the run lasts: a snapshot, say.
-    pub fn keep<T: Any + Send + Sync>(&self, value: T) {
-        self.run.kept.put(self.database(), value);
+    pub fn keep<T: Any + Send + Sync>(&self, value: T) -> Arc<T> {
+        self.run.kept.put(self.database(), value)
     }
 
     /// What an earlier step of this database has kept in this run.

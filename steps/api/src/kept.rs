@@ -12,9 +12,12 @@ pub struct Kept(Mutex<Things>);
 type Things = HashMap<(DatabaseName, TypeId), Arc<dyn Any + Send + Sync>>;
 
 impl Kept {
-    pub(crate) fn put<T: Any + Send + Sync>(&self, database: &DatabaseName, value: T) {
+    pub(crate) fn put<T: Any + Send + Sync>(&self, database: &DatabaseName, value: T) -> Arc<T> {
         let key = (database.clone(), TypeId::of::<T>());
-        self.with(|things| things.insert(key, Arc::new(value)));
+        let value = Arc::new(value);
+        let kept = Arc::clone(&value);
+        self.with(|things| things.insert(key, kept));
+        value
     }
 
     pub(crate) fn get<T: Any + Send + Sync>(&self, database: &DatabaseName) -> Option<Arc<T>> {

@@ -43,10 +43,11 @@ impl Step for Constraints {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<Restored, Failure> {
-        let (archive, _) = dumped::obtain(ctx).await?;
-        let restorer = Restorer::new(ctx, &archive).await?;
-        let waiting = Tables::of(&archive, ctx.plan()).waiting(&restorer, &rest(ctx)?);
-        restore_after_data(ctx, &archive, &waiting).await
+        let dumped = dumped::obtain(ctx).await?;
+        let archive = &dumped.archive;
+        let restorer = Restorer::new(ctx, archive).await?;
+        let waiting = Tables::of(archive, ctx.plan()).waiting(&restorer, &rest(ctx)?);
+        restore_after_data(ctx, archive, &waiting).await
     }
 }
 
@@ -75,12 +76,13 @@ impl Step for PostData {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<Restored, Failure> {
-        let (archive, _) = dumped::obtain(ctx).await?;
-        let restorer = Restorer::new(ctx, &archive).await?;
-        let built = Tables::of(&archive, ctx.plan()).built(&restorer);
+        let dumped = dumped::obtain(ctx).await?;
+        let archive = &dumped.archive;
+        let restorer = Restorer::new(ctx, archive).await?;
+        let built = Tables::of(archive, ctx.plan()).built(&restorer);
         let builder = Builder::new(&restorer, built).await?;
         builder.build(EveryTable::of(ctx)).await?;
-        restore_after_data(ctx, &archive, &BTreeSet::new()).await
+        restore_after_data(ctx, archive, &BTreeSet::new()).await
     }
 
     /// Names what is held back until the cutover.

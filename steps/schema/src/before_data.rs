@@ -46,14 +46,15 @@ impl Step for Schema {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<SchemaOutput, Failure> {
-        let (archive, fingerprint) = dumped::obtain(ctx).await?;
+        let dumped = dumped::obtain(ctx).await?;
+        let archive = &dumped.archive;
         let origin = database::obtain(ctx, &ctx.head()).await?;
-        let restorer = Restorer::new(ctx, &archive).await?;
+        let restorer = Restorer::new(ctx, archive).await?;
         let entries: Vec<_> = restorer.open(Pass::BeforeData).collect();
         let skipped = restorer.restore("objects", &entries).await?;
         Ok(SchemaOutput {
             origin,
-            fingerprint,
+            fingerprint: dumped.fingerprint.clone(),
             skipped,
         })
     }
@@ -109,8 +110,9 @@ impl Step for Keys {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<Restored, Failure> {
-        let (archive, _) = dumped::obtain(ctx).await?;
-        let restorer = Restorer::new(ctx, &archive).await?;
+        let dumped = dumped::obtain(ctx).await?;
+        let archive = &dumped.archive;
+        let restorer = Restorer::new(ctx, archive).await?;
         let entries: Vec<_> = restorer.open(Pass::Keys).collect();
         let skipped = restorer.restore("keys", &entries).await?;
         Ok(Restored { skipped })

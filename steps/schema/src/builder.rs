@@ -1,11 +1,14 @@
 //! Builds the indexes and constraints of tables side by side, each as soon as its table's rows are there.
 //!
-//! What belongs to small tables goes together in one transaction, their ANALYZE too; on a large table the keys come
-//! first, since they lock it, then its indexes side by side, then ANALYZE. The largest work is begun first.
+//! What belongs to small tables goes together in one transaction, their statistics too. On a large table all indexes are
+//! built side by side, those of its keys among them, which lock nobody out; then the keys adopt theirs, and the statistics
+//! come last: those of the source where the target can take them over, else by ANALYZE. The largest work is begun first.
 
 use crate::archive::Entry;
+use crate::constraint::{Constraint, Key};
 use crate::of_tables::Built;
 use crate::restore::{Batch, Restorer};
+use crate::sizes::{LARGE, Sizes};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pghaul_step::ownership::effects;
@@ -14,9 +17,6 @@ use pghaul_step::{Failure, Progress};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// From this size on, what is built on a table takes long enough to be done side by side.
-const LARGE: u64 = 16 << 20;
 
 /// So many entries of small tables make a transaction.
 const TOGETHER: usize = 100;
@@ -46,8 +46,11 @@ pub(crate) struct Ready {
 #[derive(Debug)]
 enum Job<'a> {
     Small(Vec<u32>),
-    Keys(u32),
+    /// The index that a key of the table will adopt.
+    IndexOfKey(u32, &'a Entry, Key<'a>),
     Index(u32, &'a Entry),
+    /// What locks the table against all others.
+    Locking(u32),
     Analyze(u32),
 }
 
@@ -78,9 +81,9 @@ pub(crate) struct Builder<'a> {
     restorer: &'a Restorer<'a>,
     built: BTreeMap<u32, Built<'a>>,
     analyzed: BTreeSet<String>,
-    sizes: BTreeMap<u32, u64>,
+    sizes: Sizes,
     sessions: Mutex<Vec<Session<Target, ReadWrite>>>,
-    /// How many indexes of a large table are still to be built before it is analyzed.
+    /// How many indexes of a large table are still to be built before what locks it.
     left: Mutex<BTreeMap<u32, usize>>,
 }
 
@@ -95,7 +98,7 @@ struct Work<'a> {
 struct Done<'a> {
     entries: usize,
     /// What can be begun now.
-    follow_ups: Vec<Sized<'a>>,
+    follow_up: Option<Sized<'a>>,
 }
 
 impl<'a> Builder<'a> {
@@ -105,21 +108,11 @@ impl<'a> Builder<'a> {
         built: BTreeMap<u32, Built<'a>>,
     ) -> Result<Self, Failure> {
         let target = restorer.ctx.target().await?;
-        let doing = target.doing("read the sizes of the tables");
-        let rows = doing.query(include_str!("sizes.sql"), &[]).await?;
-        let sizes: BTreeMap<(String, String), i64> = rows
-            .iter()
-            .map(|row| ((row.get("schema"), row.get("name")), row.get("bytes")))
-            .collect();
-        let size = |t: &pghaul_step::TablePlan| {
-            let bytes = sizes.get(&(t.schema.clone(), t.name.clone())).copied();
-            (t.number, bytes.unwrap_or(0).unsigned_abs())
-        };
         Ok(Self {
             restorer,
             built,
             analyzed: effects(&target, ANALYZED).await?,
-            sizes: restorer.ctx.plan().tables.iter().map(size).collect(),
+            sizes: Sizes::read(&target, restorer.ctx.plan()).await?,
             sessions: Mutex::default(),
             left: Mutex::default(),
         })
@@ -149,7 +142,7 @@ impl<'a> Builder<'a> {
                 Some(finished) = running.next() => {
                     let finished = finished?;
                     done += finished.entries;
-                    work.waiting.extend(finished.follow_ups);
+                    work.waiting.extend(finished.follow_up);
                     // While rows are copied, that is what is shown.
                     if last {
                         self.show(done, total);
@@ -173,11 +166,16 @@ impl<'a> Builder<'a> {
         for (number, bytes) in tables {
             let size = bytes
                 .filter(|bytes| *bytes > 0)
-                .unwrap_or_else(|| self.size(number));
+                .unwrap_or_else(|| self.sizes.of(number));
             if size < LARGE {
                 work.small.push(number);
             } else {
-                work.waiting.push(Sized(size, Job::Keys(number)));
+                let first = self.indexes_of(size, number);
+                held(&self.left).insert(number, first.len());
+                if first.is_empty() {
+                    work.waiting.push(Sized(size, Job::Locking(number)));
+                }
+                work.waiting.extend(first);
             }
         }
     }
@@ -202,10 +200,6 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn size(&self, number: u32) -> u64 {
-        self.sizes.get(&number).copied().unwrap_or(0)
-    }
-
     /// Does one piece of work.
     async fn run(&self, size: u64, job: Job<'a>) -> Result<Done<'a>, Failure> {
         let _place = self.restorer.ctx.worker().await?;
@@ -215,7 +209,7 @@ impl<'a> Builder<'a> {
         held(&self.sessions).push(session);
         Ok(Done {
             entries: batch.len(),
-            follow_ups: self.follow_ups(size, &job),
+            follow_up: self.follow_up(size, &job),
         })
     }
 
@@ -249,12 +243,20 @@ impl<'a> Builder<'a> {
                     self.analyze(*number, &mut batch)?;
                 }
             }
-            Job::Keys(number) => {
-                for entry in self.built.get(number).into_iter().flat_map(|built| &built.keys) {
-                    batch.add(entry, None);
+            Job::IndexOfKey(_, entry, key) => batch.add_index_of(entry, key.create_index()),
+            Job::Index(_, entry) => batch.add(entry, None),
+            Job::Locking(number) => {
+                let several = self.has_several(*number);
+                if let Some(built) = self.built.get(number) {
+                    for entry in &built.keys {
+                        let adopted = several.then(|| key(entry)).flatten();
+                        batch.add(entry, adopted.map(|key| key.adopt_index()));
+                    }
+                    for entry in built.indexes.iter().filter(|entry| locks_table(entry)) {
+                        batch.add(entry, None);
+                    }
                 }
             }
-            Job::Index(_, entry) => batch.add(entry, None),
             Job::Analyze(number) => self.analyze(*number, &mut batch)?,
         }
         Ok(batch)
@@ -265,40 +267,69 @@ impl<'a> Builder<'a> {
         let Some(table) = self.restorer.ctx.plan().table(number) else {
             return Ok(());
         };
-        if !self.analyzed.contains(&key) {
-            let name = QualifiedName::new(table.schema.as_str(), table.name.as_str())?;
-            batch.then(&format!("ANALYZE {name}"), key);
+        if self.analyzed.contains(&key) {
+            return Ok(());
+        }
+        let statistics = self.built.get(&number).map(|built| built.statistics.as_slice());
+        match statistics {
+            Some(entries) if !entries.is_empty() => {
+                let statements: String = entries.iter().map(|entry| entry.statements.as_str()).collect();
+                batch.then(&statements, key);
+            }
+            _ => {
+                let name = QualifiedName::new(table.schema.as_str(), table.name.as_str())?;
+                batch.then(&format!("ANALYZE {name};\n"), key);
+            }
         }
         Ok(())
     }
 
-    /// What a piece of work on a large table makes possible: after its keys its indexes, after these ANALYZE.
-    fn follow_ups(&self, size: u64, job: &Job<'a>) -> Vec<Sized<'a>> {
+    /// Whether a table has more than one index to build.
+    fn has_several(&self, number: u32) -> bool {
+        self.built.get(&number).is_some_and(|built| built.len() > 1)
+    }
+
+    /// The indexes of a large table that can be built side by side. A key that is alone builds its own.
+    fn indexes_of(&self, size: u64, number: u32) -> Vec<Sized<'a>> {
+        let Some(built) = self.built.get(&number).filter(|_| self.has_several(number)) else {
+            return Vec::new();
+        };
+        let of_keys = built
+            .keys
+            .iter()
+            .filter(|entry| !self.restorer.has_index_of(entry))
+            .filter_map(|entry| Some(Job::IndexOfKey(number, entry, key(entry)?)));
+        let others = built.indexes.iter().filter(|entry| !locks_table(entry));
+        of_keys
+            .chain(others.map(|entry| Job::Index(number, entry)))
+            .map(|job| Sized(size, job))
+            .collect()
+    }
+
+    /// What a piece of work on a large table makes possible: after its last index what locks it, then its statistics.
+    fn follow_up(&self, size: u64, job: &Job<'a>) -> Option<Sized<'a>> {
         match job {
-            Job::Small(_) | Job::Analyze(_) => Vec::new(),
-            Job::Keys(number) => {
-                let built = self.built.get(number);
-                let indexes = built.map(|built| built.indexes.as_slice()).unwrap_or_default();
-                if indexes.is_empty() {
-                    return vec![Sized(size, Job::Analyze(*number))];
-                }
-                held(&self.left).insert(*number, indexes.len());
-                indexes
-                    .iter()
-                    .map(|entry| Sized(size, Job::Index(*number, entry)))
-                    .collect()
-            }
-            Job::Index(number, _) => {
+            Job::Small(_) | Job::Analyze(_) => None,
+            Job::Locking(number) => Some(Sized(size, Job::Analyze(*number))),
+            Job::IndexOfKey(number, ..) | Job::Index(number, _) => {
                 let mut left = held(&self.left);
                 let left = left.entry(*number).or_default();
                 *left = left.saturating_sub(1);
-                if *left > 0 {
-                    return Vec::new();
-                }
-                vec![Sized(size, Job::Analyze(*number))]
+                (*left == 0).then_some(Sized(size, Job::Locking(*number)))
             }
         }
     }
+}
+
+/// A key whose index can be built beside others.
+fn key(entry: &Entry) -> Option<Key<'_>> {
+    Constraint::of(&entry.statements)?.key()
+}
+
+/// Whether statements that follow CREATE INDEX lock the table: to cluster on the index, or to make it the replica
+/// identity.
+fn locks_table(entry: &Entry) -> bool {
+    entry.statements.contains("\nALTER TABLE ")
 }
 
 /// A panic of another worker does not matter: it ends the run.

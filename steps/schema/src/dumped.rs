@@ -6,6 +6,7 @@ use pghaul_step::ownership::effects;
 use pghaul_step::{Code, Context, Database, Failure, Side};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Noted when the archive was written, before anything is restored from it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,8 +19,21 @@ fn directory(ctx: &Context<Database>) -> PathBuf {
         .join(format!("schema-{}", ctx.plan().number))
 }
 
-/// The archive and its fingerprint; dumps the schema where that was not done yet.
-pub(crate) async fn obtain(ctx: &Context<Database>) -> Result<(Archive, String), Failure> {
+/// The archive as it was read.
+pub(crate) struct Read {
+    pub(crate) archive: Archive,
+    pub(crate) fingerprint: String,
+}
+
+/// The archive; dumps the schema where that was not done yet. It is read once in a run.
+pub(crate) async fn obtain(ctx: &Context<Database>) -> Result<Arc<Read>, Failure> {
+    if let Some(read) = ctx.kept::<Read>() {
+        return Ok(read);
+    }
+    Ok(ctx.keep(read(ctx).await?))
+}
+
+async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
     let directory = directory(ctx);
     let known = known_fingerprint(ctx)?;
     if directory.is_dir()
@@ -27,7 +41,7 @@ pub(crate) async fn obtain(ctx: &Context<Database>) -> Result<(Archive, String),
     {
         let fingerprint = archive.fingerprint();
         if known.as_ref() == Some(&fingerprint) {
-            return Ok((archive, fingerprint));
+            return Ok(Read { archive, fingerprint });
         }
     }
     let (archive, fingerprint) = dump(ctx, &directory).await?;
@@ -48,7 +62,7 @@ pub(crate) async fn obtain(ctx: &Context<Database>) -> Result<(Archive, String),
             .await?
         }
     }
-    Ok((archive, fingerprint))
+    Ok(Read { archive, fingerprint })
 }
 
 /// The fingerprint of the archive that is in use: step `schema` notes it, later steps read its output.
@@ -75,9 +89,11 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
     let target_version = pghaul_step::check::maintenance::<_, pghaul_step::postgres::ReadOnly>(target)
         .await?
         .server_version();
-    let pg_dump: PgDump = pg_dump::find(session.server_version() / 10_000, target_version / 10_000).await?;
+    let target_major = target_version / 10_000;
+    let pg_dump: PgDump = pg_dump::find(session.server_version() / 10_000, target_major).await?;
     session.close().await;
-    pg_dump::dump_schema(&pg_dump, ctx.source_server(), ctx.database().as_str(), &writing).await?;
+    let (source, database) = (ctx.source_server(), ctx.database().as_str());
+    pg_dump::dump_schema(&pg_dump, target_major, source, database, &writing).await?;
     std::fs::rename(&writing, directory).map_err(|e| on_disk(directory, &e))?;
     let archive = Archive::read(directory)?;
     let fingerprint = archive.fingerprint();
@@ -86,6 +102,7 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
 
 /// Removes the archive: it holds the whole schema, and nobody needs it any more.
 pub(crate) fn discard(ctx: &Context<Database>) -> Result<(), Failure> {
+    ctx.let_go::<Read>();
     let directory = directory(ctx);
     remove(&directory.with_extension("writing"))?;
     remove(&directory)

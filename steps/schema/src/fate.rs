@@ -51,9 +51,10 @@ pub(crate) fn fate(entry: &Entry, method: Method, is_key: bool) -> Fate {
             Fate::Skip("a publication of pghaul")
         }
         T::MaterializedViewData => Fate::Skip("materialized views are refreshed by pghaul"),
-        T::TableData | T::SequenceSet | T::Blobs | T::Blob | T::BlobMetadata | T::StatisticsData => {
+        T::TableData | T::SequenceSet | T::Blobs | T::Blob | T::BlobMetadata => {
             Fate::Skip("data is moved by pghaul")
         }
+        T::StatisticsData => Fate::Skip("statistics come with the indexes of their table"),
         T::Database | T::DatabaseProperties => Fate::MayLackPrivilege(Pass::Last),
         T::Comment if entry.tag.starts_with("EXTENSION ") || entry.tag.starts_with("DATABASE ") => {
             Fate::MayLackPrivilege(Pass::Last)

@@ -5,12 +5,15 @@
 //! almost nothing, and the tables are read side by side.
 
 use crate::archive::Entry;
+use crate::constraint::Constraint;
+use crate::of_tables::Tables;
 use crate::restore::{Batch, Restorer};
+use crate::sizes::{LARGE, Sizes};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{Failure, Progress};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many foreign keys go into one transaction.
 const BATCH: usize = 50;
@@ -28,9 +31,9 @@ pub(crate) async fn restore<'a>(restorer: &Restorer<'a>, entries: &[&'a Entry]) 
         for entry in chunk {
             let later = match restorer.held_back(entry) {
                 Some(_) => None,
-                None => Parsed::of(&entry.statements),
+                None => Later::of(&entry.statements),
             };
-            batch.add(entry, later.as_ref().map(Parsed::not_valid));
+            batch.add(entry, later.as_ref().map(Later::not_valid));
             if later.is_some() {
                 batch.note(format!("{UNVALIDATED}{}", entry.id));
             }
@@ -44,7 +47,8 @@ pub(crate) async fn restore<'a>(restorer: &Restorer<'a>, entries: &[&'a Entry]) 
 /// Validates every foreign key that is noted as not validated.
 async fn validate(restorer: &Restorer<'_>) -> Result<(), Failure> {
     let ctx = restorer.ctx;
-    let keys = effects(&ctx.target().await?, UNVALIDATED).await?;
+    let target = ctx.target().await?;
+    let keys = effects(&target, UNVALIDATED).await?;
     let open: Vec<&Entry> = restorer
         .archive
         .entries
@@ -54,105 +58,105 @@ async fn validate(restorer: &Restorer<'_>) -> Result<(), Failure> {
     if open.is_empty() {
         return Ok(());
     }
-    let workers = ctx.jobs().min(open.len());
-    let next = AtomicU64::new(0);
+    let sizes = Sizes::read(&target, ctx.plan()).await?;
+    drop(target);
+    let tables = Tables::of(restorer.archive, ctx.plan());
+    let bundles = bundled(&open, |entry| {
+        tables.of_entry(entry).map(|table| sizes.of(table)).sum()
+    });
+    let workers = ctx.jobs().min(bundles.len());
+    let next = AtomicUsize::new(0);
     let mut crew = Vec::new();
     for _ in 0..workers {
-        crew.push(validator(restorer, &open, &next));
+        crew.push(validator(restorer, &bundles, &next));
     }
     stream::iter(crew).buffer_unordered(workers).try_collect().await
 }
 
-async fn validator(restorer: &Restorer<'_>, open: &[&Entry], next: &AtomicU64) -> Result<(), Failure> {
+/// Foreign keys that are validated in one transaction: those of small tables together, as their rows cost less than a
+/// transaction. Entries of one table are neighbours in the archive, so two transactions at a time share at most the last
+/// table of the one and the first of the other: they can't lock each other out.
+fn bundled<'e>(open: &[&'e Entry], size: impl Fn(&Entry) -> u64) -> Vec<Vec<&'e Entry>> {
+    let mut bundles: Vec<Vec<&Entry>> = Vec::new();
+    let mut bytes = 0;
+    for entry in open {
+        let more = size(entry);
+        bytes += more;
+        match bundles.last_mut() {
+            Some(bundle) if bytes < LARGE && bundle.len() < BATCH => bundle.push(entry),
+            _ => {
+                bytes = more;
+                bundles.push(vec![entry]);
+            }
+        }
+    }
+    bundles
+}
+
+async fn validator(
+    restorer: &Restorer<'_>,
+    bundles: &[Vec<&Entry>],
+    next: &AtomicUsize,
+) -> Result<(), Failure> {
     let ctx = restorer.ctx;
     let mut target: Session<Target, ReadWrite> = ctx.target().await?;
-    loop {
-        let place = next.fetch_add(1, Ordering::Relaxed);
-        let Some(entry) = usize::try_from(place).ok().and_then(|place| open.get(place)) else {
-            return Ok(());
-        };
+    while let Some(bundle) = bundles.get(next.fetch_add(1, Ordering::Relaxed)) {
         ctx.check_cancelled()?;
         let _worker = ctx.worker().await?;
-        let Some(parsed) = Parsed::of(&entry.statements) else {
-            return Err(Failure::bug(
-                "a foreign key that can't be validated was noted as if it could",
-            ));
-        };
+        let mut statements = String::new();
+        for entry in bundle {
+            let later = Later::of(&entry.statements).ok_or_else(|| {
+                Failure::bug("a foreign key that can't be validated was noted as if it could")
+            })?;
+            statements.push_str(&later.validate());
+        }
+        let keys: Vec<String> = bundle
+            .iter()
+            .map(|entry| format!("{UNVALIDATED}{}", entry.id))
+            .collect();
         let transaction = ctx.begin(&mut target).await?;
-        transaction
-            .batch("validate a foreign key", &parsed.validate())
-            .await?;
-        transaction
-            .forget_each(&[format!("{UNVALIDATED}{}", entry.id)])
-            .await?;
-        transaction.commit("validate a foreign key").await?;
+        transaction.batch("validate foreign keys", &statements).await?;
+        transaction.forget_each(&keys).await?;
+        transaction.commit("validate foreign keys").await?;
         ctx.progress(Progress::Count {
             what: "foreign keys",
-            done: place + 1,
-            total: open.len() as u64,
+            done: next.load(Ordering::Relaxed).min(bundles.len()) as u64,
+            total: bundles.len() as u64,
         });
     }
+    Ok(())
 }
 
-/// The statement with which pg_dump makes a foreign key, in its parts.
+/// A foreign key that can be validated later.
 #[derive(Debug, PartialEq, Eq)]
-struct Parsed<'s> {
-    table: &'s str,
-    name: &'s str,
-    definition: &'s str,
-}
+struct Later<'s>(Constraint<'s>);
 
-impl<'s> Parsed<'s> {
-    /// Reads `ALTER TABLE ONLY s.t\n    ADD CONSTRAINT c FOREIGN KEY …;`. Nothing for what looks otherwise: that of
-    /// a partitioned table, which can't be NOT VALID, and one that is not valid on the source either.
-    fn of(statement: &'s str) -> Option<Self> {
-        let statement = statement.trim().strip_suffix(';')?;
-        let (table, rest) = statement
-            .strip_prefix("ALTER TABLE ONLY ")?
-            .split_once("\n    ADD CONSTRAINT ")?;
-        let end = end_of_name(rest)?;
-        let (name, definition) = rest.split_at_checked(end)?;
-        let definition = definition.trim_start();
+impl<'s> Later<'s> {
+    /// Nothing for that of a partitioned table, which can't be NOT VALID, and one that is not valid on the source
+    /// either.
+    fn of(statements: &'s str) -> Option<Self> {
+        let constraint = Constraint::of(statements)?;
+        let definition = constraint.definition;
         let plain = definition.starts_with("FOREIGN KEY")
             && !definition.ends_with("NOT VALID")
-            && !definition.contains(';')
-            && !definition.ends_with("NOT ENFORCED");
-        plain.then_some(Self {
-            table,
-            name,
-            definition,
-        })
+            && !definition.ends_with("NOT ENFORCED")
+            && constraint.then.trim().is_empty();
+        plain.then_some(Self(constraint))
     }
 
     fn not_valid(&self) -> String {
-        let Self {
+        let Constraint {
             table,
             name,
             definition,
-        } = self;
+            ..
+        } = self.0;
         format!("ALTER TABLE ONLY {table}\n    ADD CONSTRAINT {name} {definition} NOT VALID;\n")
     }
 
     fn validate(&self) -> String {
-        format!(
-            "ALTER TABLE ONLY {} VALIDATE CONSTRAINT {}",
-            self.table, self.name
-        )
-    }
-}
-
-/// Where the identifier at the begin of a text ends.
-fn end_of_name(text: &str) -> Option<usize> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        return text.find(' ');
-    };
-    let mut from = 0;
-    loop {
-        let quote = from + quoted.get(from..)?.find('"')?;
-        match quoted.as_bytes().get(quote + 1) {
-            Some(b'"') => from = quote + 2,
-            _ => return Some(quote + 2),
-        }
+        let Constraint { table, name, .. } = self.0;
+        format!("ALTER TABLE ONLY {table} VALIDATE CONSTRAINT {name};\n")
     }
 }
 
@@ -163,14 +167,14 @@ mod tests {
     #[test]
     fn what_pg_dump_writes_is_taken_apart() {
         let statement = "ALTER TABLE ONLY public.\"O x\"\n    ADD CONSTRAINT \"a \"\" FOREIGN KEY\" FOREIGN KEY (c) REFERENCES public.c(id) ON DELETE CASCADE;\n";
-        let parsed = Parsed::of(statement).unwrap();
+        let later = Later::of(statement).unwrap();
         assert_eq!(
-            parsed.not_valid(),
+            later.not_valid(),
             "ALTER TABLE ONLY public.\"O x\"\n    ADD CONSTRAINT \"a \"\" FOREIGN KEY\" FOREIGN KEY (c) REFERENCES public.c(id) ON DELETE CASCADE NOT VALID;\n"
         );
         assert_eq!(
-            parsed.validate(),
-            "ALTER TABLE ONLY public.\"O x\" VALIDATE CONSTRAINT \"a \"\" FOREIGN KEY\""
+            later.validate(),
+            "ALTER TABLE ONLY public.\"O x\" VALIDATE CONSTRAINT \"a \"\" FOREIGN KEY\";\n"
         );
     }
 
@@ -181,7 +185,7 @@ mod tests {
             "ALTER TABLE ONLY public.t\n    ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES public.b(id) NOT VALID;\n",
             "ALTER TABLE ONLY public.t\n    ADD CONSTRAINT c CHECK ((a > 0));\n",
         ] {
-            assert_eq!(Parsed::of(statement), None, "{statement}");
+            assert_eq!(Later::of(statement), None, "{statement}");
         }
     }
 }

@@ -76,12 +76,13 @@ impl Step for SnapshotIndexes {
 /// Builds what belongs to each table as soon as the copy has finished it, then what belongs to several: the indexes
 /// of partitioned tables and their attachments.
 async fn build_beside(ctx: &Context<Database>, copy: &'static str) -> Result<(), Failure> {
-    let (archive, _) = dumped::obtain(ctx).await?;
-    let tables = Tables::of(&archive, ctx.plan());
-    let restorer = Restorer::new(ctx, &archive).await?;
+    let dumped = dumped::obtain(ctx).await?;
+    let archive = &dumped.archive;
+    let tables = Tables::of(archive, ctx.plan());
+    let restorer = Restorer::new(ctx, archive).await?;
     let builder = Builder::new(&restorer, tables.built(&restorer)).await?;
     builder.build(Copied::beside(ctx, copy)?).await?;
-    let restorer = Restorer::new(ctx, &archive).await?;
+    let restorer = Restorer::new(ctx, archive).await?;
     let waiting = tables.waiting(&restorer, &rest(ctx)?);
     let left: Vec<_> = restorer
         .open(Pass::Keys)

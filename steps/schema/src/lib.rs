@@ -18,6 +18,7 @@ mod archive;
 mod before_data;
 mod builder;
 mod check;
+mod constraint;
 mod database;
 mod dumped;
 mod fate;
@@ -30,6 +31,7 @@ pub mod pg_dump;
 mod rest;
 mod restore;
 mod script;
+mod sizes;
 
 pub use after_data::{Constraints, PostData};
 pub use before_data::{Keys, Schema, SchemaOutput};

@@ -1,10 +1,12 @@
-//! Step `matviews`: refreshes the materialized views that are populated on the source.
+//! Step `matviews`: refreshes the materialized views that are populated on the source, each after those that it reads.
 
 use async_trait::async_trait;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Progress, Step, StepPhase};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The step.
 #[derive(Debug, Default)]
@@ -37,30 +39,69 @@ impl Step for Matviews {
         let source = ctx.source().await?;
         let doing = source.doing("list the materialized views");
         let rows = doing.query(include_str!("matviews.sql"), &[]).await?;
-        let mut target = ctx.target().await?;
-        let done = effects(&target, "matview/").await?;
-        for (place, row) in (0..).zip(&rows) {
-            ctx.check_cancelled()?;
+        let done = effects(&ctx.target().await?, "matview/").await?;
+        let mut views = Vec::with_capacity(rows.len());
+        for row in &rows {
             let (schema, name): (String, String) = (row.get("schema"), row.get("name"));
-            let name = QualifiedName::new(schema, name)?;
-            let key = format!("matview/{name}");
-            if done.contains(&key) {
-                continue;
+            let view = View {
+                name: QualifiedName::new(schema, name)?,
+                depth: row.get("depth"),
+            };
+            if !done.contains(&view.key()) {
+                views.push(view);
             }
-            let transaction = ctx.begin(&mut target).await?;
-            let refresh = format!("REFRESH MATERIALIZED VIEW {name}");
-            transaction.batch("refresh a materialized view", &refresh).await?;
-            transaction.effect(&key).await?;
-            transaction.commit("refresh a materialized view").await?;
-            let (what, total) = ("materialized views", rows.len() as u64);
-            ctx.progress(Progress::Count {
-                what,
-                done: place + 1,
-                total,
-            });
         }
-        Ok(MatviewsOutput {
-            refreshed: rows.len() as u64,
-        })
+        let total = rows.len() as u64;
+        let refreshed = AtomicU64::new(total - views.len() as u64);
+        // Those of the same depth do not read each other.
+        for same_depth in views.chunk_by(|a, b| a.depth == b.depth) {
+            let mut crew = Vec::new();
+            for view in same_depth {
+                crew.push(refresh(ctx, view, &refreshed, total));
+            }
+            let side_by_side = stream::iter(crew).buffer_unordered(ctx.jobs());
+            side_by_side.try_collect::<()>().await?;
+        }
+        Ok(MatviewsOutput { refreshed: total })
     }
+}
+
+/// A populated materialized view.
+struct View {
+    name: QualifiedName,
+    /// Deeper than those that it reads.
+    depth: i32,
+}
+
+impl View {
+    /// Its effect key.
+    fn key(&self) -> String {
+        format!("matview/{}", self.name)
+    }
+}
+
+/// Refreshes a view and analyzes it: its rows are new.
+async fn refresh(
+    ctx: &Context<Database>,
+    view: &View,
+    refreshed: &AtomicU64,
+    total: u64,
+) -> Result<(), Failure> {
+    ctx.check_cancelled()?;
+    let _worker = ctx.worker().await?;
+    let mut target = ctx.target().await?;
+    let transaction = ctx.begin(&mut target).await?;
+    let name = &view.name;
+    let statements = format!("REFRESH MATERIALIZED VIEW {name}; ANALYZE {name}");
+    transaction
+        .batch("refresh a materialized view", &statements)
+        .await?;
+    transaction.effect(&view.key()).await?;
+    transaction.commit("refresh a materialized view").await?;
+    ctx.progress(Progress::Count {
+        what: "materialized views",
+        done: 1 + refreshed.fetch_add(1, Ordering::Relaxed),
+        total,
+    });
+    Ok(())
 }

@@ -14,6 +14,8 @@ pub(crate) struct Built<'a> {
     pub(crate) keys: Vec<&'a Entry>,
     /// Indexes and extended statistics: several at a time can be built.
     pub(crate) indexes: Vec<&'a Entry>,
+    /// The source's own statistics of the table and its indexes, where they are as good as new ones.
+    pub(crate) statistics: Vec<&'a Entry>,
 }
 
 impl Built<'_> {
@@ -24,6 +26,9 @@ impl Built<'_> {
 
 /// The tables' numbers in the plan by the numbers of their entries in the archive.
 pub(crate) struct Tables(BTreeMap<i32, u32>);
+
+/// Only a table that was analyzed on the source has some.
+const STATISTICS_OF_COLUMN: &str = "pg_restore_attribute_stats(";
 
 impl Tables {
     pub(crate) fn of(archive: &Archive, plan: &DatabasePlan) -> Self {
@@ -41,7 +46,7 @@ impl Tables {
     }
 
     /// The tables that an entry depends on.
-    fn of_entry<'s>(&'s self, entry: &'s Entry) -> impl Iterator<Item = u32> + 's {
+    pub(crate) fn of_entry<'s>(&'s self, entry: &'s Entry) -> impl Iterator<Item = u32> + 's {
         entry.dependencies.iter().filter_map(|id| self.0.get(id).copied())
     }
 
@@ -66,7 +71,33 @@ impl Tables {
                 }
             }
         }
+        for (table, entries) in self.statistics(restorer.archive) {
+            built.entry(table).or_default().statistics = entries;
+        }
         built
+    }
+
+    /// The statistics that can be carried over, by table. Not those of a table with extended statistics, which pg_dump
+    /// leaves out.
+    fn statistics<'a>(&self, archive: &'a Archive) -> BTreeMap<u32, Vec<&'a Entry>> {
+        let of_kind = |kind| archive.entries.iter().filter(move |entry| entry.kind == kind);
+        let built_on: BTreeMap<i32, u32> = of_kind(ObjectType::Index)
+            .chain(of_kind(ObjectType::Constraint))
+            .filter_map(|entry| Some((entry.id, self.of_entry(entry).next()?)))
+            .collect();
+        let mut statistics: BTreeMap<u32, Vec<&Entry>> = BTreeMap::new();
+        for entry in of_kind(ObjectType::StatisticsData) {
+            let of_index = || entry.dependencies.iter().find_map(|id| built_on.get(id).copied());
+            if let Some(table) = self.of_entry(entry).next().or_else(of_index) {
+                statistics.entry(table).or_default().push(entry);
+            }
+        }
+        let extended: BTreeSet<u32> = of_kind(ObjectType::Statistics)
+            .flat_map(|entry| self.of_entry(entry))
+            .collect();
+        let known = |entry: &&Entry| entry.statements.contains(STATISTICS_OF_COLUMN);
+        statistics.retain(|table, entries| !extended.contains(table) && entries.iter().any(known));
+        statistics
     }
 
     /// The entries that must wait until the target's workers have copied some tables: what is built from their

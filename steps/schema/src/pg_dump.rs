@@ -112,9 +112,24 @@ fn parse_version(text: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
+/// Version 18 is the first that dumps statistics, of servers of any version, and the first that takes them over.
+const CARRIES_STATISTICS: u32 = 18;
+
+impl PgDump {
+    /// What is dumped: the schema, and with it the statistics where the target can take them over.
+    fn contents(&self, target_major: u32) -> &'static [&'static str] {
+        if self.major.min(target_major) >= CARRIES_STATISTICS {
+            &["--no-data", "--statistics"]
+        } else {
+            &["--schema-only"]
+        }
+    }
+}
+
 /// Dumps the schema of one database into a directory, which must not exist.
 pub(crate) async fn dump_schema(
     pg_dump: &PgDump,
+    target_major: u32,
     source: &Server<Source>,
     database: &str,
     directory: &Path,
@@ -137,8 +152,8 @@ pub(crate) async fn dump_schema(
         source.application_name(),
     );
     command
+        .args(pg_dump.contents(target_major))
         .args([
-            "--schema-only",
             "--create",
             "--format=directory",
             "--encoding=UTF8",

@@ -4,6 +4,7 @@
 //! The archive is the same after a crash, by its fingerprint, so the keys are too.
 
 use crate::archive::{Archive, Entry};
+use crate::constraint::Constraint;
 use crate::fate::{Fate, Pass, fate};
 use crate::script::script;
 use libpgdump::ObjectType;
@@ -36,31 +37,54 @@ pub struct Skipped {
 /// Statements to be sent, and what the journal of the target says afterwards.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Batch<'a> {
-    /// The entries, each with its statements where they are not those of the archive.
-    entries: Vec<(&'a Entry, Option<String>)>,
+    entries: Vec<Part<'a>>,
     /// More statements, after those of the entries.
     then: String,
     /// More effect keys.
     keys: Vec<String>,
 }
 
+/// An entry, or the first part of one.
+#[derive(Debug, Clone)]
+struct Part<'a> {
+    entry: &'a Entry,
+    /// The statements, where they are not those of the archive.
+    statements: Option<String>,
+    /// The effect key.
+    key: String,
+}
+
 impl<'a> Batch<'a> {
     pub(crate) fn of(entries: &[&'a Entry]) -> Self {
-        Self {
-            entries: entries.iter().map(|entry| (*entry, None)).collect(),
-            ..Self::default()
+        let mut batch = Self::default();
+        for entry in entries {
+            batch.add(entry, None);
         }
+        batch
     }
 
-    /// Adds an entry with other statements than the archive's.
+    /// Adds an entry, with other statements than the archive's where they are given.
     pub(crate) fn add(&mut self, entry: &'a Entry, statements: Option<String>) {
-        self.entries.push((entry, statements));
+        self.entries.push(Part {
+            entry,
+            statements,
+            key: key(entry),
+        });
     }
 
-    /// Adds a statement that belongs to no entry, with the effect key that tells that it was run.
-    pub(crate) fn then(&mut self, statement: &str, key: String) {
-        self.then.push_str(statement);
-        self.then.push_str(";\n");
+    /// Adds the index that a constraint will adopt.
+    pub(crate) fn add_index_of(&mut self, constraint: &'a Entry, statement: String) {
+        self.entries.push(Part {
+            entry: constraint,
+            statements: Some(statement),
+            key: index_key(constraint),
+        });
+    }
+
+    /// Adds statements that come after all entries, each with its semicolon, and the effect key that tells that they
+    /// were run.
+    pub(crate) fn then(&mut self, statements: &str, key: String) {
+        self.then.push_str(statements);
         self.keys.push(key);
     }
 
@@ -130,6 +154,11 @@ impl<'a> Restorer<'a> {
     /// Whether an entry was restored before this restorer was made.
     pub(crate) fn is_done(&self, entry: &Entry) -> bool {
         self.done.contains(&key(entry))
+    }
+
+    /// Whether the index that a constraint will adopt was built before this restorer was made.
+    pub(crate) fn has_index_of(&self, constraint: &Entry) -> bool {
+        self.done.contains(&index_key(constraint))
     }
 
     /// The entries of a pass that are not restored yet, in the archive's order.
@@ -207,10 +236,10 @@ impl<'a> Restorer<'a> {
             return Ok(());
         }
         let mut scripts = Vec::with_capacity(batch.len());
-        for (entry, statements) in &batch.entries {
-            scripts.push((*entry, self.script(entry, statements.as_deref())?));
+        for part in &batch.entries {
+            scripts.push((part.entry, self.script(part.entry, part.statements.as_deref())?));
         }
-        let mut keys: Vec<String> = batch.entries.iter().map(|(entry, _)| key(entry)).collect();
+        let mut keys: Vec<String> = batch.entries.iter().map(|part| part.key.clone()).collect();
         keys.extend(batch.keys.iter().cloned());
         let mut together: String = scripts.iter().map(|(_, script)| format!("{script}\n")).collect();
         together.push_str(&batch.then);
@@ -237,11 +266,18 @@ impl<'a> Restorer<'a> {
         transaction.commit("restore entries of the schema").await
     }
 
-    /// What is sent for an entry: nothing for a foreign key that is held back.
+    /// What is sent for an entry: nothing for a foreign key that is held back; a key whose index was built before
+    /// adopts it.
     fn script(&self, entry: &Entry, statements: Option<&str>) -> Result<String, Failure> {
+        let key = || Constraint::of(&entry.statements)?.key();
+        let adopted = match statements {
+            None if self.has_index_of(entry) => key().map(|key| key.adopt_index()),
+            _ => None,
+        };
+        let statements = statements.or(adopted.as_deref()).unwrap_or(&entry.statements);
         match self.held_back(entry) {
             Some(held) if held.kind == HeldBackKind::ForeignKey => Ok(String::new()),
-            held => script(entry, statements.unwrap_or(&entry.statements), held),
+            held => script(entry, statements, held),
         }
     }
 
@@ -273,6 +309,11 @@ fn tagged(held: &HeldBack) -> ((HeldBackKind, &str, String), &HeldBack) {
 /// The effect key of an entry.
 fn key(entry: &Entry) -> String {
     format!("{PREFIX}{}", entry.id)
+}
+
+/// The effect key of the index that a constraint will adopt.
+fn index_key(constraint: &Entry) -> String {
+    format!("{PREFIX}index/{}", constraint.id)
 }
 
 /// Schema and name of the indexes that are keys or replica identities.

@@ -33,7 +33,7 @@ fn storage(entry: &Entry) -> Result<String, Failure> {
     let mut settings = String::new();
     if !matches!(
         entry.kind,
-        ObjectType::Table | ObjectType::MaterializedView | ObjectType::Index
+        ObjectType::Table | ObjectType::MaterializedView | ObjectType::Index | ObjectType::Constraint
     ) {
         return Ok(settings);
     }

@@ -1,0 +1,36 @@
+//! The sizes of tables on the target, by which work is dealt out.
+
+use pghaul_step::postgres::{ReadWrite, Session, Target};
+use pghaul_step::{DatabasePlan, Failure, TablePlan};
+use std::collections::BTreeMap;
+
+/// From this size on, in bytes, what is done to a table takes long enough to be done side by side.
+pub(crate) const LARGE: u64 = 16 << 20;
+
+/// Bytes by the tables' numbers in the plan.
+pub(crate) struct Sizes(BTreeMap<u32, u64>);
+
+impl Sizes {
+    /// Asks the target.
+    pub(crate) async fn read(
+        target: &Session<Target, ReadWrite>,
+        plan: &DatabasePlan,
+    ) -> Result<Self, Failure> {
+        let doing = target.doing("read the sizes of the tables");
+        let rows = doing.query(include_str!("sizes.sql"), &[]).await?;
+        let sizes: BTreeMap<(String, String), i64> = rows
+            .iter()
+            .map(|row| ((row.get("schema"), row.get("name")), row.get("bytes")))
+            .collect();
+        let size = |t: &TablePlan| {
+            let bytes = sizes.get(&(t.schema.clone(), t.name.clone())).copied();
+            (t.number, bytes.unwrap_or(0).unsigned_abs())
+        };
+        Ok(Self(plan.tables.iter().map(size).collect()))
+    }
+
+    /// Of one table; 0 where it has none.
+    pub(crate) fn of(&self, number: u32) -> u64 {
+        self.0.get(&number).copied().unwrap_or(0)
+    }
+}
