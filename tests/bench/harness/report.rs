@@ -14,6 +14,9 @@ const MIB: f64 = 1_048_576.0;
 /// Whose best time a copy is compared with.
 const COPIES_OF_OTHERS: &[Contender] = &[Contender::PgDumpPipe, Contender::PgDumpJobs, Contender::Pgcopydb];
 
+/// The same, told not to compress what never leaves the machine.
+const WITHOUT_COMPRESSION: &[Contender] = &[Contender::PgDumpPipeRaw, Contender::PgDumpJobsRaw];
+
 /// One run of one contender.
 #[derive(Debug, Clone)]
 pub(super) struct Measurement {
@@ -62,13 +65,14 @@ impl Figures {
         Some(self.seconds(contender)? / others.reduce(f64::min)?)
     }
 
-    fn ratios(&self, contender: Contender) -> [(&'static str, Option<f64>); 3] {
+    fn ratios(&self, contender: Contender) -> [(&'static str, Option<f64>); 4] {
         let to = |others: &[Contender], live: bool| {
             self.ratio(contender, others)
                 .filter(|_| contender.replicates() == live)
         };
         [
             ("to_best_copy", to(COPIES_OF_OTHERS, false)),
+            ("to_best_without_compression", to(WITHOUT_COMPRESSION, false)),
             ("to_floor", to(&[Contender::Floor], false)),
             ("to_native", to(&[Contender::NativeLive], true)),
         ]
@@ -267,8 +271,8 @@ impl Report {
 }
 
 const HEADER: &str = "
-| workload | contender | median s | min – max | × best of pg_dump, pgcopydb | × floor | × native | own CPU s | CPU s/GB | children's CPU s | peak MiB | events |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+| workload | contender | median s | min – max | × best of pg_dump, pgcopydb | × best of pg_dump -Z0 | × floor | × native | own CPU s | CPU s/GB | children's CPU s | peak MiB | events |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
 /// How far measurements lie apart.

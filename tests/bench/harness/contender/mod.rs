@@ -23,10 +23,14 @@ const STREAMS: usize = 2;
 pub(crate) enum Contender {
     /// `pghaul run --method dump`
     PghaulDump,
-    /// `pg_dump -Fc -Z0 | pg_restore`
+    /// `pg_dump -Fc | pg_restore`
     PgDumpPipe,
-    /// `pg_dump -Fd -Z0 -j2`, then `pg_restore -j2`
+    /// `pg_dump -Fd -j2`, then `pg_restore -j2`
     PgDumpJobs,
+    /// `pg_dump -Fc -Z0 | pg_restore`: without the compression that it uses by default
+    PgDumpPipeRaw,
+    /// `pg_dump -Fd -Z0 -j2`, then `pg_restore -j2`
+    PgDumpJobsRaw,
     /// `pgcopydb clone`, when it is on PATH
     Pgcopydb,
     /// Binary COPY from psql to psql, then indexes and foreign keys, in two streams
@@ -60,7 +64,13 @@ impl Contender {
             Self::Pgcopydb => programs.pgcopydb.is_some(),
             Self::PghaulLive => !chooses,
             Self::PghaulLiveSnapshot | Self::PghaulLiveServer => chooses,
-            Self::PghaulDump | Self::PgDumpPipe | Self::PgDumpJobs | Self::Floor | Self::NativeLive => true,
+            Self::PghaulDump
+            | Self::PgDumpPipe
+            | Self::PgDumpJobs
+            | Self::PgDumpPipeRaw
+            | Self::PgDumpJobsRaw
+            | Self::Floor
+            | Self::NativeLive => true,
         })
         .collect()
     }
@@ -69,7 +79,13 @@ impl Contender {
     pub(super) fn replicates(self) -> bool {
         match self {
             Self::PghaulLive | Self::PghaulLiveSnapshot | Self::PghaulLiveServer | Self::NativeLive => true,
-            Self::PghaulDump | Self::PgDumpPipe | Self::PgDumpJobs | Self::Pgcopydb | Self::Floor => false,
+            Self::PghaulDump
+            | Self::PgDumpPipe
+            | Self::PgDumpJobs
+            | Self::PgDumpPipeRaw
+            | Self::PgDumpJobsRaw
+            | Self::Pgcopydb
+            | Self::Floor => false,
         }
     }
 
@@ -88,8 +104,10 @@ impl Contender {
             Self::PghaulLive => return own::live(&moving, &[]),
             Self::PghaulLiveSnapshot => return own::live(&moving, &["--initial-copy", "snapshot"]),
             Self::PghaulLiveServer => return own::live(&moving, &["--initial-copy", "server"]),
-            Self::PgDumpPipe => others::pipe(&moving),
-            Self::PgDumpJobs => others::directory(&moving),
+            Self::PgDumpPipe => others::pipe(&moving, &[]),
+            Self::PgDumpJobs => others::directory(&moving, &[]),
+            Self::PgDumpPipeRaw => others::pipe(&moving, &["-Z0"]),
+            Self::PgDumpJobsRaw => others::directory(&moving, &["-Z0"]),
             Self::Pgcopydb => others::pgcopydb(&moving),
             Self::Floor => floor::migrate(&moving),
             Self::NativeLive => live::native(&moving),

@@ -1,25 +1,25 @@
-//! PostgreSQL's own tools for a copy, and pgcopydb. None compresses what never leaves the machine: with the gzip that
-//! they use by default they would be slower.
+//! PostgreSQL's own tools for a copy, and pgcopydb.
 
 use super::super::process::{pipe as piped, run};
 use super::super::servers::DATABASE;
 use super::{Moving, STREAMS};
 
 /// A stream can be restored by one job only.
-pub(super) fn pipe(moving: &Moving<'_, '_>) {
+pub(super) fn pipe(moving: &Moving<'_, '_>, compression: &[&str]) {
     moving.servers.target().create_database(DATABASE);
     let mut dump = moving.client("pg_dump");
-    dump.args(["-Fc", "-Z0", "-d", &moving.source()]);
+    dump.arg("-Fc").args(compression).args(["-d", &moving.source()]);
     let mut restore = moving.client("pg_restore");
     restore.args(["--exit-on-error", "-d", &moving.target()]);
     piped(dump, restore);
 }
 
-pub(super) fn directory(moving: &Moving<'_, '_>) {
+pub(super) fn directory(moving: &Moving<'_, '_>, compression: &[&str]) {
     moving.servers.target().create_database(DATABASE);
     let jobs = format!("-j{STREAMS}");
     let mut dump = moving.client("pg_dump");
-    dump.args(["-Fd", "-Z0", &jobs, "-f", "dump", "-d", &moving.source()]);
+    dump.args(["-Fd", &jobs]).args(compression);
+    dump.args(["-f", "dump", "-d", &moving.source()]);
     run(dump);
     let mut restore = moving.client("pg_restore");
     restore.args(["--exit-on-error", &jobs, "-d", &moving.target(), "dump"]);
