@@ -1,11 +1,7 @@
 //! The write-ahead log that a killed runner leaves, damaged: what is read is what was written up to some event, or an
 //! error; and a head tells that the rest is missing.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "functions that tests share"
-)]
+#![expect(clippy::unwrap_used, reason = "functions that tests share")]
 
 #[cfg(test)]
 mod support;
