@@ -45,6 +45,21 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::parse;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_size_or_explained(text in "[0-9.]{0,25}[a-zA-Z ]{0,5}|.{0,10}") {
+            if let Err(why) = parse(&text) {
+                prop_assert!(!why.is_empty());
+            }
+        }
+
+        #[test]
+        fn whole_numbers_mean_themselves(number: u64) {
+            prop_assert_eq!(parse(&number.to_string()), Ok(number));
+        }
+    }
 
     #[test]
     fn sizes_are_read_as_people_write_them() {

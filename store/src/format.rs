@@ -20,35 +20,48 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Creates the file, private to the user, unless it is there; and its directory.
 pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
-    if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty() && !d.exists()) {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() && found.len() == 0 => move_to(filled_beside(path)?, path),
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound => match move_to(filled_beside(path)?, path) {
+            // Another process was quicker, and did the same.
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        },
+        Err(e) => Err(StoreError::io("look at", path, e)),
+    }
+}
+
+/// Gives a journal that is whole its name. Only an empty file, which somebody made for us, is replaced.
+pub(crate) fn move_to(journal: tempfile::TempPath, path: &Path) -> Result<(), StoreError> {
+    let made_for_us = std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0);
+    let moved = if made_for_us {
+        journal.persist(path)
+    } else {
+        journal.persist_noclobber(path)
+    };
+    moved.map_err(|e| StoreError::io("create", path, e.error))
+}
+
+/// The directory of a journal; made, private to the user, where there is none.
+pub(crate) fn directory_of(path: &Path) -> Result<&Path, StoreError> {
+    let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) else {
+        return Ok(Path::new("."));
+    };
+    if !directory.exists() {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder
             .create(directory)
             .map_err(|e| StoreError::io("create the directory", directory, e))?;
     }
-    match std::fs::metadata(path) {
-        // Somebody made an empty file for us; it gets a content, and keeps nothing else.
-        Ok(found) if found.is_file() && found.len() == 0 => filled_beside(path)?
-            .persist(path)
-            .map_err(|e| StoreError::io("create", path, e.error)),
-        Ok(_) => Ok(()),
-        Err(e) if e.kind() == ErrorKind::NotFound => match filled_beside(path)?.persist_noclobber(path) {
-            // Another process was quicker, and did the same.
-            Err(e) if e.error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            other => other.map_err(|e| StoreError::io("create", path, e.error)),
-        },
-        Err(e) => Err(StoreError::io("look at", path, e)),
-    }
+    Ok(directory)
 }
 
 /// A whole, empty journal under a name of its own, in the directory of the path: whoever is killed meanwhile
 /// leaves no half-made journal behind.
 fn filled_beside(path: &Path) -> Result<tempfile::TempPath, StoreError> {
-    let directory = path
-        .parent()
-        .filter(|d| !d.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let directory = directory_of(path)?;
     // Private to the user from the first moment: temporary files are.
     let file = tempfile::Builder::new()
         .prefix(".pghaul-journal-")
@@ -211,7 +224,7 @@ fn number_at(header: &[u8; 100], offset: usize) -> u32 {
 }
 
 /// A file beside the journal, such as its WAL.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

@@ -15,6 +15,9 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// No holder's description is longer: what stands in a lock file may be anything.
+const LONGEST_HOLDER: u64 = 4096;
+
 /// The process that holds a migration's lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -79,7 +82,8 @@ impl RunnerLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                let holder = file
+                let holder = (&mut file)
+                    .take(LONGEST_HOLDER)
                     .read_to_string(&mut text)
                     .ok()
                     .and_then(|_| serde_json::from_str(&text).ok());

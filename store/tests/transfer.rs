@@ -133,6 +133,57 @@ async fn an_export_to_a_file_is_private_and_replaces_nothing() {
 }
 
 #[test]
+fn a_refused_import_leaves_no_file_and_a_sound_one_only_the_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    let names = || -> Vec<_> {
+        let entries = std::fs::read_dir(directory.path()).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    };
+    let path = directory.path().join("journal");
+    let bad: [&[u8]; 3] = [b"", b"no export\n", &sound()[..sound().len() - 9]];
+    for mut bytes in bad {
+        JournalFile::import_at(&path, &mut bytes).unwrap_err();
+        assert_eq!(names(), [""; 0]);
+    }
+    // An empty file that somebody made is one that is not there.
+    std::fs::write(&path, "").unwrap();
+    JournalFile::import_at(&path, &mut &sound()[..50]).unwrap_err();
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+    let imported = JournalFile::import_at(&path, &mut { sound() }).unwrap();
+    assert_eq!(names(), ["journal"]);
+    let file = JournalFile::open(&path).unwrap();
+    assert_eq!(
+        file.read_migration(&id()).unwrap().verify().unwrap(),
+        imported.head
+    );
+    assert_eq!(export(&file), sound());
+    // And where there is one, it stays what it is.
+    JournalFile::import_at(&path, &mut &sound()[..50]).unwrap_err();
+    assert_eq!(JournalFile::import_at(&path, &mut { sound() }).unwrap().added, 0);
+    assert_eq!(export(&file), sound());
+}
+
+/// A device that never ends is refused before it fills the memory.
+#[test]
+fn a_line_without_an_end_is_refused() {
+    struct Endless;
+    impl std::io::Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            buffer.fill(b' ');
+            Ok(buffer.len())
+        }
+    }
+    let scratch = Scratch::new();
+    let error = scratch
+        .file
+        .import(&mut std::io::BufReader::with_capacity(1 << 20, Endless))
+        .unwrap_err();
+    assert!(error.to_string().contains("longer than"), "{error}");
+}
+
+#[test]
 fn an_export_that_is_cut_anywhere_is_refused_and_leaves_nothing() {
     let scratch = Scratch::new();
     for length in 0..sound().len() {

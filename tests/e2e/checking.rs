@@ -26,6 +26,43 @@ fn findings(outcome: &Outcome) -> Vec<String> {
 }
 
 #[test]
+fn programs_get_an_answer_where_a_server_cannot_be_reached() {
+    let pair = shared_pair(Kind::Ordinary);
+    let nowhere = Migration::between(
+        &pair.source.conninfo("postgres"),
+        "host=127.0.0.1 port=1 user=nobody",
+    );
+    let name = pair.fresh_database("looked_at");
+    let reachable = Migration::of(&pair.source, &pair.target, &name);
+    for command in ["check", "plan"] {
+        let parsed = |outcome: &Outcome| -> serde_json::Value {
+            let answer: serde_json::Value =
+                serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome}"));
+            answer[command].clone()
+        };
+        let human = nowhere.with_options(command).run();
+        let outcome = nowhere.with_options(command).args(["--json"]).run();
+        assert_eq!(outcome.status.code(), human.status.code(), "{outcome}");
+        assert_eq!(outcome.stderr, human.stderr);
+        let answer = parsed(&outcome);
+        assert_eq!(
+            [&answer["fit"], &answer["failure"]["side"]],
+            [&serde_json::json!(false), &serde_json::json!("target")],
+            "{outcome}"
+        );
+        let code = answer["failure"]["code"].as_str().expect("a code");
+        assert!(outcome.stderr.contains(&format!("error[{code}]")), "{outcome}");
+
+        let looked = parsed(&reachable.with_options(command).args(["--json"]).run());
+        assert!(looked["failure"].is_null(), "{looked}");
+        let keys = |answer: &serde_json::Value| -> Vec<String> {
+            answer.as_object().expect("an object").keys().cloned().collect()
+        };
+        assert_eq!(keys(&answer), keys(&looked), "the shape is the same");
+    }
+}
+
+#[test]
 fn a_downgrade_goes_on_where_the_user_accepts_it() {
     if std::panic::catch_unwind(|| postgres::find(13)).is_err() {
         println!("skipped: PostgreSQL 13 can't be fetched");

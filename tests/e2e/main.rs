@@ -22,6 +22,7 @@ mod migration;
 mod network;
 mod pgbench_live;
 mod remove_forced;
+mod remove_hung;
 mod remove_refuses;
 mod restart_data;
 mod run_again;

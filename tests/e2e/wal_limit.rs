@@ -2,7 +2,7 @@
 
 use crate::failures::Holder;
 use crate::migration::{Migration, assert_nothing_is_left};
-use pghaul_testkit::{ClusterPair, Load, Settings, compare, wait_until};
+use pghaul_testkit::{ClusterPair, Load, Outcome, Settings, compare, wait_until};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -93,4 +93,52 @@ fn a_slot_over_its_limit_is_dropped_and_the_next_run_copies_again() {
     compare::same(&pair.source, &pair.target, "shop");
     migration.command(&["remove", "--force"]).run().succeeded();
     assert_nothing_is_left(&pair.source, &pair.target);
+}
+
+/// A table worker of the target has a slot of its own, which may keep more than the subscription's.
+#[test]
+fn the_slot_of_a_table_worker_counts_and_those_of_others_do_not() {
+    let (pair, migration) = in_step();
+    let name = "select 'pg_' || s.oid || '_sync_4711_' || system_identifier from pg_subscription s, pg_control_system()";
+    let worker = pair.target.psql("shop", name);
+    // Of another target; of a subscription that is not ours.
+    let strangers = [format!("{worker}1"), worker.replacen("pg_", "pg_9", 1)];
+    let create = |name: &str| {
+        let create = format!("select pg_create_logical_replication_slot('{name}', 'pgoutput')");
+        pair.source.psql("shop", &create);
+    };
+    strangers.iter().for_each(|name| create(name));
+    pair.source.psql("postgres", NOISE);
+    let limited = || {
+        migration
+            .with_options("run")
+            .args(["--max-wal-retained", "1MiB"])
+            .run()
+    };
+    let said = |outcome: &Outcome| outcome.stderr.contains("of WAL for its slot, more than");
+    await_moved_on(&pair);
+    let outcome = limited().succeeded();
+    assert!(!said(&outcome), "strangers were counted\n{outcome}");
+
+    create(&worker);
+    pair.source
+        .psql("postgres", "create table more as select * from noise");
+    await_moved_on(&pair);
+    let dropping = ["--max-wal-retained", "1MiB", "--on-wal-limit", "drop"];
+    let failed = migration.with_options("run").args(dropping).run().failed_with(9);
+    assert!(failed.stderr.contains(&worker), "{failed}");
+    let left = "select string_agg(slot_name, ' ' order by slot_name) from pg_replication_slots";
+    let mut expected = strangers.to_vec();
+    expected.sort();
+    assert_eq!(pair.source.psql("postgres", left), expected.join(" "));
+}
+
+/// Waits until the subscription's slot keeps next to nothing.
+fn await_moved_on(pair: &ClusterPair) {
+    // A slot lets go of WAL when it passes a record that says which transactions run: a checkpoint writes one.
+    let sql = "select pg_current_wal_insert_lsn() - restart_lsn < 500000 from pg_replication_slots where slot_name ~ '^pghaul'";
+    wait_until("the slot has moved on", PATIENCE, || {
+        pair.source.psql("postgres", "checkpoint");
+        pair.source.psql("postgres", sql) == "t"
+    });
 }

@@ -85,7 +85,6 @@ fn export(session: &Session, args: &ExportArgs) -> Result<ExitCode, Failure> {
 }
 
 fn import(session: &Session, args: &ImportArgs) -> Result<ExitCode, Failure> {
-    // Opened before the journal: a name that is mistyped leaves no empty journal behind.
     let mut text: Box<dyn BufRead> = if is_stream(&args.file) {
         Box::new(BufReader::new(stdin()))
     } else {
@@ -96,8 +95,8 @@ fn import(session: &Session, args: &ImportArgs) -> Result<ExitCode, Failure> {
         };
         Box::new(BufReader::new(File::open(&args.file).map_err(failed)?))
     };
-    let file = JournalFile::create(journals::path_or_default(args.journal.as_deref())?)?;
-    let imported = file.import(&mut text)?;
+    let path = journals::path_or_default(args.journal.as_deref())?;
+    let imported = JournalFile::import_at(path, &mut text)?;
     session.printer.answer(&format!(
         "migration {} ({}): {} events more, up to {}\n",
         imported.name, imported.id, imported.added, imported.head

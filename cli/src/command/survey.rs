@@ -13,11 +13,12 @@ use pghaul_core::{DatabaseName, Failure};
 use pghaul_engine::{Survey, Surveyor, candidates, check_acceptances, check_databases, selection};
 use pghaul_step::check::Landscape;
 use pghaul_store::JournalFile;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Shows what would be moved, and how.
 pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<ExitCode, Failure> {
-    let (survey, servers) = look(session, args).await?;
+    let (survey, servers) = told(session, args, report::plan::failed_json).await?;
     let (from, to) = (
         described(&servers.source_identity),
         described(&servers.target_identity),
@@ -33,7 +34,7 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<ExitCode,
 
 /// Shows what the checks found.
 pub(crate) async fn check(session: &Session, args: &PlanArgs) -> Result<ExitCode, Failure> {
-    let (survey, _) = look(session, args).await?;
+    let (survey, _) = told(session, args, report::plan::failed_findings_json).await?;
     if args.json {
         session.printer.json(&report::plan::findings_json(&survey))?;
     } else {
@@ -57,6 +58,19 @@ fn readiness(survey: &Survey) -> ExitCode {
         Readiness::ReadyWithWarnings => ExitCode::ReadyWithWarnings,
         _ => verdict(survey),
     }
+}
+
+/// Looks; where that fails, programs that read the answer get one all the same.
+async fn told(
+    session: &Session,
+    args: &PlanArgs,
+    failed: fn(&Failure) -> Value,
+) -> Result<(Survey, Servers), Failure> {
+    let looked = look(session, args).await;
+    if let (Err(failure), true) = (&looked, args.json) {
+        session.printer.json(&failed(failure))?;
+    }
+    looked
 }
 
 async fn look(session: &Session, args: &PlanArgs) -> Result<(Survey, Servers), Failure> {

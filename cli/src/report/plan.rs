@@ -7,7 +7,7 @@ use super::wrap::wrapped;
 use crate::style::{BOLD, DIM, ERROR, WARNING, paint};
 use pghaul_core::plan::{HeldBack, NotOurs, RelationKind, Route};
 use pghaul_core::status::method_label;
-use pghaul_core::{DatabasePlan, Finding, Method, TableClass, TablePlan};
+use pghaul_core::{DatabasePlan, Failure, Finding, Method, TableClass, TablePlan};
 use pghaul_engine::{Survey, SurveyedDatabase, estimate};
 use pghaul_step::quoted;
 use serde_json::{Value, json};
@@ -269,6 +269,23 @@ pub(crate) fn json(survey: &Survey, from: &str, to: &str) -> Value {
         },
         "databases": survey.databases.iter().map(database_json).collect::<Vec<_>>(),
         "findings": survey.all_findings().collect::<Vec<_>>(),
+        "failure": null,
+    } })
+}
+
+/// `plan --json` where nothing could be looked at: every field is there, and `failure` says why it is empty.
+pub(crate) fn failed_json(failure: &Failure) -> Value {
+    json!({ "plan": {
+        "version": SCHEMA_VERSION,
+        "source": null,
+        "target": null,
+        "readiness": Readiness::NotReady.name(),
+        "fit": false,
+        "needs": null,
+        "estimate": null,
+        "databases": [],
+        "findings": [],
+        "failure": failure,
     } })
 }
 
@@ -324,5 +341,17 @@ pub(crate) fn findings_json(survey: &Survey) -> Value {
         "readiness": Readiness::of(survey).name(),
         "fit": !survey.all_findings().any(Finding::stops_migration),
         "findings": survey.all_findings().collect::<Vec<_>>(),
+        "failure": null,
+    } })
+}
+
+/// `check --json` where nothing could be looked at.
+pub(crate) fn failed_findings_json(failure: &Failure) -> Value {
+    json!({ "check": {
+        "version": SCHEMA_VERSION,
+        "readiness": Readiness::NotReady.name(),
+        "fit": false,
+        "findings": [],
+        "failure": failure,
     } })
 }

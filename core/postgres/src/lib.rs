@@ -39,8 +39,8 @@ pub use error::{PgError, Place};
 pub use lsn::{Lsn, LsnError};
 pub use quote::{Ident, QualifiedName, QuoteError, literal};
 pub use session::{
-    CancelToken, CopyOut, Doing, ReadOnly, ReadWrite, Rehearsal, Rehearsed, ReplicationSession, Right,
-    Server, Session, SideMarker, SnapshotId, Source, Target, Transaction,
+    CancelToken, CopyOut, Doing, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Rehearsal, Rehearsed,
+    ReplicationSession, Right, Server, Session, SideMarker, SnapshotId, Source, Target, Transaction,
 };
 pub use tokio_postgres::types::ToSql;
 pub use tokio_postgres::{CopyInSink, Error as DriverError, Row, Statement};

@@ -7,6 +7,8 @@ use pghaul_step::{
 };
 use serde::Serialize;
 
+const HASHED_BY_ENUM: &str = concat!(include_str!("type_parts.sql"), include_str!("conflicts_enum.sql"));
+
 /// What is not the same in a schema that was dumped and restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -95,7 +97,7 @@ impl Check for RestoreConflicts {
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let source = ctx.source().await?;
-        let by_enum = names(&source, include_str!("conflicts_enum.sql")).await?;
+        let by_enum = names(&source, HASHED_BY_ENUM).await?;
         let not_null = names(&source, include_str!("conflicts_not_null.sql")).await?;
         let invalid = names(&source, include_str!("conflicts_index.sql")).await?;
         let found = [

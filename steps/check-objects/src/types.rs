@@ -7,6 +7,8 @@ use pghaul_step::{
 };
 use serde::Serialize;
 
+const COLUMNS: &str = concat!(include_str!("type_parts.sql"), include_str!("types.sql"));
+
 /// From this version on there is no abstime, reltime and tinterval.
 const WITHOUT_ABSTIME: u32 = 120_000;
 
@@ -111,7 +113,7 @@ impl Check for RemovedTypes {
         let source = ctx.source().await?;
         let from = source.server_version();
         let doing = source.doing("look for columns of types that do not travel");
-        let rows = doing.query(include_str!("types.sql"), &[]).await?;
+        let rows = doing.query(COLUMNS, &[]).await?;
         if rows.is_empty() {
             return Ok(Vec::new());
         }

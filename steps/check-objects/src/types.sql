@@ -1,17 +1,6 @@
 -- Columns of tables and materialized views whose values are, or hold in arrays, domains, ranges or composites, values of
 -- a type that does not travel; with the class that says why.
-WITH RECURSIVE parts (part, whole) AS (
-    SELECT t.oid, t.typarray FROM pg_catalog.pg_type t WHERE t.typarray <> 0
-    UNION ALL
-    SELECT t.typbasetype, t.oid FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
-    UNION ALL
-    SELECT r.rngsubtype, r.rngtypid FROM pg_catalog.pg_range r
-    UNION ALL
-    SELECT a.atttypid, c.reltype
-      FROM pg_catalog.pg_attribute a
-      JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-     WHERE c.relkind = 'c' AND a.attnum > 0 AND NOT a.attisdropped
-), found (oid, class) AS (
+, found (oid, class) AS (
     SELECT t.oid,
            CASE WHEN t.typname IN ('abstime', 'reltime', 'tinterval') THEN 'removed'
                 WHEN t.typname = 'unknown' THEN 'unknown'

@@ -4,7 +4,7 @@ use crate::{Named, last_name, new_name, or_dump};
 use async_trait::async_trait;
 use pghaul_copy::{PgOrFailure, SlotWithSnapshot, Snapshot};
 use pghaul_step::ownership::effects;
-use pghaul_step::postgres::{Lsn, PgError, ReadOnly, Session, Source};
+use pghaul_step::postgres::{Lsn, PgError, RELEASE_TIMEOUT, ReadOnly, Session, Source};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
     Code, Context, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase,
@@ -17,9 +17,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How often it is looked whether they have ended.
 const GLANCE_EVERY: Duration = Duration::from_millis(100);
-
-/// How long the walsender of a slot that is to be dropped may take to end.
-const RELEASE_TRIES: u32 = 100;
 
 /// The step.
 #[derive(Debug, Default)]
@@ -259,31 +256,9 @@ async fn blockers(ctx: &Context<Database>, creator: i32) -> Result<Vec<String>, 
 /// Drops a slot, where it exists; ends the walsender that uses it first.
 pub(crate) async fn drop_slot(ctx: &Context<Database>, name: &str) -> Result<(), Failure> {
     let source = ctx.source_for_writing().await?;
-    for _ in 0..RELEASE_TRIES {
-        let Some(slot) = source.slot(name).await? else {
-            return Ok(());
-        };
-        if let Some(pid) = slot.active_pid {
-            let sql = "SELECT pg_catalog.pg_terminate_backend($1)";
-            source
-                .doing("end the slot's walsender")
-                .query(sql, &[&pid])
-                .await?;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        }
-        let sql = "SELECT pg_catalog.pg_drop_replication_slot($1::text::name)";
-        let doing = source.doing("drop the replication slot");
-        match ctx.act("drop the slot", doing.query(sql, &[&name])).await {
-            // 55006 object_in_use: a walsender was quicker; 42704: it is gone.
-            Err(error) if matches!(error.sqlstate(), Some("55006" | "42704")) => {}
-            other => return Ok(other.map(|_| ())?),
-        }
+    if source.slot(name).await?.is_some() {
+        let release = source.release_slot(name, RELEASE_TIMEOUT);
+        ctx.act("drop the slot", release).await?;
     }
-    Err(Failure::new(
-        Code::LockTimeout,
-        format!("the replication slot {name} stays in use"),
-    )
-    .with_side(Side::Source)
-    .with_hint("find the process with pg_replication_slots.active_pid and end it"))
+    Ok(())
 }

@@ -4,12 +4,13 @@ use crate::publication::{self, Alter};
 use crate::slot::{SlotOutput, drop_slot};
 use crate::{Named, aiven, last_name, name_of, new_name, or_dump};
 use async_trait::async_trait;
-use pghaul_step::postgres::{Ident, PgError, ReadOnly, ReadWrite, Session, Source, Target, literal};
+use pghaul_step::postgres::{
+    Ident, PgError, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Session, Source, Target, literal,
+};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{Code, Context, Database, Descriptor, Failure, Probe, Route, Side, Step, StepPhase};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// The step.
 #[derive(Debug, Default)]
@@ -265,7 +266,7 @@ async fn database_exists(ctx: &Context<Database>) -> Result<bool, Failure> {
 
 /// Drops a subscription without touching its slot, and the slots of its table workers on the source.
 ///
-/// The workers are stopped first, and the slots that they leave behind when they are stopped in the middle of a
+/// The workers are stopped first, even one that waits for a lock; and the slots that they leave behind when they are stopped in the middle of a
 /// copy are dropped while the subscription, whose id their names carry, still exists.
 async fn drop_subscription(
     ctx: &Context<Database>,
@@ -285,7 +286,7 @@ async fn drop_subscription(
     let transaction = ctx.begin(target).await?;
     transaction.batch("disable the subscription", &disable).await?;
     transaction.commit("disable the subscription").await?;
-    await_workers(ctx, target, name).await?;
+    target.end_workers(name, RELEASE_TIMEOUT).await?;
     for slot in table_slots(ctx, target, name).await? {
         drop_slot(ctx, &slot).await?;
     }
@@ -300,28 +301,6 @@ async fn drop_subscription(
     let transaction = ctx.begin(target).await?;
     transaction.batch("drop the subscription", &drop).await?;
     transaction.commit("drop the subscription").await
-}
-
-async fn await_workers(
-    ctx: &Context<Database>,
-    target: &Session<Target, ReadWrite>,
-    name: &str,
-) -> Result<(), Failure> {
-    for _ in 0..300 {
-        let sql = "SELECT 1 FROM pg_catalog.pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL";
-        let doing = target.doing("wait for the subscription's workers");
-        if doing.query(sql, &[&name]).await?.is_empty() {
-            return Ok(());
-        }
-        ctx.check_cancelled()?;
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    Err(Failure::new(
-        Code::LockTimeout,
-        format!("the workers of subscription {name} do not end"),
-    )
-    .with_side(Side::Target)
-    .with_hint("end them (pg_stat_subscription.pid), then run the same command again"))
 }
 
 /// The slots on the source of this subscription's table workers, `pg_<oid>_sync_<relid>_<system identifier>`.

@@ -1,14 +1,17 @@
 //! The archive that `pg_dump` wrote: its table of contents, entry by entry.
 
+use crate::seal;
 use libpgdump::ObjectType;
 use pghaul_step::{Code, Failure, Side};
 use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// One entry of the archive: a few statements that make, change or describe one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Its number in the archive.
+    /// Its place in the archive, from 1. pg_dump numbers its entries by the order in which it happened to read the
+    /// catalogs; another archive of the same schema has other numbers, but every entry in the same place.
     pub(crate) id: i32,
     /// The kind of object.
     pub(crate) kind: ObjectType,
@@ -28,7 +31,7 @@ pub(crate) struct Entry {
     pub(crate) access_method: String,
     /// Whether it belongs before the data.
     pub(crate) before_data: bool,
-    /// The numbers of the entries that it depends on.
+    /// The places of the entries that it depends on, in ascending order.
     pub(crate) dependencies: Vec<i32>,
 }
 
@@ -53,48 +56,70 @@ pub(crate) struct Archive {
 
 impl Archive {
     /// Reads the table of contents in a directory that `pg_dump -Fd --schema-only` wrote.
+    ///
+    /// Nothing of it is looked at before [`seal::verify`] has found it as it was written: a length that a flipped bit
+    /// made is memory that is asked for.
     pub(crate) fn read(directory: &Path) -> Result<Self, Failure> {
-        let dump = libpgdump::load(directory).map_err(|e| {
-            Failure::new(Code::ToolFailed, "the archive that pg_dump wrote can't be read")
-                .with_side(Side::Source)
-                .with_cause(e)
-                .with_hint("check that the disk of the state directory is not full, and run again")
-        })?;
-        let entries = dump.entries().iter().map(entry).collect();
-        Ok(Self { entries })
+        seal::verify(directory)?;
+        let dump = libpgdump::load(directory).map_err(|e| unreadable().with_cause(e))?;
+        let mut entries: Vec<&libpgdump::Entry> = dump.entries().iter().collect();
+        // Statistics are no part of the schema: other places do not depend on them.
+        entries.sort_by_key(|entry| entry.desc == ObjectType::StatisticsData);
+        let numbers = entries.iter().map(|entry| entry.dump_id);
+        let places: HashMap<i32, i32> = numbers.zip(1..).collect();
+        let entries = entries.into_iter().zip(1..);
+        Ok(Self {
+            entries: entries
+                .map(|(entry, place)| read(entry, place, &places))
+                .collect(),
+        })
     }
 
-    /// The SHA-256 of everything that will be sent to the target. The journal keeps it, so that a resumed run
-    /// can tell whether it still has the same archive; names of files and times of day don't matter.
+    /// The SHA-256 of everything that decides what will be sent to the target, and in which order. The journal keeps
+    /// it, so that a resumed run can tell whether it still has the same archive; names of files, pg_dump's numbers and
+    /// times of day don't matter.
     pub(crate) fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
-        let mut add = |text: &str| {
-            hash.update((text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
-        };
-        for entry in &self.entries {
-            // Statistics change with every ANALYZE, and are no part of the schema.
-            if entry.kind == ObjectType::StatisticsData {
-                continue;
-            }
-            add(entry.kind.as_str());
+        // Statistics change with every ANALYZE.
+        let schema = |entry: &&Entry| entry.kind != ObjectType::StatisticsData;
+        for entry in self.entries.iter().filter(schema) {
             for text in [
+                entry.kind.as_str(),
                 &entry.namespace,
                 &entry.tag,
                 &entry.owner,
                 &entry.statements,
+                &entry.drop_statement,
                 &entry.tablespace,
+                &entry.access_method,
             ] {
-                add(text);
+                hash.update((text.len() as u64).to_le_bytes());
+                hash.update(text);
+            }
+            hash.update([u8::from(entry.before_data)]);
+            hash.update((entry.dependencies.len() as u64).to_le_bytes());
+            for place in &entry.dependencies {
+                hash.update(place.to_le_bytes());
             }
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        seal::hexadecimal(&hash.finalize())
     }
 }
 
-fn entry(entry: &libpgdump::Entry) -> Entry {
+/// An archive that is no good, with the way on.
+pub(crate) fn unreadable() -> Failure {
+    Failure::new(Code::ToolFailed, "the archive that pg_dump wrote can't be read")
+        .with_side(Side::Source)
+        .with_hint("check that the disk of the state directory is whole and not full, and run again: the schema is dumped anew")
+}
+
+fn read(entry: &libpgdump::Entry, place: i32, places: &HashMap<i32, i32>) -> Entry {
+    // pg_dump also names objects that have no entry.
+    let known = entry.dependencies.iter().filter_map(|id| places.get(id).copied());
+    let mut dependencies: Vec<i32> = known.collect();
+    dependencies.sort_unstable();
     Entry {
-        id: entry.dump_id,
+        id: place,
         kind: entry.desc.clone(),
         namespace: entry.namespace.clone().unwrap_or_default(),
         tag: entry.tag.clone().unwrap_or_default(),
@@ -104,6 +129,9 @@ fn entry(entry: &libpgdump::Entry) -> Entry {
         tablespace: entry.tablespace.clone().unwrap_or_default(),
         access_method: entry.tableam.clone().unwrap_or_default(),
         before_data: entry.section == libpgdump::Section::PreData,
-        dependencies: entry.dependencies.clone(),
+        dependencies,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use crate::archive::Archive;
 use crate::pg_dump::{self, PgDump};
+use crate::seal;
 use pghaul_step::ownership::effects;
 use pghaul_step::{Code, Context, Database, Failure, Side};
 use serde::{Deserialize, Serialize};
@@ -36,13 +37,13 @@ pub(crate) async fn obtain(ctx: &Context<Database>) -> Result<Arc<Read>, Failure
 async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
     let directory = directory(ctx);
     let known = known_fingerprint(ctx)?;
-    if directory.is_dir()
-        && let Ok(archive) = Archive::read(&directory)
+    if let Some(known) = &known
+        && let Some(archive) = kept(&directory, known)
     {
-        let fingerprint = archive.fingerprint();
-        if known.as_ref() == Some(&fingerprint) {
-            return Ok(Read { archive, fingerprint });
-        }
+        return Ok(Read {
+            archive,
+            fingerprint: known.clone(),
+        });
     }
     let (archive, fingerprint) = dump(ctx, &directory).await?;
     match known {
@@ -50,7 +51,7 @@ async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
         Some(_) if something_is_restored(ctx).await? => {
             return Err(Failure::new(
                 Code::PlanChanged,
-                "the schema of the source has changed since it was restored in part, and the archive of then is gone",
+                "the schema of the source has changed since it was restored in part, and the archive of then is gone or damaged",
             )
             .with_side(Side::Source)
             .with_hint("undo the change on the source and run again; or remove this migration, drop the target database, and begin anew"));
@@ -63,6 +64,21 @@ async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
         }
     }
     Ok(Read { archive, fingerprint })
+}
+
+/// The archive on disk, where it is whole and the one that the journal knows; else it is dumped again.
+fn kept(directory: &Path, known: &str) -> Option<Archive> {
+    match Archive::read(directory) {
+        Ok(archive) if archive.fingerprint() == known => Some(archive),
+        Ok(_) => {
+            tracing::warn!(directory = %directory.display(), "the archive is another one than the journal's; dumping the schema again");
+            None
+        }
+        Err(failure) => {
+            tracing::warn!(%failure, causes = ?failure.causes, "dumping the schema again");
+            None
+        }
+    }
 }
 
 /// The fingerprint of the archive that is in use: step `schema` notes it, later steps read its output.
@@ -94,6 +110,7 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
     session.close().await;
     let (source, database) = (ctx.source_server(), ctx.database().as_str());
     pg_dump::dump_schema(&pg_dump, target_major, source, database, &writing).await?;
+    seal::set(&writing).map_err(|e| on_disk(&writing, &e))?;
     std::fs::rename(&writing, directory).map_err(|e| on_disk(directory, &e))?;
     let archive = Archive::read(directory)?;
     let fingerprint = archive.fingerprint();

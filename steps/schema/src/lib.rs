@@ -9,7 +9,7 @@
 //! - step `post-data` restores what is left after the data, last of all privileges;
 //! - step `matviews` refreshes materialized views in the order in which they depend on each other.
 //!
-//! [`pg_dump`] finds the program; `archive` reads what it wrote; `fate` is the one table of what becomes of
+//! [`pg_dump`] finds the program; `archive` reads what it wrote, if `seal` finds it whole; `fate` is the one table of what becomes of
 //! each kind of entry; `of_tables` knows which table an entry belongs to; `script` and `filter` make the statements;
 //! `restore` sends them, each exactly once; `builder` does so with several workers.
 
@@ -31,6 +31,7 @@ pub mod pg_dump;
 mod rest;
 mod restore;
 mod script;
+mod seal;
 mod sizes;
 
 pub use after_data::{Constraints, PostData};

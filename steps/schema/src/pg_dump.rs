@@ -4,10 +4,20 @@ use pghaul_step::postgres::{Server, Source, child};
 use pghaul_step::{Code, Failure, Side};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 /// The environment variable that names the pg_dump to use.
 const VARIABLE: &str = "PGHAUL_PG_DUMP";
+
+/// How long a program may take to say its version, and how many bytes of it are read.
+const VERSION_PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST_VERSION: u64 = 4096;
+
+/// So many of the last lines that a pg_dump wrote are kept, and so many characters of each: they go into the journal.
+const LINES: usize = 20;
+const LONGEST_LINE: usize = 500;
 
 /// A pg_dump that fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,14 +105,22 @@ fn candidates() -> Vec<PathBuf> {
     programs
 }
 
+/// The major version that a program says it has; `None` where it is no pg_dump. It may be anything: what it says is read no
+/// further, and waited for no longer, than a pg_dump needs.
 async fn version(program: &Path) -> Option<u32> {
-    let output = Command::new(program)
+    let mut child = Command::new(program)
         .arg("--version")
         .stdin(Stdio::null())
-        .output()
-        .await
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
         .ok()?;
-    parse_version(&String::from_utf8(output.stdout).ok()?)
+    let mut said = child.stdout.take()?.take(LONGEST_VERSION);
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(VERSION_PATIENCE, said.read_to_end(&mut bytes));
+    read.await.ok()?.ok()?;
+    parse_version(&String::from_utf8(bytes).ok()?)
 }
 
 /// `pg_dump (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)` is 15.
@@ -170,9 +188,8 @@ pub(crate) async fn dump_schema(
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().filter(|line| !line.trim().is_empty());
-    Err(said
+    Err(last_lines(&output.stderr)
+        .into_iter()
         .fold(
             failed(format!("pg_dump of database {database} failed")),
             Failure::with_cause,
@@ -180,9 +197,21 @@ pub(crate) async fn dump_schema(
         .with_hint("mend what pg_dump says, then run again"))
 }
 
+/// The end of what a program wrote, without characters that would move a terminal's cursor.
+fn last_lines(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.iter().skip(lines.len().saturating_sub(LINES));
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    last.map(|line| line.chars().take(LONGEST_LINE).map(plain).collect())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     fn installed(majors: &[u32]) -> Vec<PgDump> {
         majors
@@ -192,6 +221,43 @@ mod tests {
                 major: *major,
             })
             .collect()
+    }
+
+    proptest! {
+        /// Whatever stands in the place of a pg_dump may say whatever it likes.
+        #[test]
+        fn any_version_is_read_or_is_none(text in "(pg_dump \\(PostgreSQL\\) )?[0-9]{0,30}.{0,20}") {
+            let _ = parse_version(&text);
+        }
+
+        #[test]
+        fn any_output_makes_few_plain_lines(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+            let lines = last_lines(&bytes);
+            prop_assert!(lines.len() <= LINES);
+            for line in lines {
+                prop_assert!(line.chars().count() <= LONGEST_LINE);
+                prop_assert!(!line.chars().any(char::is_control));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_writes_without_an_end_is_no_pg_dump() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("pg_dump");
+        std::fs::write(&program, "#!/bin/sh\nexec yes\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(version(&program).await, None);
+    }
+
+    #[test]
+    fn the_last_lines_are_kept() {
+        let text: String = (1..=50).map(|n| format!("line {n}\n\n")).collect();
+        let lines = last_lines(text.as_bytes());
+        assert_eq!(
+            (lines.len(), lines[0].as_str(), lines[19].as_str()),
+            (20, "line 31", "line 50")
+        );
     }
 
     #[test]

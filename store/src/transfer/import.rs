@@ -12,7 +12,11 @@ use pghaul_core::journal::Head;
 use pghaul_core::{DatabaseName, Event, Migration, MigrationId, Seq, StepName};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use serde::de::DeserializeOwned;
-use std::io::BufRead;
+use std::io::{BufRead, Read as _};
+use std::path::Path;
+
+/// No line of an export is longer: a file without line feeds must not fill the memory.
+const LONGEST_LINE: u64 = 1 << 28;
 
 /// What an import has done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,34 @@ pub struct Imported {
 }
 
 impl JournalFile {
+    /// Reads an export into the journal file at a path, which is made where there is none: of a text that is refused
+    /// nothing stays behind, no empty journal either.
+    ///
+    /// # Errors
+    /// As [`Self::import`], and when the file can't be made.
+    pub fn import_at(path: impl AsRef<Path>, from: &mut dyn BufRead) -> Result<Imported, StoreError> {
+        let path = path.as_ref();
+        if std::fs::metadata(path).is_ok_and(|found| found.len() > 0) {
+            return Self::open(path)?.import(from);
+        }
+        let directory = format::directory_of(path)?;
+        let scratch = tempfile::Builder::new()
+            .prefix(".pghaul-import-")
+            .tempdir_in(directory)
+            .map_err(|e| StoreError::io("create a directory beside", path, e))?;
+        let beside = scratch.path().join("journal");
+        let imported = Self::create(&beside)?.import(from)?;
+        // The last connection has taken what was written out of the WAL, which would be left behind here.
+        if std::fs::metadata(format::beside(&beside, "-wal")).is_ok_and(|wal| wal.len() > 0) {
+            return Err(StoreError::NeedsRecovery { path: beside });
+        }
+        format::move_to(
+            tempfile::TempPath::try_from_path(beside).map_err(|e| StoreError::io("move", path, e))?,
+            path,
+        )?;
+        Ok(imported)
+    }
+
     /// Reads an export into this file: a migration that it does not hold, or later events of one that it does.
     ///
     /// All of it is verified before any of it is committed.
@@ -274,9 +306,8 @@ impl Lines<'_> {
         let text = self.line()?;
         if text.starts_with("{\"head\":") {
             let ending = self.parse(&text)?;
-            let mut rest = Vec::new();
-            let read = self.from.read_until(b'\n', &mut rest);
-            if read.map_err(|e| self.bad(e.to_string()))? > 0 {
+            let rest = self.from.fill_buf().map(<[u8]>::len);
+            if rest.map_err(|e| self.bad(e.to_string()))? > 0 {
                 return Err(self.bad("something follows its last line".to_owned()));
             }
             return Ok(Next::Ending(ending));
@@ -288,11 +319,15 @@ impl Lines<'_> {
     fn line(&mut self) -> Result<String, StoreError> {
         self.number += 1;
         let mut text = String::new();
-        self.from
+        (&mut *self.from)
+            .take(LONGEST_LINE)
             .read_line(&mut text)
             .map_err(|e| self.bad(e.to_string()))?;
         match text.pop() {
             Some('\n') => Ok(text),
+            Some(_) if text.len() as u64 >= LONGEST_LINE - 4 => {
+                Err(self.bad(format!("it is longer than {LONGEST_LINE} bytes")))
+            }
             _ => Err(self.bad("it was cut".to_owned())),
         }
     }

@@ -2,10 +2,11 @@
 
 use super::{Holder, completes, database, error, inventory, servers};
 use crate::migration::Migration;
-use pghaul_testkit::{Pghaul, compare};
+use pghaul_testkit::{Pghaul, compare, wait_until};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+const CHECK_FAILED: i32 = 3;
 const JOURNAL: i32 = 6;
 const ALREADY_RUNNING: i32 = 7;
 const STATE_LOST: i32 = 10;
@@ -156,6 +157,47 @@ fn a_second_run_is_refused_and_the_first_goes_on() {
     drop(holder);
     first.wait(super::PATIENCE).succeeded();
     compare::same(&pair.source, &pair.target, &name);
+}
+
+#[test]
+fn a_journal_that_is_deleted_under_a_run_stops_it_and_nothing_is_adopted() {
+    let pair = servers();
+    let name = database(pair, "deleted");
+    let migration = Migration::of(&pair.source, &pair.target, &name).options(["--method", "dump"]);
+    // It dies when the target is ours; the next one waits for this lock.
+    let died = migration.with_options("run").env("PGHAUL_CRASH_AT", "36").run();
+    assert!(died.status.code().is_none(), "it did not die\n{died}");
+    let id = migration.status()["id"].as_str().expect("an id").to_owned();
+    let holder = Holder::start(
+        &pair.source,
+        &name,
+        "begin; lock table book in access exclusive mode",
+    );
+    let run = migration.with_options("run").spawn();
+    let waits = "select count(*) > 0 from pg_stat_activity where application_name like 'pghaul/%' \
+                 and wait_event_type = 'Lock'";
+    wait_until("the run waits", super::PATIENCE, || {
+        pair.source.psql(&name, waits) == "t"
+    });
+    let state = migration.command(&[]).home().join("state/pghaul");
+    for entry in std::fs::read_dir(&state)
+        .expect("read the state directory")
+        .flatten()
+    {
+        if entry.path().is_file() {
+            std::fs::remove_file(entry.path()).expect("delete the journal");
+        }
+    }
+    drop(holder);
+    error(&run.wait(super::PATIENCE), JOURNAL, "journal-unusable");
+    // Without its journal nobody goes on with the half of a database: it is told, and can be given back.
+    let outcome = migration.run();
+    assert_eq!(outcome.status.code(), Some(CHECK_FAILED), "{outcome}");
+    assert!(outcome.stderr.contains(&name), "{outcome}");
+    let doctor = migration.command(&["doctor", "--drop", &id, "--yes"]).run();
+    doctor.succeeded();
+    pair.target.psql("postgres", &format!("drop database {name}"));
+    completes(&migration, pair, &name);
 }
 
 #[test]

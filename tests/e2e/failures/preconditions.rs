@@ -61,6 +61,65 @@ fn a_pg_dump_that_breaks_off_is_started_anew() {
     completes(&migration, pair, &name);
 }
 
+/// The archive of the schema is believed only when it is as pg_dump wrote it; else the schema is dumped again.
+#[test]
+fn a_damaged_archive_of_the_schema_is_dumped_again() {
+    let pair = servers();
+    let damages: [fn(&mut Vec<u8>); 3] = [
+        |bytes| bytes.truncate(bytes.len() / 2),
+        |bytes| bytes.clear(),
+        // In the statements, which end the file: still an archive, but another one.
+        |bytes| {
+            let place = bytes.len() - 100;
+            bytes[place] ^= 1;
+        },
+    ];
+    for damage in damages {
+        let name = database(pair, "damaged_archive");
+        let migration = killed_in_schema(pair, &name);
+        let archive = archive_of(&migration);
+        let mut bytes = std::fs::read(&archive).expect("read the archive");
+        damage(&mut bytes);
+        std::fs::write(&archive, bytes).expect("damage the archive");
+        let outcome = migration.run().succeeded();
+        assert!(
+            outcome.stderr.contains("dumping the schema again"),
+            "nothing is said of it\n{outcome}"
+        );
+        completes(&migration, pair, &name);
+    }
+    let name = database(pair, "damaged_archive");
+    let migration = killed_in_schema(pair, &name);
+    std::fs::write(archive_of(&migration), "").expect("damage the archive");
+    pair.source
+        .psql(&name, "create view later as select id from book");
+    let outcome = migration.run();
+    let text = error(&outcome, MIGRATION_FAILED, "plan-changed");
+    assert!(
+        text.contains("the archive of then is gone or damaged"),
+        "{outcome}"
+    );
+    pair.source.psql(&name, "drop view later");
+    completes(&migration, pair, &name);
+}
+
+/// A run that died when some of the schema was restored.
+fn killed_in_schema(pair: &ClusterPair, name: &str) -> Migration {
+    let migration = Migration::of(&pair.source, &pair.target, name).options(["--method", "dump"]);
+    let died = migration.with_options("run").env("PGHAUL_CRASH_AT", "36").run();
+    assert!(died.status.code().is_none(), "it did not die\n{died}");
+    let restored = "select count(*) > 0 from pghaul.effect where key like 'schema/%'";
+    assert_eq!(pair.target.psql(name, restored), "t");
+    migration
+}
+
+fn archive_of(migration: &Migration) -> PathBuf {
+    let state = migration.command(&[]).home().join("state/pghaul");
+    let migrations = std::fs::read_dir(state.join("journal.db.d")).expect("read the state directory");
+    let mut archives = migrations.map(|entry| entry.expect("an entry").path().join("schema-1/toc.dat"));
+    archives.find(|path| path.is_file()).expect("an archive")
+}
+
 /// What the source must still be able to do, and must not have.
 fn assert_untouched(pair: &ClusterPair, name: &str) {
     assert_eq!(pair.source.psql(name, "select count(*) from pg_publication"), "0");

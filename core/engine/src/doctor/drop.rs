@@ -5,11 +5,11 @@ use super::examine::{Subscriptions, examine};
 use super::{Remain, What};
 use pghaul_core::id::migration_of_object;
 use pghaul_core::{Code, Epoch, Failure, MigrationId, Side};
-use pghaul_postgres::{Ident, ReadWrite, Server, Session, SideMarker, Source, Target};
+use pghaul_postgres::{Ident, RELEASE_TIMEOUT, ReadWrite, Server, Session, SideMarker, Source, Target};
 use pghaul_step::check::maintenance;
 use std::time::Duration;
 
-/// How long sessions and workers may take to end.
+/// How long sessions may take to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long to wait between two looks at something that is to end.
@@ -92,7 +92,7 @@ impl Cleanup<'_> {
             .doing("disable the subscription")
             .batch(&format!("ALTER SUBSCRIPTION {name} DISABLE"))
             .await?;
-        await_workers(&session, &remain.name).await?;
+        session.end_workers(&remain.name, RELEASE_TIMEOUT).await?;
         let sql = "SELECT oid FROM pg_catalog.pg_subscription WHERE subname = $1";
         let doing = session.doing("find the subscription");
         let oid: u32 = doing.query_one(sql, &[&remain.name]).await?.get(0);
@@ -150,60 +150,10 @@ fn strangers_here(remain: &Remain, stranger: String) -> Failure {
     .with_hint("look into it, and move or drop it yourself; then run the same command again")
 }
 
-async fn await_workers(session: &Session<Target, ReadWrite>, name: &str) -> Result<(), Failure> {
-    let sql = "SELECT 1 FROM pg_catalog.pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL";
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while tokio::time::Instant::now() < deadline {
-        let doing = session.doing("wait for the subscription's workers");
-        if doing.query(sql, &[&name]).await?.is_empty() {
-            return Ok(());
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Err(in_use(
-        Side::Target,
-        format!("the workers of subscription {name} do not end"),
-    ))
-}
-
-fn in_use(side: Side, message: String) -> Failure {
-    Failure::new(Code::LockTimeout, message)
-        .with_side(side)
-        .with_hint("end its process on the server, then run the same command again")
-}
-
 /// Drops a slot, after ending the walsender that uses it.
 pub(crate) async fn drop_slot(source: &Server<Source>, name: &str) -> Result<(), Failure> {
     let session: Session<Source, ReadWrite> = maintenance(source).await?;
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while tokio::time::Instant::now() < deadline {
-        let Some(slot) = session.slot(name).await? else {
-            return Ok(());
-        };
-        if let Some(pid) = slot.active_pid {
-            let sql = "SELECT pg_catalog.pg_terminate_backend($1)";
-            session
-                .doing("end the slot's walsender")
-                .query(sql, &[&pid])
-                .await?;
-            tokio::time::sleep(LOOK_EVERY).await;
-            continue;
-        }
-        let sql = "SELECT pg_catalog.pg_drop_replication_slot($1::text::name)";
-        match session
-            .doing("drop the replication slot")
-            .query(sql, &[&name])
-            .await
-        {
-            // 55006 object_in_use: a walsender was quicker; 42704: it is gone.
-            Err(error) if matches!(error.sqlstate(), Some("55006" | "42704")) => {}
-            other => return Ok(other.map(drop)?),
-        }
-    }
-    Err(in_use(
-        Side::Source,
-        format!("the replication slot {name} stays in use"),
-    ))
+    Ok(session.release_slot(name, RELEASE_TIMEOUT).await?)
 }
 
 async fn drop_publication(source: &Server<Source>, remain: &Remain) -> Result<(), Failure> {

@@ -168,7 +168,7 @@ async fn slots<S: SideMarker>(
 }
 
 /// The oid of the subscription in `pg_<oid>_sync_<table>_<system identifier>`, where it is one of that server.
-fn table_worker(slot: &str, system_identifier: &str) -> Option<u32> {
+pub(crate) fn table_worker(slot: &str, system_identifier: &str) -> Option<u32> {
     let rest = slot.strip_prefix("pg_")?;
     let (oid, rest) = rest.split_once("_sync_")?;
     let (_, identifier) = rest.split_once('_')?;

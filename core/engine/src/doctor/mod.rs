@@ -10,6 +10,7 @@ mod judge;
 
 pub use drop::Cleanup;
 pub(crate) use drop::drop_slot;
+pub(crate) use examine::table_worker;
 pub use examine::{Unseen, examine};
 pub use judge::{Known, Looked, Trouble, judge};
 

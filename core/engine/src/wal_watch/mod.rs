@@ -5,6 +5,9 @@
 //! a run and in the journal; or, where the user wants that, the slot is dropped at once and the database's copy is
 //! given up, as after `run --restart-data`: changes are missing, and nobody could tell which.
 
+mod slots;
+
+use self::slots::{Kept, OurSlots};
 use crate::doctor::drop_slot;
 use crate::run::Engine;
 use pghaul_core::{Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, Side};
@@ -67,12 +70,16 @@ impl WalPolicy {
     }
 }
 
-/// A slot over the limit.
+/// What is over the limit in one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Over {
-    slot: String,
+    /// The slot that keeps the most.
+    worst: String,
+    /// What it keeps.
     retained: u64,
     limit: u64,
+    /// All slots of the database, over the limit or not: they go together.
+    slots: Vec<String>,
 }
 
 /// The watch of one run.
@@ -80,6 +87,7 @@ pub(crate) struct WalWatch {
     run: Arc<RunContext>,
     /// A budget of its own: it must be able to look when all other connections are in use.
     source: Server<Source>,
+    slots: OurSlots,
     policy: WalPolicy,
     over: watch::Sender<BTreeMap<u32, Over>>,
 }
@@ -87,9 +95,20 @@ pub(crate) struct WalWatch {
 impl WalWatch {
     pub(crate) fn new(run: &Arc<RunContext>, policy: WalPolicy) -> Self {
         let (resolved, name) = (run.source.resolved().clone(), run.source.application_name());
+        let of_target = (run.target.resolved().clone(), run.target.application_name());
+        let identity = run.recorder.read(|m| {
+            m.created
+                .as_ref()
+                .map(|created| created.target.system_identifier.clone())
+        });
         Self {
             run: Arc::clone(run),
             source: Server::new(resolved, name, 1),
+            slots: OurSlots::new(
+                &run.migration,
+                Server::new(of_target.0, of_target.1, 1),
+                identity.filter(|identity| !identity.is_empty()),
+            ),
             policy,
             over: watch::Sender::new(BTreeMap::new()),
         }
@@ -120,23 +139,10 @@ impl WalWatch {
     async fn look(&self) -> Result<BTreeMap<u32, Over>, Failure> {
         let session: Session<Source, ReadOnly> = maintenance(&self.source).await?;
         let found = limits(&session).await?;
-        let mut over = BTreeMap::new();
-        if let Some(limit) = self.policy.limit(found) {
-            let prefix = format!("pghaul_{}_", self.run.migration);
-            let doing = session.doing("look at the WAL that our slots keep");
-            for row in doing.query(include_str!("retained.sql"), &[&prefix]).await? {
-                let slot: String = row.get("name");
-                let retained = row.get::<_, i64>("retained").max(0).unsigned_abs();
-                if let Some(number) = number_in(&slot, &prefix).filter(|_| retained >= limit) {
-                    let known = Over {
-                        slot,
-                        retained,
-                        limit,
-                    };
-                    over.insert(number, known);
-                }
-            }
-        }
+        let over = match self.policy.limit(found) {
+            Some(limit) => over(self.slots.look(&session).await?, limit),
+            None => BTreeMap::new(),
+        };
         session.close().await;
         Ok(over)
     }
@@ -177,9 +183,24 @@ impl WalWatch {
     }
 }
 
-/// The number of the database in a slot's name.
-fn number_in(slot: &str, prefix: &str) -> Option<u32> {
-    slot.strip_prefix(prefix)?.split('_').next()?.parse().ok()
+/// The databases of which a slot keeps as much as the limit or more.
+fn over(kept: Vec<Kept>, limit: u64) -> BTreeMap<u32, Over> {
+    let mut over: BTreeMap<u32, Over> = BTreeMap::new();
+    for kept in kept {
+        let of_database = over.entry(kept.number).or_insert_with(|| Over {
+            worst: kept.slot.clone(),
+            retained: 0,
+            limit,
+            slots: Vec::new(),
+        });
+        if kept.retained > of_database.retained {
+            of_database.worst.clone_from(&kept.slot);
+            of_database.retained = kept.retained;
+        }
+        of_database.slots.push(kept.slot);
+    }
+    over.retain(|_, over| over.retained >= limit);
+    over
 }
 
 async fn limits(session: &Session<Source, ReadOnly>) -> Result<Limits, Failure> {
@@ -225,7 +246,7 @@ impl Engine {
         }
     }
 
-    /// Drops the slot at once, then what belongs to it as far as that is possible, and lets the database fail.
+    /// Drops the slots at once, then what belongs to it as far as that is possible, and lets the database fail.
     async fn give_up_slot(
         &self,
         watch: &WalWatch,
@@ -236,9 +257,12 @@ impl Engine {
         let journey = self.journey(database);
         self.begin_discard(database, Some(failure.clone())).await?;
         // The target may be the very reason: the source does not wait for it.
-        let dropped = drop_slot(&watch.source, &over.slot).await;
-        let undone = journey.undo_steps(Method::Replication, StepPhase::Data).await;
-        let failure = [dropped, undone]
+        let mut ends = Vec::new();
+        for slot in &over.slots {
+            ends.push(drop_slot(&watch.source, slot).await);
+        }
+        ends.push(journey.undo_steps(Method::Replication, StepPhase::Data).await);
+        let failure = ends
             .into_iter()
             .filter_map(Result::err)
             .fold(failure, |failure, left| {
@@ -254,13 +278,14 @@ impl Engine {
 
 fn limit_reached(over: &Over) -> Failure {
     let Over {
-        slot,
+        worst,
         retained,
         limit,
+        ..
     } = over;
     Failure::new(
         Code::WalLimit,
-        format!("the replication slot {slot} kept {retained} bytes of WAL, the limit is {limit}: it was dropped"),
+        format!("the replication slot {worst} kept {retained} bytes of WAL, the limit is {limit}: it was dropped"),
     )
     .with_side(Side::Source)
     .with_hint("find out why the target does not keep up, or allow more with --max-wal-retained; then run again: what was copied is discarded, and the copy begins anew")
@@ -292,8 +317,24 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_tells_its_database() {
-        assert_eq!(number_in("pghaul_k3v9x2ab_12_g1a1", "pghaul_k3v9x2ab_"), Some(12));
-        assert_eq!(number_in("pghaul_k3v9x2ab_x_g1a1", "pghaul_k3v9x2ab_"), None);
+    fn the_slot_that_keeps_the_most_decides_and_all_of_its_database_go() {
+        let kept = |number, slot: &str, retained| Kept {
+            number,
+            slot: slot.to_owned(),
+            retained,
+        };
+        let slots = vec![
+            kept(1, "pg_7_sync_8_9", 100),
+            kept(1, "main", 5),
+            kept(2, "other", 99),
+        ];
+        let over = over(slots, 100);
+        let expected = Over {
+            worst: "pg_7_sync_8_9".to_owned(),
+            retained: 100,
+            limit: 100,
+            slots: vec!["pg_7_sync_8_9".to_owned(), "main".to_owned()],
+        };
+        assert_eq!(over, BTreeMap::from([(1, expected)]));
     }
 }
