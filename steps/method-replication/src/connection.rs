@@ -11,6 +11,9 @@ use pghaul_step::postgres::{Ident, literal};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Step, StepPhase};
 
+/// Kept by this run where it has told a subscription already: it has created it.
+pub(crate) struct Told;
+
 /// The step.
 #[derive(Debug, Default)]
 pub struct Connection;
@@ -38,6 +41,10 @@ impl Step for Connection {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<(), Failure> {
+        if ctx.kept::<Told>().is_some() {
+            // Its worker is just starting; a change would stop it again.
+            return Ok(());
+        }
         let source = ctx.source().await?;
         let slot = source.slot(&slot_output(ctx)?.name).await?;
         if slot.is_none_or(|slot| slot.active_pid.is_some()) {
