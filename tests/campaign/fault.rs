@@ -12,11 +12,15 @@ pub(crate) enum Fault {
     Kill,
     /// Ctrl-C.
     Interrupt,
+    /// SIGTERM.
+    Terminate,
     /// The user's machine sleeps for a while.
     Sleep(Duration),
     /// A server stops and comes back.
     Restart(Server, Stop),
-    /// A server comes back on another port, behind the same name.
+    /// The target stops and comes back on another port, behind the same address.
+    AnotherPort,
+    /// Connections of one way break.
     Connections(Line, Break),
     /// Apply and table workers on the target are ended.
     Workers,
@@ -26,6 +30,8 @@ pub(crate) enum Fault {
     Sessions(Server),
     /// Statements and idle transactions get a time limit on one server, then none again.
     Timeouts(Server),
+    /// Somebody holds a lock that conflicts with everything, for a while, on a table that is moved.
+    Lock(Server, Duration),
 }
 
 /// One of the two.
@@ -62,7 +68,7 @@ impl Fault {
         let server = dice.one_of(&[Server::Source, Server::Target]);
         let line = dice.one_of(&[Line::ToSource, Line::ToTarget, Line::Back]);
         let while_ = Duration::from_millis(200 + dice.below(1800));
-        match dice.below(14) {
+        match dice.below(17) {
             0..3 => Self::Kill,
             3 => Self::Interrupt,
             4 => Self::Sleep(while_),
@@ -71,6 +77,9 @@ impl Fault {
             7 => Self::Walsenders,
             8 => Self::Sessions(server),
             9 => Self::Timeouts(server),
+            10 => Self::Terminate,
+            11 => Self::AnotherPort,
+            12 => Self::Lock(server, while_),
             _ => {
                 let bytes = 1 + dice.below(2_000_000);
                 let breaks = [
@@ -86,6 +95,20 @@ impl Fault {
         }
     }
 
+    /// What it is called in the totals.
+    pub(crate) fn name(self) -> String {
+        let text = format!("{self:?}");
+        // Without the numbers: `Connections(Back, CutAfter(17))`.
+        text.chars()
+            .filter(|c| !c.is_ascii_digit() && *c != '.')
+            .collect::<String>()
+            .replace("(ms)", "")
+            .replace("(s)", "")
+            .replace(", ms)", ")")
+            .replace(", s)", ")")
+            .replace("()", "")
+    }
+
     /// Whether the source's applications may notice it, whoever makes a migration.
     pub(crate) fn hits_applications(self) -> bool {
         matches!(
@@ -95,10 +118,11 @@ impl Fault {
     }
 
     /// Lets it happen. Returns whether `run` ends by it.
-    pub(crate) fn strike(self, world: &World, run: &Running) -> bool {
+    pub(crate) fn strike(self, world: &World, database: &str, run: &Running) -> bool {
         match self {
             Self::Kill => return true,
             Self::Interrupt => run.interrupt(),
+            Self::Terminate => run.terminate(),
             Self::Sleep(time) => {
                 run.suspend();
                 std::thread::sleep(time);
@@ -108,6 +132,11 @@ impl Fault {
                 let cluster = world.cluster(server);
                 cluster.stop(how);
                 cluster.start_again();
+            }
+            Self::AnotherPort => {
+                let target = world.cluster(Server::Target);
+                target.restart_on_another_port();
+                world.proxy(Line::ToTarget).lead_to(target.port());
             }
             Self::Connections(line, how) => strike_line(world, line, how),
             Self::Workers => {
@@ -120,6 +149,7 @@ impl Fault {
                 std::thread::sleep(Duration::from_millis(500));
                 world.set_timeouts(server, None);
             }
+            Self::Lock(server, time) => world.hold_lock(server, database, time),
         }
         false
     }
@@ -139,39 +169,5 @@ fn strike_line(world: &World, line: Line, how: Break) {
         Break::Stall(time) => for_a_while(Way::Stalled, time),
         Break::Deaf(time) => for_a_while(Way::Deaf, time),
         Break::Slow(time) => for_a_while(Way::Slow(200_000), time),
-    }
-}
-
-/// What somebody does to a database that is in step. It must be named, and can be mended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meddling {
-    SlotDropped,
-    PublicationDropped,
-    SubscriptionDisabled,
-    SubscriptionDropped,
-    /// A row on the target stands where the source's is to go.
-    RowWritten,
-    TableNew,
-}
-
-impl Meddling {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::SlotDropped,
-        Self::PublicationDropped,
-        Self::SubscriptionDisabled,
-        Self::SubscriptionDropped,
-        Self::RowWritten,
-        Self::TableNew,
-    ];
-
-    /// What the user is told: the error's code.
-    pub(crate) fn codes(self) -> &'static [&'static str] {
-        match self {
-            Self::SlotDropped | Self::PublicationDropped | Self::SubscriptionDropped => {
-                &["state-lost", "slot-lost", "apply-failed"]
-            }
-            Self::SubscriptionDisabled | Self::RowWritten => &["apply-failed"],
-            Self::TableNew => &["plan-changed"],
-        }
     }
 }

@@ -13,6 +13,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::unreachable,
+    clippy::print_stdout,
     reason = "tests: a panic is the report"
 )]
 #![allow(
@@ -22,14 +23,20 @@
 
 mod dice;
 mod fault;
+mod meddling;
 #[path = "../e2e/migration.rs"]
 mod migration;
 mod round;
+mod tally;
+mod trouble;
 mod world;
 
 use dice::Dice;
 use round::Round;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tally::Tally;
 use world::World;
 
 /// How long the slice of CI begins rounds.
@@ -51,31 +58,59 @@ fn whatever_goes_wrong_the_databases_are_equal_in_the_end() {
             .expect("it is after 1970");
         u64::from(now.subsec_nanos())
     };
-    let mut seed = number("PGHAUL_CAMPAIGN_SEED").unwrap_or_else(clock);
+    let seed = number("PGHAUL_CAMPAIGN_SEED").unwrap_or_else(clock);
     let most = number("PGHAUL_CAMPAIGN_ROUNDS").unwrap_or(u64::MAX);
     let time = number("PGHAUL_CAMPAIGN_MINUTES").map_or(SLICE, |minutes| Duration::from_secs(60 * minutes));
-    let world = World::new();
+    let at_once = number("PGHAUL_CAMPAIGN_AT_ONCE").unwrap_or(2).clamp(1, most);
     let begun = Instant::now();
-    let (mut rounds, mut runs, mut transactions) = (0, 0, 0);
-    while rounds < most && (rounds == 0 || begun.elapsed() < time) {
-        let round = Round::new(seed);
-        println!("{:?}", round);
-        let round_begun = Instant::now();
-        let report = round.play(&world);
-        rounds += 1;
-        runs += report.runs;
-        transactions += report.transactions;
-        println!(
-            "round {rounds} with seed {} passed: {} runs, {} transactions, {:.1} s",
-            round.seed,
-            report.runs,
-            report.transactions,
-            round_begun.elapsed().as_secs_f64()
-        );
-        seed = Dice::new(seed).seed();
-    }
+    let seeds = Mutex::new((0, seed));
+    let next = || {
+        let mut seeds = seeds.lock().ok()?;
+        let (given, seed) = *seeds;
+        let on_time = given < at_once || begun.elapsed() < time;
+        *seeds = (given + 1, Dice::new(seed).seed());
+        (given < most && on_time).then_some(seed)
+    };
+    let total = Mutex::new(Tally::default());
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                let mut world = World::new();
+                while let Some(seed) = next() {
+                    match catch_unwind(AssertUnwindSafe(|| play(seed, &world))) {
+                        Ok(tally) => total.lock().expect("no holder panics").add(tally),
+                        Err(_) => {
+                            println!("round with seed {seed} FAILED");
+                            failed.lock().expect("no holder panics").push(seed);
+                            // Whatever it has left is not to be in the way of the next.
+                            world = World::new();
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let (total, failed) = (total.into_inner(), failed.into_inner());
     println!(
-        "{rounds} rounds, all passed, in {:.0} s: {runs} runs of pghaul, {transactions} transactions written meanwhile",
+        "{}in {:.0} s",
+        total.expect("no holder panics"),
         begun.elapsed().as_secs_f64()
     );
+    let failed = failed.expect("no holder panics");
+    assert!(failed.is_empty(), "rounds with these seeds failed: {failed:?}");
+}
+
+fn play(seed: u64, world: &World) -> Tally {
+    let round = Round::new(seed);
+    println!("{round:?}");
+    let begun = Instant::now();
+    let tally = round.play(world);
+    println!(
+        "round with seed {seed} passed: {} runs, {} transactions, {:.1} s",
+        tally.runs,
+        tally.transactions,
+        begun.elapsed().as_secs_f64()
+    );
+    tally
 }

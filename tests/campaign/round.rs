@@ -1,10 +1,14 @@
 //! One round: a database is moved while things go wrong, and in the end nothing shows it.
 
 use crate::dice::Dice;
-use crate::fault::{Fault, Meddling};
+use crate::fault::Fault;
+use crate::meddling::CHANGED;
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
-use crate::world::{LOAD, World};
-use pghaul_testkit::{Load, Outcome, compare};
+use crate::tally::Tally;
+use crate::trouble::Trouble;
+use crate::world::{PASSWORD, World};
+use pghaul_testkit::{Load, Outcome, compare, identifier};
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -15,8 +19,15 @@ const RUNS: u32 = 3;
 /// Transactions a second: enough to be in the way of everything, and what a small machine can follow.
 const RATE: u32 = 100;
 
-/// Exit codes of a `run` that a fault stopped: a failure of a database, a connection, a lost lock, or the user.
-const STOPPED: [i32; 5] = [4, 5, 9, 130, 143];
+/// Exit codes of a `run` that a fault stopped: a check that could not look, a failure of a database, a connection, a
+/// lost lock, or the user.
+const STOPPED: [i32; 6] = [3, 4, 5, 9, 130, 143];
+
+/// The same where a trouble may have cost the state.
+const TROUBLED: [i32; 7] = [3, 4, 5, 9, 10, 130, 143];
+
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
 
 /// What a round is made of.
 #[derive(Debug, Clone)]
@@ -25,15 +36,12 @@ pub(crate) struct Round {
     replicated: bool,
     /// Whether the target's own workers make the initial copy.
     by_server: bool,
+    /// Whether the role on the source is no superuser.
+    as_mover: bool,
     /// When each strikes, after the one before.
     faults: Vec<(Duration, Fault)>,
-    meddling: Option<Meddling>,
-}
-
-/// What it came to.
-pub(crate) struct Report {
-    pub(crate) runs: u32,
-    pub(crate) transactions: u64,
+    /// Also when it comes; `None` when the database is in step.
+    trouble: Option<(Trouble, Option<Duration>)>,
 }
 
 impl Round {
@@ -41,141 +49,228 @@ impl Round {
         let mut dice = Dice::new(seed);
         let replicated = dice.below(4) > 0;
         let by_server = replicated && dice.below(2) == 0;
-        let count = 1 + dice.below(3);
+        let as_mover = dice.below(3) == 0;
+        let trouble = Trouble::any(&mut dice, replicated);
+        let count = u64::from(trouble.is_none()) + dice.below(3);
         let faults = (0..count)
             .map(|_| (dice.moment(Duration::from_millis(1800)), Fault::any(&mut dice)))
             .collect();
-        let meddling = (replicated && dice.below(3) == 0).then(|| dice.one_of(&Meddling::ALL));
         Self {
             seed,
             replicated,
             by_server,
+            as_mover: as_mover || trouble.is_some_and(|(trouble, _)| trouble.is_about_the_role()),
             faults,
-            meddling,
+            trouble,
         }
     }
 
     /// Panics where a promise is broken.
-    pub(crate) fn play(&self, world: &World) -> Report {
-        let database = world.database();
-        let [source, target, back] = world.conninfos();
-        let method = if self.replicated { "replication" } else { "dump" };
+    pub(crate) fn play(&self, world: &World) -> Tally {
+        let mut play = Play {
+            round: self,
+            world,
+            database: world.database(),
+            tally: Tally::of_a_round(),
+        };
+        play.finish();
+        world.as_before();
+        play.tally
+    }
+}
+
+/// A round that goes on.
+struct Play<'a> {
+    round: &'a Round,
+    world: &'a World,
+    database: String,
+    tally: Tally,
+}
+
+impl Play<'_> {
+    fn password(&self) -> Option<&'static str> {
+        self.round.as_mover.then_some(PASSWORD)
+    }
+
+    fn between(&self, [source, target, back]: [String; 3]) -> Migration {
+        let method = if self.round.replicated {
+            "replication"
+        } else {
+            "dump"
+        };
         let migration = Migration::between(&source, &target)
             .env("PGHAUL_SOURCE_FROM_TARGET", &back)
-            .options(["--database", &database, "--method", method]);
-        let migration = if self.by_server {
+            .options(["--database", &self.database, "--method", method]);
+        if self.round.by_server {
             migration.options(["--initial-copy", "server"])
         } else {
             migration
-        };
+        }
+    }
+
+    fn finish(&mut self) {
+        let (world, pair) = (self.world, &self.world.pair);
+        let mut migration = self.between(world.conninfos(self.password()));
         // A one-time copy does not follow: only what is replicated is written to.
         let load = self
+            .round
             .replicated
-            .then(|| Load::with_script_at(&world.pair.source, &database, LOAD, RATE));
-        let mut runs = self.strike(world, &migration);
-        runs += settles(&migration);
-        if let Some(how) = self.meddling {
-            runs += meddled(world, how, &migration, &database);
+            .then(|| Load::with_script_at(&pair.source, &self.database, &world.load, RATE));
+        if let Some((trouble, Some(moment))) = self.round.trouble {
+            migration = self.troubled(trouble, Some(moment), migration);
         }
-        let transactions = load.map_or(0, |load| self.written(load));
+        self.strike(&migration);
+        self.settles(&migration);
+        if let Some((trouble, None)) = self.round.trouble {
+            migration = self.troubled(trouble, None, migration);
+        }
+        if let Some(load) = load {
+            self.count(load);
+        }
         // The last run sets the sequences; the source has come to rest.
         migration.run().succeeded();
-        compare::same(&world.pair.source, &world.pair.target, &database);
+        self.tally.runs += 1;
+        compare::same(&pair.source, &pair.target, &self.database);
         migration.command(&["remove", "--force"]).run().succeeded();
-        compare::same(&world.pair.source, &world.pair.target, &database);
-        assert_nothing_of_it_is_left(&migration, &world.pair, &database);
+        compare::same(&pair.source, &pair.target, &self.database);
+        assert_nothing_of_it_is_left(&migration, pair, &self.database);
         migration.command(&["journal", "verify"]).run().succeeded();
-        world.forget(&database);
-        Report {
-            runs: runs + 1,
-            transactions,
-        }
+        world.forget(&self.database);
     }
 
     /// Runs while the faults strike, one after the other.
-    fn strike(&self, world: &World, migration: &Migration) -> u32 {
-        let mut runs = 1;
-        let mut run = migration.with_options("run").spawn();
-        for (pause, fault) in &self.faults {
+    fn strike(&mut self, migration: &Migration) {
+        let spawn = || migration.with_options("run").spawn();
+        let mut run = spawn();
+        self.tally.runs += 1;
+        for (pause, fault) in &self.round.faults {
             // The moment itself is what is tested.
             std::thread::sleep(*pause);
             if !run.is_running() {
-                ended_well(&run.wait(PATIENCE));
-                run = migration.with_options("run").spawn();
-                runs += 1;
+                ended_well(&run.wait(PATIENCE), &STOPPED);
+                run = spawn();
+                self.tally.runs += 1;
             }
-            if fault.strike(world, &run) {
+            self.tally.struck(fault.name());
+            if fault.strike(self.world, &self.database, &run) {
                 run.kill9();
-                run = migration.with_options("run").spawn();
-                runs += 1;
+                run = spawn();
+                self.tally.runs += 1;
             }
         }
-        ended_well(&run.wait(PATIENCE));
-        runs
+        ended_well(&run.wait(PATIENCE), &STOPPED);
     }
 
-    /// How much the application wrote; where no fault was about it, without any error.
-    fn written(&self, load: Load) -> u64 {
+    /// Counts what the application wrote; where no fault was about it, without any error.
+    fn count(&mut self, load: Load) {
         let report = load.stop();
-        let disturbed = self.faults.iter().any(|(_, fault)| fault.hits_applications());
+        let disturbed = self
+            .round
+            .faults
+            .iter()
+            .any(|(_, fault)| fault.hits_applications());
         assert!(
             disturbed || report.errors == 0,
             "the source's application saw errors: {}",
             report.messages
         );
-        report.transactions
+        self.tally.errors_of_all += report.errors;
+        self.tally.transactions += report.transactions;
+    }
+
+    /// Runs again until it succeeds.
+    fn settles(&mut self, migration: &Migration) {
+        let begun = Instant::now();
+        for run in 1..=RUNS {
+            let outcome = migration.with_options("run").spawn().wait(PATIENCE);
+            self.tally.runs += 1;
+            if outcome.status.success() {
+                return;
+            }
+            ended_well(&outcome, &STOPPED);
+            assert!(
+                run < RUNS,
+                "it does not come to its end in {RUNS} runs, {:?}\n{outcome}",
+                begun.elapsed()
+            );
+        }
+    }
+
+    /// It is named, and when it is mended the migration goes on.
+    fn troubled(&mut self, what: Trouble, moment: Option<Duration>, migration: Migration) -> Migration {
+        let run = migration.with_options("run");
+        let running = moment.map(|moment| {
+            let running = run.clone().spawn();
+            std::thread::sleep(moment);
+            running
+        });
+        let Some(begun) = self.world.begin(what, &self.database) else {
+            return migration;
+        };
+        self.tally.struck(format!("{what:?}"));
+        let in_step = running.is_none();
+        let mut outcome = running.unwrap_or_else(|| run.clone().spawn()).wait(PATIENCE);
+        self.tally.runs += 1;
+        if outcome.stderr.contains("error[connection-lost]") {
+            // The sessions that it cost; the next run meets the trouble itself.
+            outcome = run.spawn().wait(PATIENCE);
+            self.tally.runs += 1;
+        }
+        if outcome.status.success() {
+            assert!(
+                !in_step || what.may_pass_unseen(),
+                "{what:?} was not noticed\n{outcome}"
+            );
+        } else {
+            ended_well(&outcome, &TROUBLED);
+            let told = |code: &&&str| outcome.stderr.contains(&format!("error[{code}]"));
+            let code = what.codes().iter().find(told);
+            let code = code.unwrap_or_else(|| panic!("{what:?} was not told\n{outcome}"));
+            self.tally.named(format!("{what:?}: {code}"));
+        }
+        self.world.mend(what, &self.database, begun);
+        self.goes_on(what, migration)
+    }
+
+    fn goes_on(&mut self, what: Trouble, migration: Migration) -> Migration {
+        let mut migration = match what {
+            Trouble::PasswordChanged => migration.again_between(&self.world.conninfos(Some(CHANGED))),
+            Trouble::AddressChanged => migration.again_between(&self.world.addresses(self.password())),
+            _ => migration,
+        };
+        if what.voids_the_plan() {
+            migration.command(&["remove", "--force"]).run().succeeded();
+            let drop = format!("drop database {} (force)", identifier(&self.database));
+            self.world.pair.target.psql("postgres", &drop);
+            migration = self.between(self.world.conninfos(self.password()));
+        }
+        let restart = what.loses_changes().then_some(["--restart-data", &self.database]);
+        let run = migration.with_options("run").args(restart.into_iter().flatten());
+        let outcome = run.spawn().wait(PATIENCE);
+        self.tally.runs += 1;
+        if !outcome.status.success() {
+            // A worker that failed comes back in its own time.
+            ended_well(&outcome, &STOPPED);
+            self.settles(&migration);
+        }
+        migration
     }
 }
 
 /// However it ended, the reason is named and there is something to do.
-fn ended_well(outcome: &Outcome) {
+fn ended_well(outcome: &Outcome, codes: &[i32]) {
+    // A signal may come before anything listens for it; then nothing has begun.
+    let signal = outcome.status.signal();
+    if (signal == Some(SIGINT) || signal == Some(SIGTERM)) && outcome.stderr.is_empty() {
+        return;
+    }
     let code = outcome.status.code();
     assert!(
-        code == Some(0) || code.is_some_and(|code| STOPPED.contains(&code)),
+        code == Some(0) || code.is_some_and(|code| codes.contains(&code)),
         "it ended in a way that no fault explains\n{outcome}"
     );
     assert!(!outcome.stderr.contains("error[bug]"), "{outcome}");
     let named = outcome.stderr.matches("error[").count();
     let hints = outcome.stderr.matches("\nhint: ").count();
     assert!(hints >= named, "an error without a hint\n{outcome}");
-}
-
-/// Runs again until it succeeds.
-fn settles(migration: &Migration) -> u32 {
-    let begun = Instant::now();
-    for run in 1..=RUNS {
-        let outcome = migration.with_options("run").spawn().wait(PATIENCE);
-        if outcome.status.success() {
-            return run;
-        }
-        ended_well(&outcome);
-        assert!(
-            run < RUNS,
-            "it does not come to its end in {RUNS} runs, {:?}\n{outcome}",
-            begun.elapsed()
-        );
-    }
-    unreachable!("the last run was the last")
-}
-
-/// Somebody meddles: it is named, and when it is mended the migration goes on.
-fn meddled(world: &World, how: Meddling, migration: &Migration, database: &str) -> u32 {
-    world.meddle(how, database);
-    let outcome = migration.with_options("run").spawn().wait(PATIENCE);
-    assert!(!outcome.status.success(), "{how:?} was not noticed\n{outcome}");
-    let told = how
-        .codes()
-        .iter()
-        .any(|code| outcome.stderr.contains(&format!("error[{code}]")));
-    assert!(told, "{how:?} was not told\n{outcome}");
-    let again = world.mend(how, database);
-    let restart = again.then_some(["--restart-data", database]);
-    let run = migration.with_options("run").args(restart.into_iter().flatten());
-    let outcome = run.spawn().wait(PATIENCE);
-    if outcome.status.success() {
-        return 2;
-    }
-    // A worker that failed comes back in its own time.
-    ended_well(&outcome);
-    2 + settles(migration)
 }

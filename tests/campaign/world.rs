@@ -1,10 +1,15 @@
 //! Two servers, the ways between the three parties, and what is in the databases.
 
-use crate::fault::{Line, Meddling, Server};
-use pghaul_testkit::{Cluster, ClusterPair, Proxy, Settings, identifier, wait_until};
+use crate::fault::{Line, Server};
+use pghaul_testkit::{Cluster, ClusterPair, Proxy, Settings, Volume, identifier, scratch_directory};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The role that moves databases where it is not the superuser, and its password.
+pub(crate) const MOVER: &str = "mover";
+pub(crate) const PASSWORD: &str = "moves things";
+
+/// Enough for the databases of a round, and soon full.
+const VOLUME: u32 = 160;
 
 /// Keys that change, values that are stored out of line, partitions, a table that is emptied, one without a key.
 const ROWS: &str = "
@@ -26,10 +31,11 @@ const ROWS: &str = "
     create index on keyed (word);
     create table child (id int primary key, parent int references toasted);
     insert into child select n, 1 + n % 60 from generate_series(1, 200) n;
+    create table copied (id serial primary key, line text);
 ";
 
-/// What the application does all the time.
-pub(crate) const LOAD: &str = "
+/// What the application does all the time. `LINES` is a file.
+const LOAD: &str = "
 \\set x random(1, 3000)
 begin;
 insert into moving (filler) values (repeat('y', 150));
@@ -52,7 +58,28 @@ truncate emptied;
 insert into emptied select generate_series(1, 50);
 end;
 \\endif
+\\if :x % 20 = 3
+copy copied (line) from 'LINES';
+\\endif
 ";
+
+/// The cluster's databases are made on a file system of their own; its WAL is not there.
+fn volume(cluster: &Cluster) -> Result<Volume, String> {
+    let volume = Volume::mount(VOLUME)?;
+    let place = volume.create_directory("small");
+    let create = format!("create tablespace small location '{}'", place.display());
+    cluster.psql("postgres", &create);
+    cluster.psql("postgres", "alter database template0 set tablespace small");
+    Ok(volume)
+}
+
+/// The application's script, and the file that it copies from.
+fn load() -> String {
+    let lines: String = (0..30).map(|n| format!("line {n}\n")).collect();
+    let file = scratch_directory("lines").join("lines");
+    std::fs::write(&file, lines).expect("write the lines");
+    LOAD.replace("LINES", &file.display().to_string())
+}
 
 /// Everything that rounds share.
 pub(crate) struct World {
@@ -60,6 +87,11 @@ pub(crate) struct World {
     to_source: Proxy,
     to_target: Proxy,
     back: Proxy,
+    /// Where the target's databases are, or why there is none.
+    pub(crate) volume: Result<Volume, String>,
+    /// The source's are on one as well, so that both look the same.
+    _of_source: Result<Volume, String>,
+    pub(crate) load: String,
 }
 
 impl World {
@@ -69,11 +101,18 @@ impl World {
         let target = settings()
             .set("max_logical_replication_workers", "12")
             .set("wal_receiver_status_interval", "1s")
-            .set("wal_receiver_timeout", "10s");
+            .set("wal_receiver_timeout", "10s")
+            // So few that all can be taken.
+            .set("max_connections", "40");
         let source = settings().set("wal_sender_timeout", "10s");
         let pair = ClusterPair::start(source, target);
         let (source, target) = (pair.source.port(), pair.target.port());
+        let mover = format!("create role {MOVER} login replication password '{PASSWORD}'");
+        pair.source.psql("postgres", &mover);
         Self {
+            volume: volume(&pair.target),
+            _of_source: volume(&pair.source),
+            load: load(),
             pair,
             to_source: Proxy::before(source),
             to_target: Proxy::before(target),
@@ -81,10 +120,16 @@ impl World {
         }
     }
 
-    /// A database of its own for a round.
+    /// A database of its own for a round, all of which belongs to the role that moves it.
     pub(crate) fn database(&self) -> String {
+        let source = &self.pair.source;
         let name = self.pair.fresh_database("round");
-        self.pair.source.psql(&name, ROWS);
+        source.psql("postgres", &format!("alter database {name} owner to {MOVER}"));
+        // Privileges that are written down look the same after one was revoked and granted.
+        source.psql(
+            &name,
+            &format!("set role {MOVER}; {ROWS}; grant select on keyed to {MOVER}"),
+        );
         name
     }
 
@@ -95,18 +140,27 @@ impl World {
         }
     }
 
-    pub(crate) fn conninfos(&self) -> [String; 3] {
-        let Self {
-            pair,
-            to_source,
-            to_target,
-            back,
-        } = self;
-        [
-            pair.source.conninfo_through(to_source, "postgres"),
-            pair.target.conninfo_through(to_target, "postgres"),
-            pair.source.conninfo_through(back, "postgres"),
-        ]
+    /// Source, target, and the source as the target reaches it, through the proxies; on the source as the superuser, or
+    /// as the mover with this password.
+    pub(crate) fn conninfos(&self, password: Option<&str>) -> [String; 3] {
+        let source = |proxy: &Proxy| match password {
+            None => self.pair.source.conninfo_through(proxy, "postgres"),
+            Some(password) => self
+                .pair
+                .source
+                .conninfo_through_as(proxy, MOVER, password, "postgres"),
+        };
+        let target = self.pair.target.conninfo_through(&self.to_target, "postgres");
+        [source(&self.to_source), target, source(&self.back)]
+    }
+
+    /// The same without the proxies: another address.
+    pub(crate) fn addresses(&self, password: Option<&str>) -> [String; 3] {
+        let source = match password {
+            None => self.pair.source.conninfo("postgres"),
+            Some(password) => self.pair.source.conninfo_as(MOVER, password, "postgres"),
+        };
+        [source.clone(), self.pair.target.conninfo("postgres"), source]
     }
 
     pub(crate) fn cluster(&self, server: Server) -> &Cluster {
@@ -142,71 +196,13 @@ impl World {
         self.cluster(server).psql("postgres", "select pg_reload_conf()");
     }
 
-    /// Somebody else does something to a database that is in step.
-    pub(crate) fn meddle(&self, how: Meddling, database: &str) {
-        let (source, target) = (&self.pair.source, &self.pair.target);
-        let subscription = || {
-            target.psql(database, "select subname from pg_subscription s join pg_database d on d.oid = subdbid and datname = current_database()")
-        };
-        match how {
-            Meddling::SlotDropped => {
-                let drop = format!(
-                    "select pg_terminate_backend(active_pid), pg_drop_replication_slot(slot_name) from pg_replication_slots where database = '{database}'"
-                );
-                let left = format!("select count(*) from pg_replication_slots where database = '{database}'");
-                wait_until("the slot is dropped", PATIENCE, || {
-                    let _ = source.try_psql("postgres", &drop);
-                    source.psql("postgres", &left) == "0"
-                });
-            }
-            Meddling::PublicationDropped => {
-                let name = source.psql(database, "select pubname from pg_publication");
-                source.psql(database, &format!("drop publication {name}"));
-            }
-            Meddling::SubscriptionDisabled => {
-                target.psql(
-                    database,
-                    &format!("alter subscription {} disable", subscription()),
-                );
-            }
-            Meddling::SubscriptionDropped => {
-                let name = subscription();
-                for statement in ["disable", "set (slot_name = none)"] {
-                    target.psql(database, &format!("alter subscription {name} {statement}"));
-                }
-                target.psql(database, &format!("drop subscription {name}"));
-            }
-            Meddling::RowWritten => {
-                target.psql(database, "insert into keyed values (777777)");
-                source.psql(database, "insert into keyed values (777777)");
-            }
-            Meddling::TableNew => {
-                source.psql(database, "create table intruder (id int primary key)");
-            }
-        }
-    }
-
-    /// Takes it back, where it can be. Returns whether the data has to be copied again.
-    pub(crate) fn mend(&self, how: Meddling, database: &str) -> bool {
-        match how {
-            Meddling::SlotDropped | Meddling::PublicationDropped | Meddling::SubscriptionDropped => true,
-            Meddling::SubscriptionDisabled => {
-                let sql = "select subname from pg_subscription s join pg_database d on d.oid = subdbid and datname = current_database()";
-                let name = self.pair.target.psql(database, sql);
-                let enable = format!("alter subscription {name} enable");
-                self.pair.target.psql(database, &enable);
-                false
-            }
-            Meddling::RowWritten => {
-                self.pair
-                    .target
-                    .psql(database, "delete from keyed where id = 777777");
-                false
-            }
-            Meddling::TableNew => {
-                self.pair.source.psql(database, "drop table intruder");
-                false
-            }
-        }
+    /// On a table of the database, from its creation on.
+    pub(crate) fn hold_lock(&self, server: Server, database: &str, time: Duration) {
+        let sql = format!(
+            "begin; lock table keyed in access exclusive mode; select pg_sleep({})",
+            time.as_secs_f64()
+        );
+        // On the target there may be no table yet.
+        let _ = self.cluster(server).try_psql(database, &sql);
     }
 }

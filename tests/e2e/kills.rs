@@ -44,6 +44,11 @@ impl Moments {
 /// first kills earlier, so that the last ones find something to kill. A run that ends by itself before its moment must have
 /// succeeded; killing goes on with the next, which has a finished migration before it.
 pub(crate) fn killed_until_done(run: &Pghaul, expected: Duration, kills: u32) -> Outcome {
+    killed_and_looked_at(run, expected, kills, || {})
+}
+
+/// The same, with a look at the servers after each kill.
+pub(crate) fn killed_and_looked_at(run: &Pghaul, expected: Duration, kills: u32, look: impl Fn()) -> Outcome {
     let mut moments = Moments::from_environment();
     let mut killed = 0;
     for kill in 1..=kills {
@@ -57,6 +62,7 @@ pub(crate) fn killed_until_done(run: &Pghaul, expected: Duration, kills: u32) ->
         } else {
             running.wait(Duration::ZERO).succeeded();
         }
+        look();
     }
     assert!(
         killed >= kills / 2,

@@ -14,6 +14,7 @@ mod checking;
 mod crash_positions;
 mod doctor;
 mod failures;
+mod forty_kills;
 mod hostile;
 mod kills;
 mod large_rows;

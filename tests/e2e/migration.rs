@@ -45,6 +45,18 @@ impl Migration {
         self
     }
 
+    /// The same migration, of servers that are reached in another way now: source, target, and the source from there.
+    pub(crate) fn again_between(mut self, [source, target, back]: &[String; 3]) -> Self {
+        for (name, value) in [
+            ("PGHAUL_SOURCE", source),
+            ("PGHAUL_TARGET", target),
+            ("PGHAUL_SOURCE_FROM_TARGET", back),
+        ] {
+            self.pghaul = self.pghaul.env(name, value);
+        }
+        self
+    }
+
     /// Another command with the migration's options, `plan`, `check` or `run`.
     pub(crate) fn with_options(&self, command: &str) -> Pghaul {
         self.command(&[command]).args(self.options.iter().cloned())

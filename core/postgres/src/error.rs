@@ -7,6 +7,9 @@ use std::fmt;
 use std::io;
 use tokio_postgres::error::DbError;
 
+/// A limit of the server's configuration is reached, such as that of replication slots.
+const CONFIGURATION_LIMIT: &str = "53400";
+
 /// Where something was done: the side and, when it concerns one, the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -117,6 +120,9 @@ impl PgError {
             error.0.own_hint = Some(
                 "this is a connection pooler such as PgBouncer; give the server's own address".to_owned(),
             );
+        } else if state == CONFIGURATION_LIMIT {
+            // Its own hint names the setting.
+            error.0.own_hint = Some("make room for what the message names, then start again".to_owned());
         } else if db.message().contains("not currently accepting connections") {
             error.0.own_hint = Some("ALTER DATABASE … ALLOW_CONNECTIONS true, or leave it out".to_owned());
         }

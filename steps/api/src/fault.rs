@@ -6,16 +6,22 @@
 //! `kill -9` would. With `PGHAUL_CRASH_AT=count` the run's last line on stderr says how many positions there are,
 //! and `PGHAUL_LOG=pghaul_step::fault=trace` names each as it is passed.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The name of the environment variable.
 pub const VARIABLE: &str = "PGHAUL_CRASH_AT";
+
+/// What unwinds where the conformance battery stops a step instead of the process.
+pub(crate) struct Stopped;
 
 /// Counts positions, and stops the process at one of them.
 #[derive(Debug, Default)]
 pub struct Faults {
     passed: AtomicU64,
     stop_at: Option<u64>,
+    /// Where only the step is stopped, not the process; 0 is nowhere.
+    unwind_at: AtomicU64,
     counting: bool,
 }
 
@@ -26,6 +32,7 @@ impl Faults {
         Self {
             passed: AtomicU64::new(0),
             stop_at: text.parse().ok(),
+            unwind_at: AtomicU64::new(0),
             counting: text == "count",
         }
     }
@@ -38,6 +45,22 @@ impl Faults {
             tracing::error!(position, place, "stopping here, as {VARIABLE} says");
             std::process::abort();
         }
+        if position == self.unwind_at.load(Ordering::SeqCst) {
+            // Not a panic: nothing is wrong, and nothing is to be printed.
+            resume_unwind(Box::new(Stopped));
+        }
+    }
+
+    /// Lets whatever passes the n-th position from here on end there, without any clean-up but that of memory.
+    pub(crate) fn unwind_after(&self, positions: u64) {
+        let at = self.passed() + positions;
+        self.unwind_at.store(at, Ordering::SeqCst);
+    }
+
+    /// Stops nothing any more. Whether that position has been reached.
+    pub(crate) fn calm(&self) -> bool {
+        let at = self.unwind_at.swap(0, Ordering::SeqCst);
+        at > 0 && self.passed() >= at
     }
 
     /// How many positions have been passed.

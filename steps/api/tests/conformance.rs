@@ -24,6 +24,10 @@ enum Flaw {
     BoastfulProbe,
     /// Can be undone only once.
     UndoesOnce,
+    /// Notes the effect after its commit, in a transaction of its own.
+    NotesApart,
+    /// Forgets the effect, and only then drops the table.
+    ForgetsFirst,
 }
 
 /// Creates a table on the target, once.
@@ -57,6 +61,13 @@ impl Step for CreateTable {
                 "CREATE TABLE public.example (id int PRIMARY KEY)",
             )
             .await?;
+        if self.0 == Flaw::NotesApart {
+            transaction.commit("create the table").await?;
+            let transaction = ctx.begin(&mut target).await?;
+            transaction.effect(KEY).await?;
+            transaction.commit("note the table").await?;
+            return Ok(1);
+        }
         transaction.effect(KEY).await?;
         transaction.commit("create the table").await?;
         Ok(1)
@@ -68,15 +79,20 @@ impl Step for CreateTable {
             Flaw::UndoesOnce => "DROP TABLE public.example",
             _ => "DROP TABLE IF EXISTS public.example",
         };
+        let forget = format!("DELETE FROM pghaul.effect WHERE key = '{KEY}'");
         let mut target = ctx.target().await?;
-        let transaction = ctx.begin(&mut target).await?;
+        let there = effects(&target, KEY).await?.contains(KEY);
+        let mut transaction = ctx.begin(&mut target).await?;
+        if self.0 == Flaw::ForgetsFirst {
+            if !there {
+                return transaction.rollback().await;
+            }
+            transaction.batch("forget the effect", &forget).await?;
+            transaction.commit("forget the effect").await?;
+            transaction = ctx.begin(&mut target).await?;
+        }
         transaction.batch("drop the table", drop).await?;
-        transaction
-            .batch(
-                "forget the effect",
-                &format!("DELETE FROM pghaul.effect WHERE key = '{KEY}'"),
-            )
-            .await?;
+        transaction.batch("forget the effect", &forget).await?;
         transaction.commit("drop the table").await
     }
 }
@@ -127,4 +143,13 @@ async fn flaws_are_found() {
         "probe said Present(Number(1)), before the first run"
     );
     assert_eq!(found(Flaw::UndoesOnce).await, "undo failed, after the run");
+    assert_eq!(
+        found(Flaw::NotesApart).await,
+        "run failed, after run was stopped at a fault position"
+    );
+    assert_eq!(
+        found(Flaw::ForgetsFirst).await,
+        "after undo, the target still has constraint example_pkey in public, \
+         after undo was stopped at a fault position"
+    );
 }

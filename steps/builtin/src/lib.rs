@@ -12,6 +12,7 @@ pub fn builtin(registry: Registry) -> Registry {
         .with_step(pghaul_method_replication::Publication)
         .with_step(pghaul_method_replication::Slot)
         .with_step(pghaul_method_replication::Subscription)
+        .with_step(pghaul_method_replication::Connection)
         .with_step(pghaul_method_replication::InitialCopy)
         .with_step(pghaul_copy_step::Copy)
         .with_step(pghaul_copy_step::SnapshotCopy)
@@ -101,12 +102,13 @@ mod tests {
         );
         assert_eq!(
             names(Route::ReplicationBySnapshot),
-            "schema publication slot snapshot-copy snapshot-indexes constraints subscription initial-copy post-data \
-             matviews sequences follow"
+            "schema publication slot snapshot-copy snapshot-indexes constraints subscription connection initial-copy \
+             post-data matviews sequences follow"
         );
         assert_eq!(
             names(Route::ReplicationByServer),
-            "schema keys publication slot subscription initial-copy copy post-data matviews sequences follow"
+            "schema keys publication slot subscription connection initial-copy copy post-data matviews \
+             sequences follow"
         );
     }
 }

@@ -76,7 +76,7 @@ impl Step for InitialCopy {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: REPLICATION,
-            after: &["subscription"],
+            after: &["subscription", "connection"],
             copies_rows: true,
             ..Descriptor::new(
                 "initial-copy",

@@ -9,8 +9,9 @@
 //!    their indexes and constraints.
 //! 4. [`Subscription`] lets the target's workers follow the changes from the slot's beginning, and copy those
 //!    tables that pghaul has not copied.
-//! 5. [`InitialCopy`] waits until every table is ready.
-//! 6. [`Follow`] proves that the target holds and follows everything it should; `status`, every further `run`
+//! 5. [`Connection`] tells it how the source is reached now, in every run where it is cut off.
+//! 6. [`InitialCopy`] waits until every table is ready.
+//! 7. [`Follow`] proves that the target holds and follows everything it should; `status`, every further `run`
 //!    and `remove` ask it again.
 //!
 //! With `--initial-copy server`, 3 is left out: the target's workers copy all tables.
@@ -19,12 +20,14 @@
 //! name is never used twice.
 
 mod aiven;
+mod connection;
 mod follow;
 mod initial_copy;
 mod publication;
 mod slot;
 mod subscription;
 
+pub use connection::Connection;
 pub use follow::Follow;
 pub use initial_copy::InitialCopy;
 pub use publication::Publication;

@@ -1,5 +1,6 @@
 //! Step `subscription`: lets the target's workers follow the changes, and copy what pghaul has not copied.
 
+use crate::connection::Told;
 use crate::publication::{self, Alter};
 use crate::slot::{SlotOutput, drop_slot};
 use crate::{Named, aiven, last_name, name_of, new_name, or_dump};
@@ -56,7 +57,9 @@ impl Step for Subscription {
             Some(name) => name,
             None => {
                 publication::alter(ctx, Alter::Drop, &rest).await?;
-                create(ctx, &mut target, !rest.is_empty()).await?
+                let name = create(ctx, &mut target, !rest.is_empty()).await?;
+                ctx.keep(Told);
+                name
             }
         };
         if !rest.is_empty() {

@@ -6,6 +6,7 @@ mod journal;
 mod journal_moved;
 mod lost;
 mod outage;
+mod password;
 mod preconditions;
 mod secrets;
 mod target;

@@ -82,7 +82,7 @@ pub struct Cluster {
     server: Mutex<Server>,
     parameters: Mutex<BTreeMap<String, String>>,
     directory: PathBuf,
-    port: Port,
+    port: Mutex<Port>,
     major: u32,
 }
 
@@ -100,7 +100,7 @@ impl Cluster {
             major: server.installation().major,
             server: Mutex::new(server),
             parameters: Mutex::new(settings.parameters),
-            port,
+            port: Mutex::new(port),
         };
         std::fs::write(cluster.data_dir().join("pg_hba.conf"), AUTHENTICATION).expect("write pg_hba.conf");
         cluster.include_configuration();
@@ -113,9 +113,9 @@ impl Cluster {
         self.major
     }
 
-    /// The TCP port on 127.0.0.1; it stays the same for the cluster's life.
+    /// The TCP port on 127.0.0.1; it stays the same until [`Self::restart_on_another_port`].
     pub fn port(&self) -> u16 {
-        self.port.number
+        self.port.lock().unwrap_or_else(PoisonError::into_inner).number
     }
 
     /// The data directory.
@@ -138,6 +138,20 @@ impl Cluster {
         let port = proxy.port().to_string();
         let way = [("host", "127.0.0.1"), ("port", port.as_str())];
         conninfo(&[&way[..], &[("user", "postgres"), ("dbname", database)]].concat())
+    }
+
+    /// How a role connects through a proxy with its password.
+    pub fn conninfo_through_as(
+        &self,
+        proxy: &crate::Proxy,
+        user: &str,
+        password: &str,
+        database: &str,
+    ) -> String {
+        let port = proxy.port().to_string();
+        let way = [("host", "127.0.0.1"), ("port", port.as_str())];
+        let who = [("user", user), ("password", password), ("dbname", database)];
+        conninfo(&[&way[..], &who].concat())
     }
 
     /// How a role connects over TCP with its password.
@@ -228,6 +242,14 @@ impl Cluster {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .extend(changes);
+        self.start_again();
+    }
+
+    /// Stops the server fast and starts it on another port.
+    pub fn restart_on_another_port(&self) {
+        let another = Port::reserve();
+        self.stop(Stop::Fast);
+        *self.port.lock().unwrap_or_else(PoisonError::into_inner) = another;
         self.start_again();
     }
 

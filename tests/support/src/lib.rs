@@ -5,7 +5,7 @@
 //!   Nothing outlives the test process, however it ends.
 //! - [`fixtures`] fill databases with everything that is hard to move, [`fill`] with rows, [`Load`] keeps writing.
 //! - [`Pghaul`] runs the built binary in an environment of its own; [`redact`] makes its output fit for snapshots.
-//! - [`Proxy`] stands between two parties and fails as networks do.
+//! - [`Proxy`] stands between two parties and fails as networks do; [`Volume`] is a disk that is soon full, [`Crowd`] takes all connections.
 //! - [`compare`] finds every difference between two databases or in the roles of two clusters,
 //!   [`leftovers`] everything that a migration may leave behind.
 //! - [`wait_until`] is the only way to wait.
@@ -30,6 +30,7 @@
 mod cluster;
 pub mod compare;
 mod conninfo;
+mod crowd;
 pub mod fill;
 pub mod fixtures;
 mod leftovers;
@@ -43,9 +44,11 @@ mod psql;
 mod redact;
 mod scratch;
 mod server;
+mod volume;
 mod wait;
 
 pub use cluster::{Cluster, Settings};
+pub use crowd::Crowd;
 pub use leftovers::leftovers;
 pub use load::{Load, LoadReport};
 pub use pair::{ClusterPair, Kind, shared_pair};
@@ -55,4 +58,5 @@ pub use psql::{hermetic, identifier};
 pub use redact::redact;
 pub use scratch::directory as scratch_directory;
 pub use server::Stop;
+pub use volume::Volume;
 pub use wait::wait_until;

@@ -240,6 +240,11 @@ impl Running {
         signal(process_id(&self.child), Signal::INT);
     }
 
+    /// Asks it to stop, as a machine does that shuts down.
+    pub fn terminate(&self) {
+        signal(process_id(&self.child), Signal::TERM);
+    }
+
     /// Holds it where it is: its connections and locks stay, as those of a machine that is not heard of any more.
     pub fn suspend(&self) {
         signal(process_id(&self.child), Signal::STOP);

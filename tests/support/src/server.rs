@@ -43,10 +43,8 @@ pub(crate) struct Server {
 impl Server {
     /// Makes the data directory in `directory`.
     pub(crate) fn initdb(installation: Installation, directory: PathBuf) -> Self {
-        let user = rustix::process::getuid().is_root().then(unprivileged);
-        if let Some(User { uid, gid }) = user {
-            std::os::unix::fs::chown(&directory, Some(uid), Some(gid)).expect("hand the directory over");
-        }
+        let user = user_of_servers();
+        hand_to_servers(&directory);
         let server = Self {
             installation,
             directory,
@@ -208,6 +206,18 @@ fn children(parent: u32) -> Vec<Pid> {
         .filter(is_child)
         .filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
         .collect()
+}
+
+/// Makes the user that servers run as the owner of a directory.
+pub(crate) fn hand_to_servers(directory: &Path) {
+    if let Some(User { uid, gid }) = user_of_servers() {
+        std::os::unix::fs::chown(directory, Some(uid), Some(gid)).expect("hand the directory over");
+    }
+}
+
+/// Another one than ours only where ours is root.
+fn user_of_servers() -> Option<User> {
+    rustix::process::getuid().is_root().then(unprivileged)
 }
 
 fn unprivileged() -> User {

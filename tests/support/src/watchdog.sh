@@ -28,4 +28,10 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 done
 found=$(working_below)
 [ -z "$found" ] || kill -KILL $found
+# Only then are file systems that were mounted below it no longer in use.
+while read -r _ mounted _; do
+    case $mounted in
+        "$BASE.ending"/*) umount -l "$mounted" ;;
+    esac
+done </proc/mounts
 rm -rf "$BASE.ending"

@@ -5,7 +5,9 @@
 //! 1. every call twice: `probe` before anything is there, `run` as after a crash between acting and recording,
 //!    `probe` again, `undo`;
 //! 2. after `undo` both servers are as they were;
-//! 3. `run` dropped in the middle, ever later; the next runner takes over, probes, and runs to the end.
+//! 3. `run`, then `undo`, stopped at each fault position ([`crate::fault`]), before and after every effect and every
+//!    event of its own; the next runner goes on;
+//! 4. `run` dropped in the middle, ever later; the next runner takes over, probes, and runs to the end.
 //!
 //! ```no_run
 //! # use pghaul_step::conformance::{Bench, plan};
@@ -20,6 +22,7 @@
 //! that rests on others finds only what the caller has put there: their outputs are absent.
 
 mod in_memory;
+mod positions;
 
 pub use in_memory::InMemory;
 
@@ -228,6 +231,8 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
 
     async fn all(&mut self) -> Result<(), Violation> {
         self.doubled().await?;
+        self.stopped_in_run().await?;
+        self.stopped_in_undo().await?;
         self.dropped().await
     }
 

@@ -1,0 +1,77 @@
+//! Step `connection`: tells a subscription that is cut off how the source is reached now.
+//!
+//! A password or an address may change while the target follows. Whoever runs again gives the new one, and what the
+//! subscription keeps must become the same. One that is connected is left alone: what it has works, and what
+//! this run was given may lack a password that only an earlier one knew.
+
+use crate::subscription::slot_output;
+use crate::{aiven, name_of};
+use async_trait::async_trait;
+use pghaul_step::postgres::{Ident, literal};
+use pghaul_step::step::REPLICATION;
+use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Step, StepPhase};
+
+/// Kept by this run where it has told a subscription already: it has created it.
+pub(crate) struct Told;
+
+/// The step.
+#[derive(Debug, Default)]
+pub struct Connection;
+
+#[async_trait]
+impl Step for Connection {
+    type Scope = Database;
+    type Output = ();
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            routes: REPLICATION,
+            after: &["subscription"],
+            repeats: true,
+            ..Descriptor::new(
+                "connection",
+                "lets the subscription connect to the source as it is reached now",
+                StepPhase::Data,
+            )
+        }
+    }
+
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<()>, Failure> {
+        Ok(Probe::Partial)
+    }
+
+    async fn run(&self, ctx: &Context<Database>) -> Result<(), Failure> {
+        if ctx.kept::<Told>().is_some() {
+            // Its worker is just starting; a change would stop it again.
+            return Ok(());
+        }
+        let source = ctx.source().await?;
+        let slot = source.slot(&slot_output(ctx)?.name).await?;
+        if slot.is_none_or(|slot| slot.active_pid.is_some()) {
+            return Ok(());
+        }
+        let mut target = ctx.target().await?;
+        let name = name_of(ctx, "subscription")?;
+        let is_ours = target.subscription(&name).await?.is_some() && !aiven::has_made(&target, &name).await?;
+        if !is_ours {
+            // One that is gone is named by the proof.
+            return Ok(());
+        }
+        let conninfo = ctx
+            .way_back()
+            .conninfo(ctx.database().as_str(), source.server_version())?;
+        let alter = format!(
+            "ALTER SUBSCRIPTION {} CONNECTION {}",
+            Ident::new(name)?,
+            literal(&conninfo.0)?
+        );
+        let transaction = ctx.begin(&mut target).await?;
+        transaction.inner().keep_out_of_the_log().await?;
+        transaction
+            .batch("tell the subscription how the source is reached", &alter)
+            .await?;
+        transaction
+            .commit("tell the subscription how the source is reached")
+            .await
+    }
+}

@@ -1,0 +1,164 @@
+//! What does not pass by itself: it must be named, somebody mends it, and the migration goes on.
+
+use crate::dice::Dice;
+use std::time::Duration;
+
+/// Something wrong with a server, a right or an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trouble {
+    /// The servers are at another address from now on; later runs are told so.
+    AddressChanged,
+    /// The role's password is changed; later runs are told so.
+    PasswordChanged,
+    /// The role may no longer read one of the tables.
+    SelectRevoked,
+    /// The role may no longer replicate.
+    ReplicationRevoked,
+    /// The role may have no more sessions on the source.
+    NoSession,
+    /// The target has no connection left, also not for a superuser.
+    NoConnection,
+    /// The source has no replication slot left.
+    NoSlot,
+    /// The target starts no workers for logical replication.
+    NoWorker,
+    /// The target's disk is full.
+    DiskFull,
+    SlotDropped,
+    /// The source has removed WAL that the slot still needed.
+    SlotInvalidated,
+    PublicationDropped,
+    SubscriptionDisabled,
+    SubscriptionDropped,
+    /// A row on the target stands where the source's is to go.
+    RowWritten,
+    /// A table is made on the source.
+    TableNew,
+    /// A table of the source is dropped there.
+    TableDropped,
+    /// A table that was moved is dropped on the target.
+    TargetTableDropped,
+    /// A column is added on the source, and used.
+    ColumnAdded,
+    /// A column is dropped on the target.
+    TargetColumnDropped,
+}
+
+use Trouble as T;
+
+impl Trouble {
+    /// Those that can come at any time.
+    const ANY_TIME: [Self; 10] = [
+        T::AddressChanged,
+        T::PasswordChanged,
+        T::SelectRevoked,
+        T::ReplicationRevoked,
+        T::NoSession,
+        T::NoConnection,
+        T::NoSlot,
+        T::NoWorker,
+        T::DiskFull,
+        T::ColumnAdded,
+    ];
+
+    /// Those for a database that is in step.
+    const IN_STEP: [Self; 18] = [
+        T::AddressChanged,
+        T::PasswordChanged,
+        T::ReplicationRevoked,
+        T::NoSession,
+        T::NoConnection,
+        T::NoWorker,
+        T::DiskFull,
+        T::SlotDropped,
+        T::SlotInvalidated,
+        T::PublicationDropped,
+        T::SubscriptionDisabled,
+        T::SubscriptionDropped,
+        T::RowWritten,
+        T::TableNew,
+        T::TableDropped,
+        T::TargetTableDropped,
+        T::ColumnAdded,
+        T::TargetColumnDropped,
+    ];
+
+    /// One for a round, and when it comes: so long after the first run began, or when the database is in step.
+    pub(crate) fn any(dice: &mut Dice, replicated: bool) -> Option<(Self, Option<Duration>)> {
+        match (replicated, dice.below(4)) {
+            (_, 0) => {
+                let trouble = dice.one_of(&Self::ANY_TIME);
+                let only_replicated = matches!(
+                    trouble,
+                    T::ReplicationRevoked | T::NoSlot | T::NoWorker | T::ColumnAdded
+                );
+                let fits = replicated || !only_replicated;
+                fits.then(|| (trouble, Some(dice.moment(Duration::from_millis(900)))))
+            }
+            (true, 1 | 2) => Some((dice.one_of(&Self::IN_STEP), None)),
+            _ => None,
+        }
+    }
+
+    /// Whether it concerns only a role that is no superuser.
+    pub(crate) fn is_about_the_role(self) -> bool {
+        matches!(
+            self,
+            T::PasswordChanged | T::SelectRevoked | T::ReplicationRevoked | T::NoSession
+        )
+    }
+
+    /// What the user is told: the error's code. `tool-failed` is pg_dump, whose own words follow.
+    pub(crate) fn codes(self) -> &'static [&'static str] {
+        match self {
+            T::AddressChanged => &["connection-lost", "connection-refused", "tool-failed"],
+            T::PasswordChanged => &["authentication-failed", "apply-failed", "tool-failed"],
+            T::SelectRevoked => &["permission-denied", "check-failed", "apply-failed", "tool-failed"],
+            T::ReplicationRevoked => &[
+                "permission-denied",
+                "replication-impossible",
+                "check-failed",
+                "apply-failed",
+            ],
+            T::NoSession | T::NoConnection => &["too-many-connections", "apply-failed", "tool-failed"],
+            T::NoSlot => &[
+                "out-of-resources",
+                "replication-impossible",
+                "check-failed",
+                "apply-failed",
+            ],
+            T::NoWorker => &["apply-failed", "check-failed"],
+            T::DiskFull => &["out-of-resources", "apply-failed"],
+            T::SlotDropped | T::PublicationDropped | T::SubscriptionDropped => {
+                &["state-lost", "slot-lost", "apply-failed"]
+            }
+            T::SlotInvalidated => &["slot-lost"],
+            T::SubscriptionDisabled | T::RowWritten => &["apply-failed"],
+            T::TableNew => &["plan-changed"],
+            T::TableDropped | T::TargetTableDropped => &["state-lost", "plan-changed", "apply-failed"],
+            T::ColumnAdded => &["apply-failed", "plan-changed"],
+            T::TargetColumnDropped => &["apply-failed", "schema-failed", "server-error"],
+        }
+    }
+
+    /// Whether the run that meets it may not notice: it holds what it needs already, or nothing more is asked for.
+    pub(crate) fn may_pass_unseen(self) -> bool {
+        matches!(self, T::ReplicationRevoked | T::PasswordChanged)
+    }
+
+    /// Whether changes have been missed, so that the data must be copied again.
+    pub(crate) fn loses_changes(self) -> bool {
+        matches!(
+            self,
+            T::SlotDropped | T::SlotInvalidated | T::PublicationDropped | T::SubscriptionDropped
+        )
+    }
+
+    /// Whether the plan no longer holds, so that the migration is removed and begun anew.
+    pub(crate) fn voids_the_plan(self) -> bool {
+        matches!(
+            self,
+            T::TableDropped | T::TargetTableDropped | T::TargetColumnDropped
+        )
+    }
+}
