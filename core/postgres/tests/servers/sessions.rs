@@ -2,7 +2,7 @@
 
 use crate::cluster::{database, shared, superuser};
 use bytes::Bytes;
-use futures_util::{SinkExt, TryStreamExt};
+use futures_util::SinkExt;
 use pghaul_core::{Code, Failure};
 use pghaul_postgres::{PgError, ReadOnly, ReadWrite, Rehearsal, Server, SnapshotId, Source};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -255,8 +255,8 @@ async fn copy_passes_bytes_through() {
     };
     let from = server.connect::<ReadOnly>("copying").await.unwrap();
     let to = server.connect::<ReadWrite>("copying").await.unwrap();
-    let statement = from.doing("read").prepare("COPY public.t (i, f) TO STDOUT");
-    let statement = statement.await.unwrap();
+    let doing = from.doing("read");
+    let statement = doing.prepare("COPY public.t (i, f) TO STDOUT").await.unwrap();
     let mut stream = from.copy_out("read", &statement).await.unwrap();
     let sink = to
         .doing("write")
