@@ -30,6 +30,8 @@ fn a_database_in_step_is_only_proven_again() {
         let new: Vec<String> = events[before..].iter().map(kind).collect();
         let expected = [
             "runner_started",
+            "connection step_started",
+            "connection step_finished",
             "sequences step_started",
             "sequences step_finished",
             "syncing_proven",

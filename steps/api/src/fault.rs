@@ -52,12 +52,14 @@ impl Faults {
     }
 
     /// Lets whatever passes the n-th position from here on end there, without any clean-up but that of memory.
+    #[cfg(feature = "conformance")]
     pub(crate) fn unwind_after(&self, positions: u64) {
         let at = self.passed() + positions;
         self.unwind_at.store(at, Ordering::SeqCst);
     }
 
     /// Stops nothing any more. Whether that position has been reached.
+    #[cfg(feature = "conformance")]
     pub(crate) fn calm(&self) -> bool {
         let at = self.unwind_at.swap(0, Ordering::SeqCst);
         at > 0 && self.passed() >= at
