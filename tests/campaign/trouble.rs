@@ -120,7 +120,13 @@ impl Trouble {
                 "check-failed",
                 "apply-failed",
             ],
-            T::NoSession | T::NoConnection => &["too-many-connections", "apply-failed", "tool-failed"],
+            // A check that meets it quotes the server.
+            T::NoSession | T::NoConnection => &[
+                "too-many-connections",
+                "check-failed",
+                "apply-failed",
+                "tool-failed",
+            ],
             T::NoSlot => &[
                 "out-of-resources",
                 "replication-impossible",

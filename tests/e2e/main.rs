@@ -18,6 +18,7 @@ mod forty_kills;
 mod hostile;
 mod kills;
 mod large_rows;
+mod large_tables;
 mod many_databases;
 mod migration;
 mod network;
