@@ -104,3 +104,24 @@ fn is_here<S: SideMarker>(server: &Server<S>) -> bool {
         .iter()
         .all(|endpoint| endpoint.is_local())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_copies_the_rest_is_what_was_said_last() {
+        let first = Selection {
+            rest_copy: Some(InitialCopy::Snapshot),
+            ..Selection::default()
+        };
+        let given = |rest_copy| CopyingArgs {
+            rest_copy,
+            ..CopyingArgs::default()
+        };
+        let rest = |rest_copy, journaled| given(rest_copy).copying(journaled).rest;
+        assert_eq!(rest(None, None), InitialCopy::Server);
+        assert_eq!(rest(None, Some(&first)), InitialCopy::Snapshot);
+        assert_eq!(rest(Some(InitialCopy::Server), Some(&first)), InitialCopy::Server);
+    }
+}

@@ -256,3 +256,12 @@ fn data_that_are_given_up_are_those_of_both() {
     compare::same(&pair.source, &pair.target, database);
     assert_nothing_of_it_is_left(migration, pair, database);
 }
+
+#[test]
+fn removed_in_the_middle_nothing_of_either_is_left() {
+    let killed = Killed::new("rest_removed");
+    killed.copy_rest().kill9();
+    killed.migration.command(&["remove", "--force"]).run().succeeded();
+    assert_nothing_of_it_is_left(&killed.migration, killed.pair, &killed.database);
+    killed.migration.command(&["journal", "verify"]).run().succeeded();
+}
