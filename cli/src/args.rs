@@ -197,6 +197,7 @@ impl SelectionArgs {
             method: self.method,
             initial_copy: self.initial_copy,
             source_from_target,
+            ..Selection::default()
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::size;
 use clap::Args;
-use clap::builder::PossibleValuesParser;
-use pghaul_core::plan::CopyFormat;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use pghaul_core::event::Selection;
+use pghaul_core::plan::{CopyFormat, InitialCopy};
 use pghaul_engine::workers_within;
 use pghaul_postgres::{Server, SideMarker};
 use pghaul_step::{Copying, Failure, Workers};
@@ -42,15 +43,29 @@ pub(crate) struct CopyingArgs {
     /// source since
     #[arg(long, help_heading = "Work")]
     pub(crate) keep_finished_tables: bool,
+    /// When the initial copy of replication was interrupted, who copies the tables that it had not finished: the
+    /// target's workers, or pghaul, from the snapshot of a second slot; by default as the first run was told, else
+    /// server
+    #[arg(
+        long,
+        value_name = "WHO",
+        value_parser = PossibleValuesParser::new(["snapshot", "server"]).try_map(|text| text.parse::<InitialCopy>()),
+        help_heading = "Work"
+    )]
+    pub(crate) rest_copy: Option<InitialCopy>,
 }
 
 impl CopyingArgs {
-    /// What the steps are told.
-    pub(crate) fn copying(&self) -> Copying {
+    /// What the steps are told, where the first run was told what the journal holds.
+    pub(crate) fn copying(&self, journaled: Option<&Selection>) -> Copying {
         Copying {
             format: self.copy_format.parse::<CopyFormat>().ok(),
             rate_limit: self.rate_limit,
             keep_finished_tables: self.keep_finished_tables,
+            rest: self
+                .rest_copy
+                .or_else(|| journaled?.rest_copy)
+                .unwrap_or(InitialCopy::Server),
         }
     }
 
@@ -88,4 +103,25 @@ fn is_here<S: SideMarker>(server: &Server<S>) -> bool {
         .endpoints()
         .iter()
         .all(|endpoint| endpoint.is_local())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_copies_the_rest_is_what_was_said_last() {
+        let first = Selection {
+            rest_copy: Some(InitialCopy::Snapshot),
+            ..Selection::default()
+        };
+        let given = |rest_copy| CopyingArgs {
+            rest_copy,
+            ..CopyingArgs::default()
+        };
+        let rest = |rest_copy, journaled| given(rest_copy).copying(journaled).rest;
+        assert_eq!(rest(None, None), InitialCopy::Server);
+        assert_eq!(rest(None, Some(&first)), InitialCopy::Snapshot);
+        assert_eq!(rest(Some(InitialCopy::Server), Some(&first)), InitialCopy::Server);
+    }
 }

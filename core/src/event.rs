@@ -77,6 +77,9 @@ pub struct Selection {
     /// `--initial-copy`, when given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_copy: Option<InitialCopy>,
+    /// `--rest-copy`, when given to the first run. A later one may say something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_copy: Option<InitialCopy>,
     /// `--source-from-target`, without secrets, when given.
     #[serde(default)]
     pub source_from_target: Option<String>,

@@ -89,7 +89,9 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         servers,
         way_back,
         workers,
-        copying: args.copying.copying(),
+        copying: args
+            .copying
+            .copying(locked.read(|m| m.selection.clone()).as_ref()),
         signals: signals.clone(),
         observer: watcher.observer(),
     };
@@ -99,7 +101,10 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
     };
     let runner = locked.start(session, start, equipment).await?;
     let request = RunRequest {
-        selection: args.selection.selection(way_to_journal),
+        selection: Selection {
+            rest_copy: args.copying.rest_copy,
+            ..args.selection.selection(way_to_journal)
+        },
         on_check_failure: args.on_check_failure,
         accepted: args.checks.accept.clone(),
         disk: args.checks.disk(),

@@ -182,13 +182,15 @@ impl Journey<'_> {
         let steps = self.registry.step_names(subject.route())?;
         let waits = |name: &str| steps.iter().any(|s| s.as_str() == name) && !self.has_finished(name);
         let again = step.descriptor().holds_for.is_some_and(waits);
-        Execution {
+        let execution = Execution {
             run: self.run,
             step,
             subject,
+        };
+        if step.is_needed(&execution.context())? {
+            execution.complete(again).await?;
         }
-        .complete(again)
-        .await
+        Ok(())
     }
 
     /// The way of a method in this database.

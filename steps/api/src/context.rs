@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::recorder::Recorder;
 use crate::scope::{Cluster, Database, DatabaseSubject, Scope};
 use crate::workers::Workers;
-use pghaul_core::plan::{CopyFormat, Route};
+use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
 };
@@ -57,6 +57,8 @@ pub struct Copying {
     /// Whether a dump that was killed keeps the tables that it had finished: the user says that nobody writes to
     /// the source.
     pub keep_finished_tables: bool,
+    /// Who copies what an initial copy by pghaul leaves: the target's workers, unless the user wants it otherwise.
+    pub rest: InitialCopy,
 }
 
 /// How the target's server reaches the source: for subscriptions.

@@ -9,6 +9,7 @@
 //! - [`finding`]: from an author's enum to a [`Finding`]; [`quantity`]: numbers in its sentence
 //! - [`context`]: what a step is given: sessions, the plan, items, outputs of earlier steps
 //! - [`kept`]: what lives no longer than a run
+//! - [`generation`]: the one or two copies that make up the initial copy of replication
 //! - [`extension`]: extensions that a server has, and who may create them; [`aiven_extras`]: one that helps
 //! - [`ownership`]: the schema `pghaul` in each target database: who may write, and which effects are there
 //! - [`recorder`]: the one way into the journal
@@ -26,6 +27,7 @@ pub mod context;
 pub mod extension;
 pub mod fault;
 pub mod finding;
+pub mod generation;
 pub mod kept;
 mod lookout;
 mod memo;
@@ -43,6 +45,7 @@ pub use check::{Check, CheckContext, CheckDescriptor};
 pub use context::{Context, Copying, RunContext, WayBack};
 pub use fault::Faults;
 pub use finding::{FindingKind, listed, quoted};
+pub use generation::{Generation, Generations};
 pub use kept::Kept;
 pub use lookout::SharedSession;
 pub use ownership::{OwnedTransaction, Ownership};
@@ -57,7 +60,7 @@ pub use workers::Workers;
 pub use async_trait::async_trait;
 pub use pghaul_core::event::{Incomplete, Proof};
 pub use pghaul_core::journal::Head;
-pub use pghaul_core::plan::{CopyFormat, Route};
+pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 pub use pghaul_core::{
     Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Severity, Side, Subject, TableClass,
     TablePlan, plan,

@@ -145,6 +145,16 @@ pub trait Step: Send + Sync + 'static {
     /// Name, order and methods.
     fn descriptor(&self) -> Descriptor;
 
+    /// Whether there is anything to do here, by what earlier steps have noted. A step that is not needed leaves no
+    /// trace in the journal.
+    ///
+    /// # Errors
+    /// When the journal can't be read.
+    fn is_needed(&self, ctx: &Context<Self::Scope>) -> Result<bool, Failure> {
+        let _ = ctx;
+        Ok(true)
+    }
+
     /// Looks at the servers: are the effects there?
     async fn probe(&self, ctx: &Context<Self::Scope>) -> Result<Probe<Self::Output>, Failure>;
 
@@ -170,6 +180,11 @@ pub trait Step: Send + Sync + 'static {
 pub trait ErasedStep<S: Scope>: sealed::Sealed<S> + Send + Sync {
     /// See [`Step::descriptor`].
     fn descriptor(&self) -> Descriptor;
+    /// See [`Step::is_needed`].
+    ///
+    /// # Errors
+    /// When the journal can't be read.
+    fn is_needed(&self, ctx: &Context<S>) -> Result<bool, Failure>;
     /// See [`Step::probe`].
     async fn probe(&self, ctx: &Context<S>) -> Result<Probe<Value>, Failure>;
     /// See [`Step::run`].
@@ -189,6 +204,10 @@ mod sealed {
 impl<T: Step> ErasedStep<T::Scope> for T {
     fn descriptor(&self) -> Descriptor {
         Step::descriptor(self)
+    }
+
+    fn is_needed(&self, ctx: &Context<T::Scope>) -> Result<bool, Failure> {
+        Step::is_needed(self, ctx)
     }
 
     async fn probe(&self, ctx: &Context<T::Scope>) -> Result<Probe<Value>, Failure> {

@@ -1,5 +1,6 @@
 //! Registers every step and check that comes with pghaul, and nothing else.
 
+use pghaul_step::Generation::{First, Second};
 use pghaul_step::Registry;
 
 /// Adds every step and check that comes with pghaul.
@@ -9,15 +10,20 @@ pub fn builtin(registry: Registry) -> Registry {
         .with_cluster_step(pghaul_roles::Roles)
         .with_step(pghaul_schema::Schema)
         .with_step(pghaul_schema::Keys)
-        .with_step(pghaul_method_replication::Publication)
-        .with_step(pghaul_method_replication::Slot)
-        .with_step(pghaul_method_replication::Subscription)
+        .with_step(pghaul_method_replication::Publication(First))
+        .with_step(pghaul_method_replication::Slot(First))
+        .with_step(pghaul_method_replication::Subscription(First))
+        .with_step(pghaul_method_replication::Publication(Second))
+        .with_step(pghaul_method_replication::Slot(Second))
+        .with_step(pghaul_method_replication::Subscription(Second))
         .with_step(pghaul_method_replication::Connection)
         .with_step(pghaul_method_replication::InitialCopy)
         .with_step(pghaul_copy_step::Copy)
-        .with_step(pghaul_copy_step::SnapshotCopy)
+        .with_step(pghaul_copy_step::SnapshotCopy(First))
+        .with_step(pghaul_copy_step::SnapshotCopy(Second))
         .with_step(pghaul_schema::Indexes)
-        .with_step(pghaul_schema::SnapshotIndexes)
+        .with_step(pghaul_schema::SnapshotIndexes(First))
+        .with_step(pghaul_schema::SnapshotIndexes(Second))
         .with_step(pghaul_schema::Constraints)
         .with_step(pghaul_schema::PostData)
         .with_step(pghaul_schema::Matviews)
@@ -102,8 +108,8 @@ mod tests {
         );
         assert_eq!(
             names(Route::ReplicationBySnapshot),
-            "schema publication slot snapshot-copy snapshot-indexes constraints subscription connection initial-copy \
-             post-data matviews sequences follow"
+            "schema publication slot snapshot-copy snapshot-indexes rest-publication rest-slot rest-copy rest-indexes \
+             constraints subscription rest-subscription connection initial-copy post-data matviews sequences follow"
         );
         assert_eq!(
             names(Route::ReplicationByServer),

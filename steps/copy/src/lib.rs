@@ -3,7 +3,8 @@
 //! - [`struct@Copy`] copies for the method dump, from a snapshot of its own; and, where the target's workers make the
 //!   initial copy of replication, the tables that can't be replicated, which keep the rows that they have at
 //!   this moment until the cutover;
-//! - [`SnapshotCopy`] makes the initial copy of replication itself, from the snapshot of the replication slot.
+//! - [`SnapshotCopy`] makes the initial copy of replication itself, from the snapshot of the replication slot, or of a
+//!   second one.
 //!
 //! `crew` does the work for both, `load` is what it is told of each table, `item` what is remembered.
 

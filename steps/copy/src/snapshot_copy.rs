@@ -1,10 +1,14 @@
-//! Step `snapshot-copy`: the initial copy of replication, made by pghaul from the snapshot of the slot.
+//! Step `snapshot-copy`: the initial copy of replication, made by pghaul from the snapshot of the slot; and step
+//! `rest-copy`, the same for its second generation.
 //!
 //! The step `slot` holds the snapshot while this process lives. Where it is gone, tables that are complete stay:
 //! the changes since the slot's beginning belong to them. The others are emptied and left to the target's
-//! workers, which step `subscription` lets copy and join them. A table that is truncated or rewritten on the
-//! source before its rows are copied is left to them too: the snapshot sees it empty. Tables that can't be
-//! published are copied out of a snapshot of their own then: they keep the rows of one moment anyway.
+//! workers, which step `subscription` lets copy and join them; or to the second generation. A table that is
+//! truncated or rewritten on the source before its rows are copied is left to them too: the snapshot sees it empty.
+//! Tables that can't be published are copied out of a snapshot of their own then: they keep the rows of one moment
+//! anyway.
+//!
+//! In the second generation nothing stays when its snapshot is gone: it begins anew, with a new slot.
 
 use crate::crew::Crew;
 use crate::item::{CopiedTable, complete, item_name, keys_of_table};
@@ -15,7 +19,8 @@ use pghaul_step::ownership::effects;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Probe, Route, Side, Step, StepPhase, TablePlan,
+    Code, Context, Database, Descriptor, Failure, Generation, Generations, InitialCopy, Probe, Route, Side,
+    Step, StepPhase, TablePlan,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,8 +30,8 @@ use std::sync::Arc;
 const SNAPSHOTS: u32 = 3;
 
 /// The step.
-#[derive(Debug, Default)]
-pub struct SnapshotCopy;
+#[derive(Debug)]
+pub struct SnapshotCopy(pub Generation);
 
 /// What the copy amounts to.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -39,6 +44,9 @@ pub struct SnapshotCopyOutput {
     pub as_of: String,
     /// The numbers of the published tables that are left to the target's workers.
     pub rest: BTreeSet<u32>,
+    /// The numbers of the published tables that are left to the second generation.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub second: BTreeSet<u32>,
     /// The positions that tables which are not published are as of, by their numbers.
     pub deferred: BTreeMap<u32, String>,
 }
@@ -56,17 +64,24 @@ impl Step for SnapshotCopy {
     type Output = SnapshotCopyOutput;
 
     fn descriptor(&self) -> Descriptor {
+        let (after, summary): (&[&str], _) = match self.0 {
+            Generation::First => (&["slot"], "copies the rows out of the slot's snapshot"),
+            Generation::Second => (
+                &["rest-slot"],
+                "copies what is left out of the second slot's snapshot",
+            ),
+        };
         Descriptor {
             routes: &[Route::ReplicationBySnapshot],
-            after: &["slot"],
+            after,
             copies_rows: true,
             retries_itself: true,
-            ..Descriptor::new(
-                "snapshot-copy",
-                "copies the rows out of the slot's snapshot",
-                StepPhase::Data,
-            )
+            ..Descriptor::new(self.0.copy(), summary, StepPhase::Data)
         }
+    }
+
+    fn is_needed(&self, ctx: &Context<Database>) -> Result<bool, Failure> {
+        self.0.is_there(ctx)
     }
 
     async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<SnapshotCopyOutput>, Failure> {
@@ -78,18 +93,26 @@ impl Step for SnapshotCopy {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<SnapshotCopyOutput, Failure> {
+        let step = self.0.slot();
         let slot: Slot = ctx
-            .output("slot")?
-            .ok_or_else(|| Failure::bug("step slot has not finished"))?;
+            .output(step)?
+            .ok_or_else(|| Failure::bug(format!("step {step} has not finished")))?;
+        let generations = Generations::of(ctx)?;
         let planned: Vec<&TablePlan> = ctx
             .plan()
             .tables
             .iter()
             .filter(|t| t.copied_by_us(Route::ReplicationBySnapshot))
+            .filter(|t| generations.of_table(t) == self.0)
             .collect();
-        let missing = match ctx.kept::<Snapshot>() {
-            Some(snapshot) => copy_all(ctx, &snapshot, slot.attempt, &planned).await?,
-            None => unfinished(ctx, &slot, &planned).await?,
+        let missing = match (ctx.kept::<Snapshot>(), self.0) {
+            (Some(snapshot), _) => copy_all(ctx, &snapshot, slot.attempt, &planned).await?,
+            (None, Generation::First) => unfinished(ctx, &slot, &planned).await?,
+            (None, Generation::Second) => {
+                return Err(begins_anew(
+                    "the second generation of the copy has lost its snapshot",
+                ));
+            }
         };
         let missing = planned
             .iter()
@@ -97,11 +120,81 @@ impl Step for SnapshotCopy {
             .filter(|plan| missing.contains(&plan.number));
         let (deferred, published): (Vec<_>, Vec<_>) = missing.partition(|plan| plan.deferred());
         copy_deferred(ctx, slot.attempt, deferred).await?;
-        let rest = leave_to_the_server(ctx, slot.attempt, &planned, &published).await?;
+        let units: BTreeSet<u32> = published.iter().map(|plan| published_as(plan)).collect();
+        let copied_by = self.who_copies(ctx, &planned, &units).await?;
+        empty(ctx, slot.attempt, &planned, &units).await?;
         // Nobody needs the snapshot any more, and it keeps the source from cleaning up.
         ctx.let_go::<Snapshot>();
-        proven(ctx, slot, &planned, rest)
+        let mut output = SnapshotCopyOutput {
+            as_of: slot.consistent_point.clone(),
+            ..SnapshotCopyOutput::default()
+        };
+        match copied_by {
+            InitialCopy::Server => output.rest = units.clone(),
+            InitialCopy::Snapshot => output.second = units.clone(),
+        }
+        proven(ctx, &slot, &planned, &units, output)
     }
+}
+
+impl SnapshotCopy {
+    /// Who copies the published tables that are left.
+    ///
+    /// # Errors
+    /// [`Code::SnapshotLost`] where nobody can but another try of the second generation.
+    async fn who_copies(
+        &self,
+        ctx: &Context<Database>,
+        planned: &[&TablePlan],
+        units: &BTreeSet<u32>,
+    ) -> Result<InitialCopy, Failure> {
+        if units.is_empty() {
+            return Ok(InitialCopy::Server);
+        }
+        let workers_can = may_publish(ctx, units).await?;
+        match self.0 {
+            // Foreign keys between the generations would have to be taken away again.
+            Generation::First if is_constrained(&ctx.target().await?, planned).await? => {
+                Ok(InitialCopy::Server)
+            }
+            Generation::First if workers_can => Ok(ctx.copying().rest),
+            Generation::First => Ok(InitialCopy::Snapshot),
+            Generation::Second if workers_can => Ok(InitialCopy::Server),
+            Generation::Second => {
+                ctx.let_go::<Snapshot>();
+                Err(begins_anew(
+                    "a table was truncated or rewritten on the source while it was to be copied, and our role may not publish it again",
+                ))
+            }
+        }
+    }
+}
+
+/// Whether our role may put tables back into a publication, so that the target's workers can copy them: it must own
+/// them.
+async fn may_publish(ctx: &Context<Database>, units: &BTreeSet<u32>) -> Result<bool, Failure> {
+    let tables = units.iter().filter_map(|number| ctx.plan().table(*number));
+    let (schemas, names): (Vec<&str>, Vec<&str>) = tables
+        .map(|plan| (plan.schema.as_str(), plan.name.as_str()))
+        .unzip();
+    let source = ctx.source().await?;
+    let doing = source.doing("look who owns the tables that are left");
+    let row = doing
+        .query_one(include_str!("may_publish.sql"), &[&schemas, &names])
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Another slot has to be made, with another snapshot.
+fn begins_anew(why: &str) -> Failure {
+    Failure::new(Code::SnapshotLost, why)
+        .with_side(Side::Source)
+        .with_hint("run again: what is complete stays where that is possible, the rest is copied anew")
+}
+
+/// The number of the table that stands for it in the publication.
+fn published_as(plan: &TablePlan) -> u32 {
+    plan.root.unwrap_or(plan.number)
 }
 
 /// Copies every table that is not complete yet. Returns the numbers of those that can't be copied from this
@@ -136,12 +229,12 @@ async fn unfinished(
     let keys = effects(&ctx.target().await?, &format!("copy/{generation}/")).await?;
     let there = complete(&keys, generation);
     let journaled = ctx.items::<CopiedTable>()?;
-    let (mut items, mut rest) = (Vec::new(), BTreeSet::new());
+    let (mut items, mut rest, mut gone) = (Vec::new(), BTreeSet::new(), Vec::new());
     for plan in planned {
         let name = item_name(generation, plan.number);
         let known = journaled.contains_key(&name);
         if known && !there.contains(&plan.number) {
-            return Err(forgotten(plan));
+            gone.push(*plan);
         }
         // Which snapshot a table that is not published came from, only the journal knows.
         if !known && (plan.deferred() || !there.contains(&plan.number)) {
@@ -156,6 +249,15 @@ async fn unfinished(
             };
             items.push((name, item));
         }
+    }
+    // We empty a complete partition ourselves where another one of its tree is left.
+    let units: BTreeSet<u32> = planned
+        .iter()
+        .filter(|plan| rest.contains(&plan.number) && !plan.deferred())
+        .map(|plan| published_as(plan))
+        .collect();
+    if let Some(plan) = gone.iter().find(|plan| !units.contains(&published_as(plan))) {
+        return Err(forgotten(plan));
     }
     ctx.items_finished(&items).await?;
     Ok(rest)
@@ -203,18 +305,16 @@ async fn copy_deferred(
     }
 }
 
-/// Empties what the target's workers are to copy. A tree of partitions that is published as one is left to them
-/// as one, with all its leaves.
-async fn leave_to_the_server(
+/// Empties what others are to copy. A tree of partitions that is published as one is left to them as one, with all
+/// its leaves.
+async fn empty(
     ctx: &Context<Database>,
     generation: u32,
     planned: &[&TablePlan],
-    rest: &[&TablePlan],
-) -> Result<BTreeSet<u32>, Failure> {
-    let published = |plan: &TablePlan| plan.root.unwrap_or(plan.number);
-    let units: BTreeSet<u32> = rest.iter().map(|plan| published(plan)).collect();
+    units: &BTreeSet<u32>,
+) -> Result<(), Failure> {
     if units.is_empty() {
-        return Ok(units);
+        return Ok(());
     }
     let mut target = ctx.target().await?;
     let constrained = is_constrained(&target, planned).await?;
@@ -222,7 +322,7 @@ async fn leave_to_the_server(
         act_as_replica(&target).await?;
     }
     let verb = if constrained { "DELETE FROM" } else { "TRUNCATE" };
-    for plan in planned.iter().filter(|plan| units.contains(&published(plan))) {
+    for plan in planned.iter().filter(|plan| units.contains(&published_as(plan))) {
         let name = QualifiedName::new(plan.schema.as_str(), plan.name.as_str())?;
         let transaction = ctx.begin(&mut target).await?;
         let empty = format!("{verb} ONLY {name}");
@@ -232,27 +332,21 @@ async fn leave_to_the_server(
             .await?;
         transaction.commit("empty a table").await?;
     }
-    Ok(units)
+    Ok(())
 }
 
-/// The journal's word for every table that is not left to the target's workers.
+/// The journal's word for every table that is not left to others.
 fn proven(
     ctx: &Context<Database>,
-    slot: Slot,
+    slot: &Slot,
     planned: &[&TablePlan],
-    rest: BTreeSet<u32>,
+    units: &BTreeSet<u32>,
+    mut output: SnapshotCopyOutput,
 ) -> Result<SnapshotCopyOutput, Failure> {
     let items = ctx.items::<CopiedTable>()?;
-    let mut output = SnapshotCopyOutput {
-        as_of: slot.consistent_point,
-        rest,
-        ..SnapshotCopyOutput::default()
-    };
-    let left = |plan: &TablePlan| output.rest.contains(&plan.root.unwrap_or(plan.number));
-    let ours: Vec<&&TablePlan> = planned
+    let ours = planned
         .iter()
-        .filter(|plan| plan.kind == RelationKind::Table && !left(plan))
-        .collect();
+        .filter(|plan| plan.kind == RelationKind::Table && !units.contains(&published_as(plan)));
     for plan in ours {
         let item = items.get(&item_name(slot.attempt, plan.number)).ok_or_else(|| {
             Failure::bug(format!(

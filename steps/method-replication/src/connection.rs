@@ -9,10 +9,27 @@ use crate::{aiven, name_of};
 use async_trait::async_trait;
 use pghaul_step::postgres::{Ident, literal};
 use pghaul_step::step::REPLICATION;
-use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Step, StepPhase};
+use pghaul_step::{Context, Database, Descriptor, Failure, Generation, Generations, Probe, Step, StepPhase};
+use std::collections::BTreeSet;
 
-/// Kept by this run where it has told a subscription already: it has created it.
-pub(crate) struct Told;
+/// The subscriptions of a database that this run has told already: it has created them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told(BTreeSet<String>);
+
+impl Told {
+    /// Keeps the name of another one.
+    pub(crate) fn note(ctx: &Context<Database>, subscription: &str) {
+        let mut told = Self::of(ctx);
+        told.0.insert(subscription.to_owned());
+        ctx.keep(told);
+    }
+
+    fn of(ctx: &Context<Database>) -> Self {
+        ctx.kept::<Self>()
+            .map(|told| Self::clone(&told))
+            .unwrap_or_default()
+    }
+}
 
 /// The step.
 #[derive(Debug, Default)]
@@ -26,7 +43,7 @@ impl Step for Connection {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: REPLICATION,
-            after: &["subscription"],
+            after: &["subscription", "rest-subscription"],
             repeats: true,
             ..Descriptor::new(
                 "connection",
@@ -41,37 +58,44 @@ impl Step for Connection {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<(), Failure> {
-        if ctx.kept::<Told>().is_some() {
-            // Its worker is just starting; a change would stop it again.
-            return Ok(());
+        for generation in Generations::of(ctx)?.all() {
+            tell(ctx, *generation).await?;
         }
-        let source = ctx.source().await?;
-        let slot = source.slot(&slot_output(ctx)?.name).await?;
-        if slot.is_none_or(|slot| slot.active_pid.is_some()) {
-            return Ok(());
-        }
-        let mut target = ctx.target().await?;
-        let name = name_of(ctx, "subscription")?;
-        let is_ours = target.subscription(&name).await?.is_some() && !aiven::has_made(&target, &name).await?;
-        if !is_ours {
-            // One that is gone is named by the proof.
-            return Ok(());
-        }
-        let conninfo = ctx
-            .way_back()
-            .conninfo(ctx.database().as_str(), source.server_version())?;
-        let alter = format!(
-            "ALTER SUBSCRIPTION {} CONNECTION {}",
-            Ident::new(name)?,
-            literal(&conninfo.0)?
-        );
-        let transaction = ctx.begin(&mut target).await?;
-        transaction.inner().keep_out_of_the_log().await?;
-        transaction
-            .batch("tell the subscription how the source is reached", &alter)
-            .await?;
-        transaction
-            .commit("tell the subscription how the source is reached")
-            .await
+        Ok(())
     }
+}
+
+async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Failure> {
+    let name = name_of(ctx, generation.subscription())?;
+    if Told::of(ctx).0.contains(&name) {
+        // Its worker is just starting; a change would stop it again.
+        return Ok(());
+    }
+    let source = ctx.source().await?;
+    let slot = source.slot(&slot_output(ctx, generation)?.name).await?;
+    if slot.is_none_or(|slot| slot.active_pid.is_some()) {
+        return Ok(());
+    }
+    let mut target = ctx.target().await?;
+    let is_ours = target.subscription(&name).await?.is_some() && !aiven::has_made(&target, &name).await?;
+    if !is_ours {
+        // One that is gone is named by the proof.
+        return Ok(());
+    }
+    let conninfo = ctx
+        .way_back()
+        .conninfo(ctx.database().as_str(), source.server_version())?;
+    let alter = format!(
+        "ALTER SUBSCRIPTION {} CONNECTION {}",
+        Ident::new(name)?,
+        literal(&conninfo.0)?
+    );
+    let transaction = ctx.begin(&mut target).await?;
+    transaction.inner().keep_out_of_the_log().await?;
+    transaction
+        .batch("tell the subscription how the source is reached", &alter)
+        .await?;
+    transaction
+        .commit("tell the subscription how the source is reached")
+        .await
 }

@@ -1,13 +1,13 @@
 //! Step `follow`: the proof that the target holds and follows everything it should.
 //!
-//! One pass, in this order: the subscription is ours, enabled, and its tables are exactly the planned ones, all
-//! ready; the publication's tables are the same, unfiltered; the slot is ours and not lost; the source has no
-//! table that the plan lacks; then a fence, which the slot must confirm; then the publication and the source's
+//! One pass, in this order: each subscription is ours, enabled, and its tables are exactly the planned ones, all
+//! ready; its publication's tables are the same, unfiltered; its slot is ours and not lost; the source has no
+//! table that the plan lacks; then a fence, which every slot must confirm; then the publications and the source's
 //! tables once more. Whatever changed in between is seen by one of the two looks.
 
 use crate::initial_copy::stuck;
 use crate::slot::{SlotOutput, lost};
-use crate::subscription::{rest, slot_output};
+use crate::subscription::slot_output;
 use crate::{name_of, slot};
 use async_trait::async_trait;
 use pghaul_step::plan::RelationKind;
@@ -15,8 +15,8 @@ use pghaul_step::postgres::{Lsn, ReadOnly, ReadWrite, Session, Source, Target};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::step::incomplete_tables;
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Probe, Progress, Proof, Route, Side, Standing, Step,
-    StepPhase,
+    Code, Context, Database, Descriptor, Failure, Generation, Generations, Probe, Progress, Proof, Route,
+    Side, Standing, Step, StepPhase, TablePlan,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,35 @@ const NO_PROGRESS: Duration = Duration::from_secs(120);
 const NEAR: u64 = 16 * 1024 * 1024;
 
 type Names = BTreeSet<(String, String)>;
+
+/// One way that changes take to the target, and the tables whose changes take it.
+struct Link {
+    generation: Generation,
+    publication: String,
+    slot: SlotOutput,
+    subscription: String,
+    tables: Names,
+}
+
+/// Every way: one for each generation of the copy.
+fn links(ctx: &Context<Database>) -> Result<Vec<Link>, Failure> {
+    let generations = Generations::of(ctx)?;
+    let link = |generation: Generation| {
+        let tables = ctx
+            .plan()
+            .replicated()
+            .filter(|t| matches!(t.kind, RelationKind::Table | RelationKind::PartitionedTable))
+            .filter(|t| generations.of_table(t) == generation);
+        Ok(Link {
+            generation,
+            publication: name_of(ctx, generation.publication())?,
+            slot: slot_output(ctx, generation)?,
+            subscription: name_of(ctx, generation.subscription())?,
+            tables: tables.map(|t| (t.schema.clone(), t.name.clone())).collect(),
+        })
+    };
+    generations.all().iter().copied().map(link).collect()
+}
 
 /// The step.
 #[derive(Debug, Default)]
@@ -58,46 +87,27 @@ impl Step for Follow {
     /// Waits until the target has nearly reached a position of the source's WAL that was taken now.
     async fn run(&self, ctx: &Context<Database>) -> Result<(), Failure> {
         let source = ctx.source().await?;
-        let slot: SlotOutput = slot_output(ctx)?;
         let fence = source.wal_insert_lsn().await?;
-        let mut nearest = u64::MAX;
-        let mut since = Instant::now();
-        loop {
-            ctx.check_cancelled()?;
-            let confirmed = confirmed(&source, &slot.name).await?;
-            let distance = fence.bytes_since(confirmed);
-            if distance <= NEAR {
-                return Ok(());
-            }
-            if distance < nearest {
-                (nearest, since) = (distance, Instant::now());
-            }
-            if since.elapsed() > NO_PROGRESS {
-                return Err(stuck(&name_of(ctx, "subscription")?));
-            }
-            ctx.progress(Progress::Waiting {
-                what: format!("the target to apply {distance} bytes of WAL"),
-            });
-            tokio::time::sleep(Duration::from_millis(250)).await;
+        for link in links(ctx)? {
+            come_near(ctx, &source, &link, fence).await?;
         }
+        Ok(())
     }
 
     async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
         let source = ctx.source().await?;
         let target = ctx.target().await?;
-        let slot = slot_output(ctx)?;
-        let mut problems = Vec::new();
-        check_subscription(ctx, &target, &slot, &mut problems).await?;
-        check_source(ctx, &source, &slot, &mut problems).await?;
-        let mut standing = Standing {
-            problems,
-            ..Standing::default()
-        };
-        if standing.problems.is_empty() {
-            await_fence(ctx, &source, &target, &slot, &mut standing).await?;
-            check_source(ctx, &source, &slot, &mut standing.problems).await?;
+        let links = links(ctx)?;
+        let mut standing = Standing::default();
+        for link in &links {
+            check_subscription(&target, link, &mut standing.problems).await?;
         }
-        check_copies(ctx, &slot, &mut standing.problems)?;
+        check_source(ctx, &source, &links, &mut standing.problems).await?;
+        if standing.problems.is_empty() {
+            await_fence(ctx, &source, &target, &links, &mut standing).await?;
+            check_source(ctx, &source, &links, &mut standing.problems).await?;
+        }
+        check_copies(ctx, &links, &mut standing.problems)?;
         let as_of = deferred_as_of(ctx)?;
         standing.proof = Proof {
             tables: ctx.plan().replicated().count() as u64,
@@ -108,6 +118,35 @@ impl Step for Follow {
             incomplete.as_of = as_of.get(&table.number).cloned();
         }
         Ok(Some(standing))
+    }
+}
+
+/// Waits until a slot is near to a position, as long as it comes nearer.
+async fn come_near(
+    ctx: &Context<Database>,
+    source: &Session<Source, ReadOnly>,
+    link: &Link,
+    fence: Lsn,
+) -> Result<(), Failure> {
+    let mut nearest = u64::MAX;
+    let mut since = Instant::now();
+    loop {
+        ctx.check_cancelled()?;
+        let confirmed = confirmed(source, &link.slot.name).await?;
+        let distance = fence.bytes_since(confirmed);
+        if distance <= NEAR {
+            return Ok(());
+        }
+        if distance < nearest {
+            (nearest, since) = (distance, Instant::now());
+        }
+        if since.elapsed() > NO_PROGRESS {
+            return Err(stuck(&link.subscription));
+        }
+        ctx.progress(Progress::Waiting {
+            what: format!("the target to apply {distance} bytes of WAL"),
+        });
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
 
@@ -134,12 +173,8 @@ fn deferred_as_of(ctx: &Context<Database>) -> Result<BTreeMap<u32, String>, Fail
         .collect())
 }
 
-/// Every replicated table that pghaul has copied itself must be of the slot's consistent point.
-fn check_copies(
-    ctx: &Context<Database>,
-    slot: &SlotOutput,
-    problems: &mut Vec<Failure>,
-) -> Result<(), Failure> {
+/// Every replicated table that pghaul has copied itself must be of the consistent point of its slot.
+fn check_copies(ctx: &Context<Database>, links: &[Link], problems: &mut Vec<Failure>) -> Result<(), Failure> {
     #[derive(Deserialize)]
     struct Copied {
         as_of: String,
@@ -147,23 +182,23 @@ fn check_copies(
     if ctx.route() != Route::ReplicationBySnapshot {
         return Ok(());
     }
-    let items = ctx.items_of::<Copied>("snapshot-copy")?;
-    let rest = rest(ctx)?;
-    let point = slot.consistent_point.to_string();
-    for table in ctx
-        .plan()
-        .tables
-        .iter()
-        .filter(|t| t.copied_by_us(ctx.route()) && !t.deferred())
-    {
-        let item = items.get(&format!("{}/{}", slot.attempt, table.number));
-        let left_to_the_server = rest.contains(&table.root.unwrap_or(table.number));
-        if !left_to_the_server && item.is_none_or(|item| item.as_of != point) {
-            let (schema, name) = (&table.schema, &table.name);
-            problems.push(gone(
-                Side::Target,
-                format!("table {schema}.{name} was not copied from the snapshot of the slot"),
-            ));
+    let generations = Generations::of(ctx)?;
+    let replicated = |t: &&TablePlan| t.copied_by_us(ctx.route()) && !t.deferred();
+    for Link { generation, slot, .. } in links {
+        let items = ctx.items_of::<Copied>(generation.copy())?;
+        let rest = generations.left_to_the_workers(*generation);
+        let point = slot.consistent_point.to_string();
+        let tables = ctx.plan().tables.iter().filter(replicated);
+        for table in tables.filter(|t| generations.of_table(t) == *generation) {
+            let item = items.get(&format!("{}/{}", slot.attempt, table.number));
+            let left_to_the_server = rest.contains(&table.root.unwrap_or(table.number));
+            if !left_to_the_server && item.is_none_or(|item| item.as_of != point) {
+                let (schema, name) = (&table.schema, &table.name);
+                problems.push(gone(
+                    Side::Target,
+                    format!("table {schema}.{name} was not copied from the snapshot of its slot"),
+                ));
+            }
         }
     }
     Ok(())
@@ -184,18 +219,18 @@ fn gone(side: Side, message: String) -> Failure {
 }
 
 async fn check_subscription(
-    ctx: &Context<Database>,
     target: &Session<Target, ReadWrite>,
-    slot: &SlotOutput,
+    link: &Link,
     problems: &mut Vec<Failure>,
 ) -> Result<(), Failure> {
-    let name = name_of(ctx, "subscription")?;
-    let publication = name_of(ctx, "publication")?;
-    let Some(subscription) = target.subscription(&name).await? else {
+    let name = &link.subscription;
+    let Some(subscription) = target.subscription(name).await? else {
         problems.push(gone(Side::Target, format!("the subscription {name} is gone")));
         return Ok(());
     };
-    if subscription.slot.as_deref() != Some(&slot.name) || subscription.publications != [publication] {
+    if subscription.slot.as_deref() != Some(&link.slot.name)
+        || subscription.publications != [link.publication.as_str()]
+    {
         problems.push(gone(Side::Target, format!("the subscription {name} was altered")));
     }
     if !subscription.enabled {
@@ -209,13 +244,13 @@ async fn check_subscription(
         );
     }
     let doing = target.doing("read the subscription's tables");
-    let rows = doing.query(include_str!("subscribed.sql"), &[&name]).await?;
+    let rows = doing.query(include_str!("subscribed.sql"), &[name]).await?;
     let states: BTreeMap<(String, String), String> = rows
         .iter()
         .map(|row| ((row.get("schema"), row.get("name")), row.get("state")))
         .collect();
     let subscribed: Names = states.keys().cloned().collect();
-    compare(&planned(ctx), &subscribed, "subscribed on the target", problems);
+    compare(&link.tables, &subscribed, "subscribed on the target", problems);
     for ((schema, table), state) in states.iter().filter(|(_, state)| state.as_str() != "r") {
         let message = format!("table {schema}.{table} is not ready: its state is {state}");
         problems.push(Failure::new(Code::ApplyFailed, message).with_side(Side::Target).with_hint(
@@ -228,11 +263,23 @@ async fn check_subscription(
 async fn check_source(
     ctx: &Context<Database>,
     source: &Session<Source, ReadOnly>,
-    slot: &SlotOutput,
+    links: &[Link],
     problems: &mut Vec<Failure>,
 ) -> Result<(), Failure> {
-    let name = name_of(ctx, "publication")?;
-    match source.publication(&name).await? {
+    for link in links {
+        check_publication(source, link, problems).await?;
+        check_slot(source, &link.slot, problems).await?;
+    }
+    check_new_tables(ctx, source, problems).await
+}
+
+async fn check_publication(
+    source: &Session<Source, ReadOnly>,
+    link: &Link,
+    problems: &mut Vec<Failure>,
+) -> Result<(), Failure> {
+    let name = &link.publication;
+    match source.publication(name).await? {
         None => problems.push(gone(Side::Source, format!("the publication {name} is gone"))),
         Some(publication) if !publication.all_operations => {
             problems.push(gone(
@@ -243,20 +290,19 @@ async fn check_source(
         Some(_) => {}
     }
     let doing = source.doing("read the publication's tables");
-    let rows = doing.query(include_str!("published.sql"), &[&name]).await?;
+    let rows = doing.query(include_str!("published.sql"), &[name]).await?;
     let published: Names = rows
         .iter()
         .map(|row| (row.get("schema"), row.get("name")))
         .collect();
-    compare(&planned(ctx), &published, "published on the source", problems);
+    compare(&link.tables, &published, "published on the source", problems);
     if rows.iter().any(|row| row.get("filtered")) {
         problems.push(gone(
             Side::Source,
             format!("the publication {name} has a row filter or a column list"),
         ));
     }
-    check_slot(source, slot, problems).await?;
-    check_new_tables(ctx, source, problems).await
+    Ok(())
 }
 
 async fn check_slot(
@@ -312,15 +358,6 @@ async fn check_new_tables(
     Ok(())
 }
 
-/// The planned tables as publication and subscription name them.
-fn planned(ctx: &Context<Database>) -> Names {
-    ctx.plan()
-        .replicated()
-        .filter(|t| matches!(t.kind, RelationKind::Table | RelationKind::PartitionedTable))
-        .map(|t| (t.schema.clone(), t.name.clone()))
-        .collect()
-}
-
 fn compare(planned: &Names, found: &Names, what: &str, problems: &mut Vec<Failure>) {
     for (schema, name) in planned.difference(found) {
         problems.push(gone(
@@ -341,20 +378,31 @@ async fn await_fence(
     ctx: &Context<Database>,
     source: &Session<Source, ReadOnly>,
     target: &Session<Target, ReadWrite>,
-    slot: &SlotOutput,
+    links: &[Link],
     standing: &mut Standing,
 ) -> Result<(), Failure> {
     let fence = source.wal_insert_lsn().await?;
     let begun = Instant::now();
     loop {
-        let found = source.slot(&slot.name).await?;
-        let confirmed = found
-            .as_ref()
-            .and_then(|s| s.confirmed_flush_lsn)
+        let mut slots = Vec::with_capacity(links.len());
+        for link in links {
+            slots.push(source.slot(&link.slot.name).await?);
+        }
+        // The database is where the slowest of them is.
+        let confirmed = slots
+            .iter()
+            .map(|found| {
+                found
+                    .as_ref()
+                    .and_then(|s| s.confirmed_flush_lsn)
+                    .unwrap_or_default()
+            })
+            .min()
             .unwrap_or_default();
+        let restart = slots.iter().flatten().filter_map(|slot| slot.restart_lsn).min();
         let now = source.wal_insert_lsn().await?;
         standing.lag_bytes = Some(now.bytes_since(confirmed));
-        standing.retained_bytes = found.and_then(|s| s.restart_lsn).map(|lsn| now.bytes_since(lsn));
+        standing.retained_bytes = restart.map(|lsn| now.bytes_since(lsn));
         if confirmed >= fence {
             standing.proof.fence = Some(fence.to_string());
             return Ok(());
@@ -365,14 +413,16 @@ async fn await_fence(
         ctx.check_cancelled()?;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let subscription = name_of(ctx, "subscription")?;
-    let sql = "SELECT count(*) FROM pg_catalog.pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL";
-    let row = target
-        .doing("look for the apply worker")
-        .query_one(sql, &[&subscription])
-        .await?;
-    if row.get::<_, i64>(0) == 0 {
-        standing.problems.push(stuck(&subscription));
+    for link in links {
+        let sql =
+            "SELECT count(*) FROM pg_catalog.pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL";
+        let row = target
+            .doing("look for the apply worker")
+            .query_one(sql, &[&link.subscription])
+            .await?;
+        if row.get::<_, i64>(0) == 0 {
+            standing.problems.push(stuck(&link.subscription));
+        }
     }
     Ok(())
 }

@@ -5,7 +5,10 @@ use crate::{name_of, slot};
 use async_trait::async_trait;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
 use pghaul_step::step::REPLICATION;
-use pghaul_step::{Code, Context, Database, Descriptor, Failure, Probe, Progress, Side, Step, StepPhase};
+use pghaul_step::{
+    Code, Context, Database, Descriptor, Failure, Generation, Generations, Probe, Progress, Side, Step,
+    StepPhase,
+};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -76,7 +79,7 @@ impl Step for InitialCopy {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: REPLICATION,
-            after: &["subscription", "connection"],
+            after: &["subscription", "rest-subscription", "connection"],
             copies_rows: true,
             ..Descriptor::new(
                 "initial-copy",
@@ -91,36 +94,43 @@ impl Step for InitialCopy {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<InitialCopyOutput, Failure> {
-        let mut target = ctx.target().await?;
-        let subscription = name_of(ctx, "subscription")?;
-        let slot_name = slot_output(ctx)?.name;
-        let source = ctx.source().await?;
-        let doing = source.doing("add up the sizes of the tables");
-        let total: i64 = doing.query_one(include_str!("total.sql"), &[]).await?.get(0);
-        let total_bytes = total.unsigned_abs();
-        let mut patience = Patience::new(look(&target, &subscription).await?);
-        loop {
-            ctx.check_cancelled()?;
-            let look = look(&target, &subscription).await?;
-            show(ctx, &look, total_bytes);
-            if look.ready == look.tables {
-                commit_asynchronously(ctx, &mut target, &subscription).await?;
-                return Ok(InitialCopyOutput {
-                    tables: look.tables.unsigned_abs(),
-                });
-            }
-            let slot = source.slot(&slot_name).await?;
-            if slot.is_none_or(|slot| slot.wal_status.as_deref() == Some("lost")) {
-                return Err(slot::lost(&slot_name));
-            }
-            if patience.is_at_its_end(look) {
-                return Err(stuck(&subscription));
-            }
-            if let Some(table) = orphan_twice(&source, &target, &subscription).await? {
-                return Err(orphaned(&table));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
+        let mut tables = 0;
+        for generation in Generations::of(ctx)?.all() {
+            tables += await_workers(ctx, *generation).await?;
         }
+        Ok(InitialCopyOutput { tables })
+    }
+}
+
+/// Waits until every table of a subscription is ready. Returns how many there are.
+async fn await_workers(ctx: &Context<Database>, generation: Generation) -> Result<u64, Failure> {
+    let mut target = ctx.target().await?;
+    let subscription = name_of(ctx, generation.subscription())?;
+    let slot_name = slot_output(ctx, generation)?.name;
+    let source = ctx.source().await?;
+    let doing = source.doing("add up the sizes of the tables");
+    let total: i64 = doing.query_one(include_str!("total.sql"), &[]).await?.get(0);
+    let total_bytes = total.unsigned_abs();
+    let mut patience = Patience::new(look(&target, &subscription).await?);
+    loop {
+        ctx.check_cancelled()?;
+        let look = look(&target, &subscription).await?;
+        show(ctx, &look, total_bytes);
+        if look.ready == look.tables {
+            commit_asynchronously(ctx, &mut target, &subscription).await?;
+            return Ok(look.tables.unsigned_abs());
+        }
+        let slot = source.slot(&slot_name).await?;
+        if slot.is_none_or(|slot| slot.wal_status.as_deref() == Some("lost")) {
+            return Err(slot::lost(&slot_name));
+        }
+        if patience.is_at_its_end(look) {
+            return Err(stuck(&subscription));
+        }
+        if let Some(table) = orphan_twice(&source, &target, &subscription).await? {
+            return Err(orphaned(&table));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -16,6 +16,9 @@
 //!
 //! With `--initial-copy server`, 3 is left out: the target's workers copy all tables.
 //!
+//! 1, 2 and 4 exist once more, for the second [`Generation`]: the tables that the copy was interrupted at, where
+//! pghaul copies them itself. Everything that is proven is proven of both.
+//!
 //! Nothing is adopted by looks: each step notes in the journal the name of what it is about to create, and a
 //! name is never used twice.
 
@@ -34,7 +37,7 @@ pub use publication::Publication;
 pub use slot::Slot;
 pub use subscription::Subscription;
 
-use pghaul_step::{Code, Context, Database, Failure};
+use pghaul_step::{Code, Context, Database, Failure, Generation};
 use serde::{Deserialize, Serialize};
 
 /// The name of an object, noted before the object is created.
@@ -45,11 +48,11 @@ pub struct Named {
 }
 
 /// Notes and returns a name that was never used before.
-async fn new_name(ctx: &Context<Database>) -> Result<String, Failure> {
+async fn new_name(ctx: &Context<Database>, generation: Generation) -> Result<String, Failure> {
     let attempt = u32::try_from(ctx.facts::<Named>()?.len())
         .unwrap_or(u32::MAX)
         .saturating_add(1);
-    let name = ctx.object_name(1, attempt);
+    let name = ctx.object_name(generation.number(), attempt);
     ctx.record(&Named { name: name.clone() }).await?;
     Ok(name)
 }

@@ -5,12 +5,14 @@ use async_trait::async_trait;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{Ident, PgError, QualifiedName, ReadWrite, Right, Session, Source, literal};
 use pghaul_step::step::REPLICATION;
-use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Step, StepPhase, TablePlan};
+use pghaul_step::{
+    Context, Database, Descriptor, Failure, Generation, Generations, Probe, Route, Step, StepPhase, TablePlan,
+};
 use std::collections::BTreeSet;
 
 /// The step.
-#[derive(Debug, Default)]
-pub struct Publication;
+#[derive(Debug)]
+pub struct Publication(pub Generation);
 
 #[async_trait]
 impl Step for Publication {
@@ -18,15 +20,23 @@ impl Step for Publication {
     type Output = Named;
 
     fn descriptor(&self) -> Descriptor {
+        let (routes, after, summary): (&[Route], &[&str], _) = match self.0 {
+            Generation::First => (REPLICATION, &["keys"], "publishes the tables on the source"),
+            Generation::Second => (
+                &[Route::ReplicationBySnapshot],
+                &["snapshot-copy", "snapshot-indexes"],
+                "publishes the tables that are left, where pghaul copies them",
+            ),
+        };
         Descriptor {
-            routes: REPLICATION,
-            after: &["keys"],
-            ..Descriptor::new(
-                "publication",
-                "publishes the tables on the source",
-                StepPhase::Data,
-            )
+            routes,
+            after,
+            ..Descriptor::new(self.0.publication(), summary, StepPhase::Data)
         }
+    }
+
+    fn is_needed(&self, ctx: &Context<Database>) -> Result<bool, Failure> {
+        self.0.is_there(ctx)
     }
 
     async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<Named>, Failure> {
@@ -42,9 +52,14 @@ impl Step for Publication {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<Named, Failure> {
-        let name = new_name(ctx).await?;
+        let name = new_name(ctx, self.0).await?;
         let mut source = ctx.source_for_writing().await?;
-        let tables: Vec<&TablePlan> = ctx.plan().replicated().collect();
+        let generations = Generations::of(ctx)?;
+        let tables: Vec<&TablePlan> = ctx
+            .plan()
+            .replicated()
+            .filter(|table| generations.of_table(table) == self.0)
+            .collect();
         let create = statement(&name, tables.iter().copied(), source.server_version())?;
         let tag = tag(ctx, &name)?;
         let created = ctx
@@ -144,13 +159,14 @@ fn listed(table: &TablePlan) -> Result<String, Failure> {
     Ok(format!("{only}{qualified}"))
 }
 
-/// Takes tables out of the publication or puts them back, as far as they are not out or in already.
+/// Takes tables out of a publication or puts them back, as far as they are not out or in already.
 pub(crate) async fn alter(
     ctx: &Context<Database>,
+    generation: Generation,
     verb: Alter,
     numbers: &BTreeSet<u32>,
 ) -> Result<(), Failure> {
-    let name = name_of(ctx, "publication")?;
+    let name = name_of(ctx, generation.publication())?;
     let mut source = ctx.source_for_writing().await?;
     let published = published(&source, &name).await?;
     let tables: Vec<String> = ctx

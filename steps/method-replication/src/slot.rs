@@ -1,5 +1,6 @@
 //! Step `slot`: keeps the source's WAL from here on.
 
+use crate::subscription::{refuse_consumed_slot, slot_output};
 use crate::{Named, last_name, new_name, or_dump};
 use async_trait::async_trait;
 use pghaul_copy::{PgOrFailure, SlotWithSnapshot, Snapshot};
@@ -7,7 +8,7 @@ use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{Lsn, PgError, RELEASE_TIMEOUT, ReadOnly, Session, Source};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase,
+    Code, Context, Database, Descriptor, Failure, Generation, Probe, Progress, Route, Side, Step, StepPhase,
 };
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -19,15 +20,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const GLANCE_EVERY: Duration = Duration::from_millis(100);
 
 /// The step.
-#[derive(Debug, Default)]
-pub struct Slot;
+#[derive(Debug)]
+pub struct Slot(pub Generation);
 
 /// The slot, and the server that it is on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotOutput {
     /// Its name.
     pub name: String,
-    /// How many slots were made for this database, with this one: the generation of the copy.
+    /// How many slots were made for this database, with this one, of both generations.
     #[serde(default)]
     pub attempt: u32,
     /// Changes from here on are kept.
@@ -44,16 +45,28 @@ impl Step for Slot {
     type Output = SlotOutput;
 
     fn descriptor(&self) -> Descriptor {
-        Descriptor {
-            routes: REPLICATION,
-            after: &["publication"],
-            holds_for: Some("snapshot-copy"),
-            ..Descriptor::new(
-                "slot",
+        let (routes, after, summary): (&[Route], &[&str], _) = match self.0 {
+            Generation::First => (
+                REPLICATION,
+                &["publication"],
                 "creates the replication slot on the source",
-                StepPhase::Data,
-            )
+            ),
+            Generation::Second => (
+                &[Route::ReplicationBySnapshot],
+                &["rest-publication"],
+                "creates a second slot for the tables that are left",
+            ),
+        };
+        Descriptor {
+            routes,
+            after,
+            holds_for: Some(self.0.copy()),
+            ..Descriptor::new(self.0.slot(), summary, StepPhase::Data)
         }
+    }
+
+    fn is_needed(&self, ctx: &Context<Database>) -> Result<bool, Failure> {
+        self.0.is_there(ctx)
     }
 
     async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<SlotOutput>, Failure> {
@@ -64,13 +77,14 @@ impl Step for Slot {
         let snapshot = ctx.kept::<Snapshot>();
         if copies && snapshot.is_none_or(|s| s.keeper().is_closed()) {
             ctx.let_go::<Snapshot>();
-            if !something_is_copied(ctx).await? {
+            // What the second generation has copied is copied again: there is no third.
+            if self.0 == Generation::Second || !something_is_copied(ctx).await? {
                 return Ok(Probe::Partial);
             }
         }
         let source = ctx.source().await?;
         let Some(slot) = source.slot(&name).await? else {
-            return Ok(match ctx.output::<SlotOutput>("slot")? {
+            return Ok(match ctx.output::<SlotOutput>(self.0.slot())? {
                 Some(known) if known.name == name => Probe::Lost(lost(&name)),
                 _ => Probe::Partial,
             });
@@ -78,9 +92,9 @@ impl Step for Slot {
         if slot.wal_status.as_deref() == Some("lost") {
             return Ok(Probe::Lost(lost(&name)));
         }
-        match (ctx.output::<SlotOutput>("slot")?, slot.confirmed_flush_lsn) {
+        match (ctx.output::<SlotOutput>(self.0.slot())?, slot.confirmed_flush_lsn) {
             (Some(known), _) if known.name == name => Ok(Probe::Present(known)),
-            (_, Some(point)) => Ok(Probe::Present(output(ctx, &source, name, point).await?)),
+            (_, Some(point)) => Ok(Probe::Present(self.output(ctx, &source, name, point).await?)),
             // The session that was creating it has just been ended; the slot goes with it.
             (_, None) => Ok(Probe::Partial),
         }
@@ -91,12 +105,16 @@ impl Step for Slot {
         for named in ctx.facts::<Named>()? {
             drop_slot(ctx, &named.name).await?;
         }
-        let name = new_name(ctx).await?;
+        if self.0 == Generation::Second {
+            // Without the first one, all of this would be in vain.
+            refuse_consumed_slot(&ctx.source().await?, &slot_output(ctx, Generation::First)?).await?;
+        }
+        let name = new_name(ctx, self.0).await?;
         let point = match ctx.route() {
             Route::ReplicationBySnapshot => create_with_snapshot(ctx, &name).await?,
             Route::ReplicationByServer | Route::Dump => create(ctx, &name).await?,
         };
-        output(ctx, &ctx.source().await?, name, point).await
+        self.output(ctx, &ctx.source().await?, name, point).await
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
@@ -104,6 +122,29 @@ impl Step for Slot {
             drop_slot(ctx, &named.name).await?;
         }
         Ok(())
+    }
+}
+
+impl Slot {
+    async fn output(
+        &self,
+        ctx: &Context<Database>,
+        source: &Session<Source, ReadOnly>,
+        name: String,
+        consistent_point: Lsn,
+    ) -> Result<SlotOutput, Failure> {
+        let (system_identifier, timeline) = (source.identity().await?, source.timeline().await?);
+        let before = match self.0 {
+            Generation::First => 0,
+            Generation::Second => slot_output(ctx, Generation::First)?.attempt,
+        };
+        Ok(SlotOutput {
+            name,
+            attempt: before + attempts(ctx)?,
+            consistent_point,
+            system_identifier,
+            timeline,
+        })
     }
 }
 
@@ -121,7 +162,7 @@ async fn create(ctx: &Context<Database>, name: &str) -> Result<Lsn, Failure> {
     Ok(created.map_err(or_dump)?.get(0))
 }
 
-/// Creates the slot together with a snapshot, which is kept for step `snapshot-copy`.
+/// Creates the slot together with a snapshot, which is kept for the step that copies.
 async fn create_with_snapshot(ctx: &Context<Database>, name: &str) -> Result<Lsn, Failure> {
     let database = ctx.database().as_str();
     await_older_transactions(ctx).await?;
@@ -210,22 +251,6 @@ async fn something_is_copied(ctx: &Context<Database>) -> Result<bool, Failure> {
 /// How many names were noted.
 fn attempts(ctx: &Context<Database>) -> Result<u32, Failure> {
     Ok(u32::try_from(ctx.facts::<Named>()?.len()).unwrap_or(u32::MAX))
-}
-
-async fn output(
-    ctx: &Context<Database>,
-    source: &Session<Source, ReadOnly>,
-    name: String,
-    consistent_point: Lsn,
-) -> Result<SlotOutput, Failure> {
-    let (system_identifier, timeline) = (source.identity().await?, source.timeline().await?);
-    Ok(SlotOutput {
-        name,
-        attempt: attempts(ctx)?,
-        consistent_point,
-        system_identifier,
-        timeline,
-    })
 }
 
 pub(crate) fn lost(name: &str) -> Failure {

@@ -9,13 +9,15 @@ use pghaul_step::postgres::{
     Ident, PgError, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Session, Source, Target, literal,
 };
 use pghaul_step::step::REPLICATION;
-use pghaul_step::{Code, Context, Database, Descriptor, Failure, Probe, Route, Side, Step, StepPhase};
-use serde::Deserialize;
+use pghaul_step::{
+    Code, Context, Database, Descriptor, Failure, Generation, Generations, Probe, Route, Side, Step,
+    StepPhase,
+};
 use std::collections::BTreeSet;
 
 /// The step.
-#[derive(Debug, Default)]
-pub struct Subscription;
+#[derive(Debug)]
+pub struct Subscription(pub Generation);
 
 #[async_trait]
 impl Step for Subscription {
@@ -23,15 +25,27 @@ impl Step for Subscription {
     type Output = Named;
 
     fn descriptor(&self) -> Descriptor {
-        Descriptor {
-            routes: REPLICATION,
-            after: &["slot", "constraints"],
-            ..Descriptor::new(
-                "subscription",
+        let (routes, after, summary): (&[Route], &[&str], _) = match self.0 {
+            Generation::First => (
+                REPLICATION,
+                &["slot", "constraints"],
                 "subscribes the target to the publication",
-                StepPhase::Data,
-            )
+            ),
+            Generation::Second => (
+                &[Route::ReplicationBySnapshot],
+                &["subscription"],
+                "subscribes the target to the second publication",
+            ),
+        };
+        Descriptor {
+            routes,
+            after,
+            ..Descriptor::new(self.0.subscription(), summary, StepPhase::Data)
         }
+    }
+
+    fn is_needed(&self, ctx: &Context<Database>) -> Result<bool, Failure> {
+        self.0.is_there(ctx)
     }
 
     async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<Named>, Failure> {
@@ -41,13 +55,16 @@ impl Step for Subscription {
         let found = ctx.target().await?.subscription(&name).await?;
         Ok(match found {
             // Tables that are left to the workers may not have been handed to them yet.
-            Some(_) if rest(ctx)?.is_empty() => Probe::Present(Named { name }),
+            Some(_) if Generations::of(ctx)?.left_to_the_workers(self.0).is_empty() => {
+                Probe::Present(Named { name })
+            }
             _ => Probe::Partial,
         })
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<Named, Failure> {
-        let rest = rest(ctx)?;
+        let generations = Generations::of(ctx)?;
+        let rest = generations.left_to_the_workers(self.0);
         let mut target = ctx.target().await?;
         let made = match last_name(ctx)? {
             Some(name) => target.subscription(&name).await?.map(|_| name),
@@ -56,14 +73,14 @@ impl Step for Subscription {
         let name = match made {
             Some(name) => name,
             None => {
-                publication::alter(ctx, Alter::Drop, &rest).await?;
-                let name = create(ctx, &mut target, !rest.is_empty()).await?;
-                ctx.keep(Told);
+                publication::alter(ctx, self.0, Alter::Drop, &self.not_copied(&generations)).await?;
+                let name = self.create(ctx, &mut target, !rest.is_empty()).await?;
+                Told::note(ctx, &name);
                 name
             }
         };
         if !rest.is_empty() {
-            publication::alter(ctx, Alter::Add, &rest).await?;
+            publication::alter(ctx, self.0, Alter::Add, rest).await?;
             refresh(ctx, &mut target, &name).await?;
         }
         Ok(Named { name })
@@ -83,64 +100,66 @@ impl Step for Subscription {
     }
 }
 
-/// The published tables that pghaul could not copy itself: the target's workers do.
-pub(crate) fn rest(ctx: &Context<Database>) -> Result<BTreeSet<u32>, Failure> {
-    #[derive(Deserialize)]
-    struct Copied {
-        rest: BTreeSet<u32>,
+impl Subscription {
+    /// The tables that the subscription must not begin with. Those of another generation never come back.
+    fn not_copied(&self, generations: &Generations) -> BTreeSet<u32> {
+        let mut numbers = generations.left_to_the_workers(self.0).clone();
+        if self.0 == Generation::First {
+            numbers.extend(generations.second());
+        }
+        numbers
     }
-    let copied: Option<Copied> = ctx.output("snapshot-copy")?;
-    Ok(copied.map(|copied| copied.rest).unwrap_or_default())
-}
 
-/// Creates the subscription under a new name. Where pghaul has copied the tables, its workers begin with the
-/// slot's first change; otherwise they copy first.
-async fn create(
-    ctx: &Context<Database>,
-    target: &mut Session<Target, ReadWrite>,
-    workers_copy_later: bool,
-) -> Result<String, Failure> {
-    let source = ctx.source().await?;
-    let conninfo = ctx
-        .way_back()
-        .conninfo(ctx.database().as_str(), source.server_version())?;
-    let workers_copy_now = ctx.route() == Route::ReplicationByServer;
-    let slot = slot_output(ctx)?;
-    if !workers_copy_now {
-        refuse_consumed_slot(&source, &slot).await?;
+    /// Creates the subscription under a new name. Where pghaul has copied the tables, its workers begin with the
+    /// slot's first change; otherwise they copy first.
+    async fn create(
+        &self,
+        ctx: &Context<Database>,
+        target: &mut Session<Target, ReadWrite>,
+        workers_copy_later: bool,
+    ) -> Result<String, Failure> {
+        let source = ctx.source().await?;
+        let conninfo = ctx
+            .way_back()
+            .conninfo(ctx.database().as_str(), source.server_version())?;
+        let workers_copy_now = ctx.route() == Route::ReplicationByServer;
+        let slot = slot_output(ctx, self.0)?;
+        if !workers_copy_now {
+            refuse_consumed_slot(&source, &slot).await?;
+        }
+        let publication = name_of(ctx, self.0.publication())?;
+        let name = new_name(ctx, self.0).await?;
+        // A worker that has copied a table drops its slot on the source as soon as it has committed. Were that commit
+        // lost with the target's server, the table would wait for its slot for ever: `off`, the default, is for later.
+        let commit = if workers_copy_now || workers_copy_later {
+            "on"
+        } else {
+            "off"
+        };
+        let create = format!(
+            "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (create_slot = false, slot_name = {}, \
+             copy_data = {workers_copy_now}, enabled = true, synchronous_commit = {commit})",
+            Ident::new(name.as_str())?,
+            literal(&conninfo.0)?,
+            Ident::new(publication.as_str())?,
+            literal(&slot.name)?,
+        );
+        let refused = match create_ordinary(ctx, target, &create, &name).await? {
+            None => return Ok(name),
+            Some(refused) => refused,
+        };
+        if !aiven::is_usable(target).await? {
+            return Err(unreachable_source(refused));
+        }
+        let parts = [&name, &conninfo.0, &publication, &slot.name].map(String::as_str);
+        let transaction = ctx.begin(target).await?;
+        transaction.inner().keep_out_of_the_log().await?;
+        let created = aiven::create_subscription(transaction.inner(), parts, workers_copy_now).await;
+        created.map_err(unreachable_source)?;
+        transaction.effect(&format!("subscription/{name}")).await?;
+        transaction.commit("create the subscription").await?;
+        Ok(name)
     }
-    let name = new_name(ctx).await?;
-    // A worker that has copied a table drops its slot on the source as soon as it has committed. Were that commit
-    // lost with the target's server, the table would wait for its slot for ever: `off`, the default, is for later.
-    let commit = if workers_copy_now || workers_copy_later {
-        "on"
-    } else {
-        "off"
-    };
-    let create = format!(
-        "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (create_slot = false, slot_name = {}, \
-         copy_data = {workers_copy_now}, enabled = true, synchronous_commit = {commit})",
-        Ident::new(name.as_str())?,
-        literal(&conninfo.0)?,
-        Ident::new(name_of(ctx, "publication")?)?,
-        literal(&slot.name)?,
-    );
-    let publication = name_of(ctx, "publication")?;
-    let refused = match create_ordinary(ctx, target, &create, &name).await? {
-        None => return Ok(name),
-        Some(refused) => refused,
-    };
-    if !aiven::is_usable(target).await? {
-        return Err(unreachable_source(refused));
-    }
-    let parts = [&name, &conninfo.0, &publication, &slot.name].map(String::as_str);
-    let transaction = ctx.begin(target).await?;
-    transaction.inner().keep_out_of_the_log().await?;
-    let created = aiven::create_subscription(transaction.inner(), parts, workers_copy_now).await;
-    created.map_err(unreachable_source)?;
-    transaction.effect(&format!("subscription/{name}")).await?;
-    transaction.commit("create the subscription").await?;
-    Ok(name)
 }
 
 /// Creates a subscription with an ordinary statement. Where our role may not, says so.
@@ -170,7 +189,10 @@ async fn create_ordinary(
 
 /// The copied rows are those of the slot's consistent point: changes that somebody has taken from the slot since
 /// would be missing for ever.
-async fn refuse_consumed_slot(source: &Session<Source, ReadOnly>, slot: &SlotOutput) -> Result<(), Failure> {
+pub(crate) async fn refuse_consumed_slot(
+    source: &Session<Source, ReadOnly>,
+    slot: &SlotOutput,
+) -> Result<(), Failure> {
     let found = source.slot(&slot.name).await?;
     match found {
         Some(found) if found.confirmed_flush_lsn == Some(slot.consistent_point) => Ok(()),
@@ -232,9 +254,10 @@ pub(crate) async fn commit_asynchronously(
     transaction.commit("alter the subscription").await
 }
 
-pub(crate) fn slot_output(ctx: &Context<Database>) -> Result<SlotOutput, Failure> {
-    ctx.output("slot")?
-        .ok_or_else(|| Failure::bug("step slot has not finished"))
+pub(crate) fn slot_output(ctx: &Context<Database>, generation: Generation) -> Result<SlotOutput, Failure> {
+    let step = generation.slot();
+    ctx.output(step)?
+        .ok_or_else(|| Failure::bug(format!("step {step} has not finished")))
 }
 
 /// The target connects to the source while it creates the subscription: its troubles there are not a broken

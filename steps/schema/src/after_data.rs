@@ -2,18 +2,20 @@
 
 use crate::archive::{Archive, Entry};
 use crate::builder::{Builder, Readiness, Ready};
+use crate::crossing::Crossing;
 use crate::fate::Pass;
 use crate::of_tables::Tables;
 use crate::rest::rest;
-use crate::restore::Restorer;
+use crate::restore::{Restorer, Skipped};
 use crate::{Restored, dumped, foreign_keys};
 use async_trait::async_trait;
 use libpgdump::ObjectType;
-use pghaul_step::plan::{HeldBackKind, RelationKind};
+use pghaul_step::plan::{HeldBack, HeldBackKind, RelationKind};
 use pghaul_step::{
     Context, Database, Descriptor, Failure, Incomplete, Method, Probe, Proof, Route, Standing, Step,
     StepPhase,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Step `constraints`: everything after the data that no table has to be waited for, while the copied tables are
@@ -21,15 +23,26 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub struct Constraints;
 
+/// What step `constraints` did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Constrained {
+    /// What could not be restored for lack of a privilege.
+    pub skipped: Vec<Skipped>,
+    /// The foreign keys that are held back beside those of the plan, since their tables are in two generations of the
+    /// copy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<HeldBack>,
+}
+
 #[async_trait]
 impl Step for Constraints {
     type Scope = Database;
-    type Output = Restored;
+    type Output = Constrained;
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: &[Route::ReplicationBySnapshot],
-            after: &["snapshot-copy", "snapshot-indexes"],
+            after: &["snapshot-copy", "snapshot-indexes", "rest-copy", "rest-indexes"],
             ..Descriptor::new(
                 "constraints",
                 "restores foreign keys, triggers, privileges",
@@ -38,16 +51,20 @@ impl Step for Constraints {
         }
     }
 
-    async fn probe(&self, _: &Context<Database>) -> Result<Probe<Restored>, Failure> {
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<Constrained>, Failure> {
         Ok(Probe::Partial)
     }
 
-    async fn run(&self, ctx: &Context<Database>) -> Result<Restored, Failure> {
+    async fn run(&self, ctx: &Context<Database>) -> Result<Constrained, Failure> {
         let dumped = dumped::obtain(ctx).await?;
         let archive = &dumped.archive;
         let restorer = Restorer::new(ctx, archive).await?;
-        let waiting = Tables::of(archive, ctx.plan()).waiting(&restorer, &rest(ctx)?);
-        restore_after_data(ctx, archive, &waiting).await
+        let tables = Tables::of(archive, ctx.plan());
+        let Crossing { entries, held_back } = Crossing::of(&restorer, &tables)?;
+        let mut waiting = tables.waiting(&restorer, &rest(ctx)?);
+        waiting.extend(entries);
+        let Restored { skipped } = restore_after_data(ctx, archive, &waiting).await?;
+        Ok(Constrained { skipped, held_back })
     }
 }
 
@@ -79,10 +96,11 @@ impl Step for PostData {
         let dumped = dumped::obtain(ctx).await?;
         let archive = &dumped.archive;
         let restorer = Restorer::new(ctx, archive).await?;
-        let built = Tables::of(archive, ctx.plan()).built(&restorer);
-        let builder = Builder::new(&restorer, built).await?;
+        let tables = Tables::of(archive, ctx.plan());
+        let builder = Builder::new(&restorer, tables.built(&restorer)).await?;
         builder.build(EveryTable::of(ctx)).await?;
-        restore_after_data(ctx, archive, &BTreeSet::new()).await
+        let crossing = Crossing::of(&restorer, &tables)?;
+        restore_after_data(ctx, archive, &crossing.entries).await
     }
 
     /// Names what is held back until the cutover.
@@ -90,17 +108,24 @@ impl Step for PostData {
         if ctx.method() != Method::Replication {
             return Ok(None);
         }
-        let incomplete = ctx.plan().held_back.iter().map(|held| Incomplete {
-            object: match held.kind {
-                HeldBackKind::EventTrigger => format!("{} {}", held.kind, held.name),
-                _ => format!(
-                    "{} {} of table {}.{}",
-                    held.kind, held.name, held.schema, held.table
-                ),
-            },
-            why: format!("held back: {}", held.why),
-            as_of: None,
-        });
+        let constrained: Option<Constrained> = ctx.output("constraints")?;
+        let held_back = constrained.iter().flat_map(|constrained| &constrained.held_back);
+        let incomplete = ctx
+            .plan()
+            .held_back
+            .iter()
+            .chain(held_back)
+            .map(|held| Incomplete {
+                object: match held.kind {
+                    HeldBackKind::EventTrigger => format!("{} {}", held.kind, held.name),
+                    _ => format!(
+                        "{} {} of table {}.{}",
+                        held.kind, held.name, held.schema, held.table
+                    ),
+                },
+                why: format!("held back: {}", held.why),
+                as_of: None,
+            });
         let proof = Proof {
             incomplete: incomplete.collect(),
             ..Proof::default()

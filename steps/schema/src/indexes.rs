@@ -4,11 +4,11 @@ use crate::builder::{Builder, Readiness, Ready};
 use crate::dumped;
 use crate::fate::Pass;
 use crate::of_tables::Tables;
-use crate::rest::rest;
+use crate::rest::{rest, second};
 use crate::restore::Restorer;
 use async_trait::async_trait;
 use libpgdump::ObjectType;
-use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Route, Step, StepPhase};
+use pghaul_step::{Context, Database, Descriptor, Failure, Generation, Probe, Route, Step, StepPhase};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,9 +43,10 @@ impl Step for Indexes {
     }
 }
 
-/// Step `snapshot-indexes`: the same beside the initial copy of replication.
-#[derive(Debug, Default)]
-pub struct SnapshotIndexes;
+/// Step `snapshot-indexes`: the same beside the initial copy of replication. Step `rest-indexes`: beside its second
+/// generation.
+#[derive(Debug)]
+pub struct SnapshotIndexes(pub Generation);
 
 #[async_trait]
 impl Step for SnapshotIndexes {
@@ -55,13 +56,17 @@ impl Step for SnapshotIndexes {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: &[Route::ReplicationBySnapshot],
-            beside: Some("snapshot-copy"),
+            beside: Some(self.0.copy()),
             ..Descriptor::new(
-                "snapshot-indexes",
+                self.0.indexes(),
                 "builds indexes while other tables are copied",
                 StepPhase::Data,
             )
         }
+    }
+
+    fn is_needed(&self, ctx: &Context<Database>) -> Result<bool, Failure> {
+        self.0.is_there(ctx)
     }
 
     async fn probe(&self, _: &Context<Database>) -> Result<Probe<()>, Failure> {
@@ -69,7 +74,7 @@ impl Step for SnapshotIndexes {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<(), Failure> {
-        build_beside(ctx, "snapshot-copy").await
+        build_beside(ctx, self.0.copy()).await
     }
 }
 
@@ -83,7 +88,11 @@ async fn build_beside(ctx: &Context<Database>, copy: &'static str) -> Result<(),
     let builder = Builder::new(&restorer, tables.built(&restorer)).await?;
     builder.build(Copied::beside(ctx, copy)?).await?;
     let restorer = Restorer::new(ctx, archive).await?;
-    let waiting = tables.waiting(&restorer, &rest(ctx)?);
+    let mut waiting = tables.waiting(&restorer, &rest(ctx)?);
+    if copy == Generation::First.copy() {
+        // Rows get into tables without keys faster.
+        waiting.extend(tables.waiting_with_keys(&restorer, &second(ctx)?));
+    }
     let left: Vec<_> = restorer
         .open(Pass::Keys)
         .chain(restorer.open(Pass::AfterData))
@@ -104,7 +113,7 @@ struct Copied<'a> {
     ctx: &'a Context<Database>,
     copy: &'static str,
     seen: BTreeSet<u32>,
-    /// Items of a dump that was killed: its tables are copied again.
+    /// Items of a copy that was killed: its tables are copied again.
     outdated: BTreeSet<String>,
 }
 
@@ -114,20 +123,38 @@ struct Item {
     bytes: u64,
 }
 
+/// What is needed of the output of the step that holds the snapshot.
+#[derive(Deserialize)]
+struct Slot {
+    attempt: u32,
+}
+
 impl<'a> Copied<'a> {
     fn beside(ctx: &'a Context<Database>, copy: &'static str) -> Result<Self, Failure> {
-        let starts_over = ctx.route() == Route::Dump && !ctx.has_finished(copy);
-        let outdated = if starts_over {
-            ctx.items_of::<Item>(copy)?.into_keys().collect()
-        } else {
-            BTreeSet::new()
-        };
         Ok(Self {
             ctx,
             copy,
             seen: BTreeSet::new(),
-            outdated,
+            outdated: outdated(ctx, copy)?,
         })
+    }
+}
+
+/// The items of a copy that was killed, whose tables are copied again.
+fn outdated(ctx: &Context<Database>, copy: &str) -> Result<BTreeSet<String>, Failure> {
+    let items = || ctx.items_of::<Item>(copy).map(BTreeMap::into_keys);
+    let holder = [Generation::First, Generation::Second]
+        .into_iter()
+        .find(|generation| generation.copy() == copy)
+        .map(Generation::slot);
+    match holder {
+        Some(slot) => {
+            let slot: Option<Slot> = ctx.output(slot)?;
+            let prefix = slot.map_or_else(String::new, |slot| format!("{}/", slot.attempt));
+            Ok(items()?.filter(|item| !item.starts_with(&prefix)).collect())
+        }
+        None if ctx.has_finished(copy) => Ok(BTreeSet::new()),
+        None => Ok(items()?.collect()),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - step `schema` dumps the source's schema, makes the target database, and restores what belongs before the
 //!   data: types, functions, tables, views;
-//! - steps `indexes` and `snapshot-indexes` build indexes, keys and statistics of each table as soon as its rows
+//! - steps `indexes`, `snapshot-indexes` and `rest-indexes` build indexes, keys and statistics of each table as soon as its rows
 //!   are there, while others are still copied;
 //! - step `constraints` restores foreign keys, triggers and privileges before the target follows the source;
 //! - step `keys` restores what replication needs before the target's workers copy;
@@ -19,6 +19,7 @@ mod before_data;
 mod builder;
 mod check;
 mod constraint;
+mod crossing;
 mod database;
 mod dumped;
 mod fate;
@@ -34,7 +35,7 @@ mod script;
 mod seal;
 mod sizes;
 
-pub use after_data::{Constraints, PostData};
+pub use after_data::{Constrained, Constraints, PostData};
 pub use before_data::{Keys, Schema, SchemaOutput};
 pub use check::PgDumpFits;
 pub use database::Origin;

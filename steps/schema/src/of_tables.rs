@@ -103,20 +103,45 @@ impl Tables {
     /// The entries that must wait until the target's workers have copied some tables: what is built from their
     /// rows but for keys, foreign keys from and to them, and all that depends on one of these.
     pub(crate) fn waiting(&self, restorer: &Restorer<'_>, rest: &BTreeSet<u32>) -> BTreeSet<i32> {
-        let mut waiting = BTreeSet::new();
+        self.with_dependents(restorer, |entry| {
+            is_built(entry) && !restorer.is_key(entry) && self.concerns(entry, rest)
+        })
+    }
+
+    /// The same with the tables' keys.
+    pub(crate) fn waiting_with_keys(&self, restorer: &Restorer<'_>, rest: &BTreeSet<u32>) -> BTreeSet<i32> {
+        self.with_dependents(restorer, |entry| is_built(entry) && self.concerns(entry, rest))
+    }
+
+    /// Whether an entry depends on one of the tables.
+    fn concerns(&self, entry: &Entry, tables: &BTreeSet<u32>) -> bool {
+        self.of_entry(entry).any(|table| tables.contains(&table))
+    }
+
+    /// The chosen entries, and all that depends on one of them.
+    pub(crate) fn with_dependents(
+        &self,
+        restorer: &Restorer<'_>,
+        chosen: impl Fn(&Entry) -> bool,
+    ) -> BTreeSet<i32> {
+        let mut found = BTreeSet::new();
         for entry in &restorer.archive.entries {
-            let built = match entry.kind {
-                ObjectType::FkConstraint => true,
-                ObjectType::Index | ObjectType::IndexAttach | ObjectType::Statistics => {
-                    !restorer.is_key(entry)
-                }
-                _ => false,
-            };
-            let concerns_rest = built && self.of_entry(entry).any(|table| rest.contains(&table));
-            if concerns_rest || entry.dependencies.iter().any(|id| waiting.contains(id)) {
-                waiting.insert(entry.id);
+            if chosen(entry) || entry.dependencies.iter().any(|id| found.contains(id)) {
+                found.insert(entry.id);
             }
         }
-        waiting
+        found
     }
+}
+
+/// Whether an entry is built from rows.
+fn is_built(entry: &Entry) -> bool {
+    matches!(
+        entry.kind,
+        ObjectType::Constraint
+            | ObjectType::FkConstraint
+            | ObjectType::Index
+            | ObjectType::IndexAttach
+            | ObjectType::Statistics
+    )
 }

@@ -1,18 +1,25 @@
-//! The tables that the initial copy of pghaul has left to the target's workers.
+//! The tables that the first generation of the initial copy has left.
 
-use pghaul_step::{Context, Database, Failure};
-use serde::Deserialize;
+use pghaul_step::{Context, Database, Failure, Generation, Generations};
 use std::collections::BTreeSet;
 
-/// Their numbers, with all tables of their partition trees.
+/// The numbers of those that the target's workers copy, with all tables of their partition trees.
 pub(crate) fn rest(ctx: &Context<Database>) -> Result<BTreeSet<u32>, Failure> {
-    #[derive(Deserialize)]
-    struct Copied {
-        rest: BTreeSet<u32>,
-    }
-    let copied: Option<Copied> = ctx.output("snapshot-copy")?;
-    let published = copied.map(|copied| copied.rest).unwrap_or_default();
+    let generations = Generations::of(ctx)?;
     let tables = ctx.plan().tables.iter();
-    let left = tables.filter(|t| published.contains(&t.root.unwrap_or(t.number)));
+    let left = tables.filter(|t| {
+        [Generation::First, Generation::Second].iter().any(|generation| {
+            let left = generations.left_to_the_workers(*generation);
+            left.contains(&t.root.unwrap_or(t.number))
+        })
+    });
     Ok(left.map(|t| t.number).collect())
+}
+
+/// The numbers of those of the second generation, with all tables of their partition trees.
+pub(crate) fn second(ctx: &Context<Database>) -> Result<BTreeSet<u32>, Failure> {
+    let generations = Generations::of(ctx)?;
+    let tables = ctx.plan().tables.iter();
+    let second = tables.filter(|t| generations.of_table(t) == Generation::Second);
+    Ok(second.map(|t| t.number).collect())
 }

@@ -55,6 +55,11 @@ fn the_rest_by_the_server() {
 }
 
 #[test]
+fn the_rest_by_a_second_generation() {
+    try_positions(Scenario::SecondGeneration);
+}
+
+#[test]
 fn removal() {
     try_positions(Scenario::Removal);
 }
@@ -85,20 +90,25 @@ impl Trial {
             copied: None,
             places: Vec::new(),
         };
-        if scenario == Scenario::Rest {
+        if matches!(scenario, Scenario::Rest | Scenario::SecondGeneration) {
             trial.copied = Some(trial.some_copied());
         }
         trial.places = trial.count();
         trial
     }
 
-    /// The first position of `run` after which the next one leaves tables to the target's workers.
+    /// The first position of `run` after which the next one leaves tables to the target's workers, or to a second
+    /// generation.
     fn some_copied(&self) -> usize {
         let whole = self.count();
         let mut finished =
             (1..=whole.len()).filter(|n| is_about(&whole[n - 1], &["after event item_finished"]));
-        let leaves_some =
-            |first: &usize| is_about(&self.places_after(*first).join(""), &["refresh the subscription"]);
+        let leaves_some = |first: &usize| {
+            let places = self.places_after(*first);
+            let count = |words| places.iter().filter(|place| is_about(place, &[words])).count();
+            count("after refresh the subscription") == 1
+                || count("after the commit: create the subscription") == 2
+        };
         finished
             .find(leaves_some)
             .expect("after some table, others are left")
@@ -231,7 +241,7 @@ fn try_positions(scenario: Scenario) {
     if full
         && matches!(
             scenario,
-            Scenario::Replication | Scenario::Rest | Scenario::Removal
+            Scenario::Replication | Scenario::Rest | Scenario::SecondGeneration | Scenario::Removal
         )
     {
         stops.extend(trial.pairs());

@@ -77,6 +77,8 @@ pub(super) enum Scenario {
     ByServer,
     /// The second `run`, after one that died when some of the tables were copied: the target's workers copy the rest.
     Rest,
+    /// The same with `--rest-copy snapshot`: a second generation of the copy.
+    SecondGeneration,
     /// `remove`, of replicated databases
     Removal,
 }
@@ -85,7 +87,7 @@ impl Scenario {
     pub(super) fn application(self) -> &'static str {
         match self {
             Self::Dump => QUIET_APPLICATION,
-            Self::Replication | Self::ByServer | Self::Rest => BUSY_APPLICATION,
+            Self::Replication | Self::ByServer | Self::Rest | Self::SecondGeneration => BUSY_APPLICATION,
             Self::Removal => KEYED_APPLICATION,
         }
     }
@@ -94,18 +96,24 @@ impl Scenario {
     /// be the case before needs.
     pub(super) fn templates(self) -> &'static [&'static str] {
         match self {
-            Self::Rest => &["template"],
+            Self::Rest | Self::SecondGeneration => &["template"],
             Self::Dump | Self::Replication | Self::ByServer | Self::Removal => &["template", "second"],
         }
     }
 
     /// The options of `run` that lead there.
-    pub(super) fn options(self) -> [&'static str; 4] {
+    pub(super) fn options(self) -> [&'static str; 6] {
         let (method, copy) = match self {
             Self::Dump => ("dump", "snapshot"),
             Self::ByServer => ("replication", "server"),
-            Self::Replication | Self::Rest | Self::Removal => ("replication", "snapshot"),
+            Self::Replication | Self::Rest | Self::SecondGeneration | Self::Removal => {
+                ("replication", "snapshot")
+            }
         };
-        ["--method", method, "--initial-copy", copy]
+        let rest = match self {
+            Self::SecondGeneration => "snapshot",
+            Self::Dump | Self::Replication | Self::ByServer | Self::Rest | Self::Removal => "server",
+        };
+        ["--method", method, "--initial-copy", copy, "--rest-copy", rest]
     }
 }
