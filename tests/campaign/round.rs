@@ -224,7 +224,8 @@ impl Play<'_> {
         } else {
             ended_well(&outcome, &TROUBLED);
             let told = |code: &&&str| outcome.stderr.contains(&format!("error[{code}]"));
-            let code = what.codes().iter().find(told);
+            let checked = (!in_step).then_some(&"check-failed");
+            let code = what.codes().iter().chain(checked).find(told);
             let code = code.unwrap_or_else(|| panic!("{what:?} was not told\n{outcome}"));
             self.tally.named(format!("{what:?}: {code}"));
         }

@@ -109,6 +109,8 @@ impl Trouble {
     }
 
     /// What the user is told: the error's code. `tool-failed` is pg_dump, whose own words follow.
+    ///
+    /// A check that meets it, which is `check-failed`, quotes the server.
     pub(crate) fn codes(self) -> &'static [&'static str] {
         match self {
             T::AddressChanged => &["connection-lost", "connection-refused", "tool-failed"],
@@ -120,13 +122,7 @@ impl Trouble {
                 "check-failed",
                 "apply-failed",
             ],
-            // A check that meets it quotes the server.
-            T::NoSession | T::NoConnection => &[
-                "too-many-connections",
-                "check-failed",
-                "apply-failed",
-                "tool-failed",
-            ],
+            T::NoSession | T::NoConnection => &["too-many-connections", "apply-failed", "tool-failed"],
             T::NoSlot => &[
                 "out-of-resources",
                 "replication-impossible",

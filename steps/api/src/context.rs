@@ -368,10 +368,26 @@ impl Context<Database> {
     /// # Errors
     /// As [`facts`](Self::facts).
     pub fn items_of<T: DeserializeOwned>(&self, step: &str) -> Result<BTreeMap<String, T>, Failure> {
+        self.more_items_of(step, |_| false)
+    }
+
+    /// Those of them that are not known yet, by their names.
+    ///
+    /// # Errors
+    /// As [`facts`](Self::facts).
+    pub fn more_items_of<T: DeserializeOwned>(
+        &self,
+        step: &str,
+        known: impl Fn(&str) -> bool,
+    ) -> Result<BTreeMap<String, T>, Failure> {
         let step = StepName::from(step);
-        let items = self.run.recorder.read(|m| {
+        let items: Vec<(String, Value)> = self.run.recorder.read(|m| {
             let record = Database::record(m, &self.subject, &step);
-            record.map(|r| r.items.clone()).unwrap_or_default()
+            let items = record.into_iter().flat_map(|record| &record.items);
+            items
+                .filter(|(name, _)| !known(name))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
         });
         items
             .into_iter()

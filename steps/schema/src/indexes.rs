@@ -112,9 +112,8 @@ async fn build_beside(ctx: &Context<Database>, copy: &'static str) -> Result<(),
 struct Copied<'a> {
     ctx: &'a Context<Database>,
     copy: &'static str,
-    seen: BTreeSet<u32>,
-    /// Items of a copy that was killed: its tables are copied again.
-    outdated: BTreeSet<String>,
+    /// The items that were seen; from the beginning those of a copy that was killed, whose tables are copied again.
+    seen: BTreeSet<String>,
 }
 
 /// What is needed of an item of the copy.
@@ -134,8 +133,7 @@ impl<'a> Copied<'a> {
         Ok(Self {
             ctx,
             copy,
-            seen: BTreeSet::new(),
-            outdated: outdated(ctx, copy)?,
+            seen: outdated(ctx, copy)?,
         })
     }
 }
@@ -163,16 +161,14 @@ impl Readiness for Copied<'_> {
         // First the end, then the tables: whatever was finished before the end is seen.
         let last = self.ctx.has_finished(self.copy);
         let mut tables = Vec::new();
-        if self.ctx.count_items_of(self.copy) > self.seen.len() + self.outdated.len() || last {
-            let items: BTreeMap<String, Item> = self.ctx.items_of(self.copy)?;
+        if self.ctx.count_items_of(self.copy) > self.seen.len() {
+            let seen = |name: &str| self.seen.contains(name);
+            let items: BTreeMap<String, Item> = self.ctx.more_items_of(self.copy, seen)?;
             for (name, item) in items {
-                let number = name.split_once('/').and_then(|(_, number)| number.parse().ok());
-                if let Some(number) = number
-                    && !self.outdated.contains(&name)
-                    && self.seen.insert(number)
-                {
+                if let Some(number) = name.split_once('/').and_then(|(_, number)| number.parse().ok()) {
                     tables.push((number, Some(item.bytes)));
                 }
+                self.seen.insert(name);
             }
         }
         Ok(Ready { tables, last })

@@ -9,7 +9,7 @@ begin
         execute format(
             'create table %1$I (id bigint not null, owner int not null, body text not null, made_at timestamptz not null);
              insert into %1$I
-             select r, (r * 7919) %% 50000, md5(r::text) || md5(%1$L || r),
+             select r, (r::bigint * 7919) %% 50000, md5(r::text) || md5(%1$L || r),
                     timestamptz ''2024-01-01 00:00:00+00'' + r * interval ''1 second''
              from generate_series(1, %2$s) r;
              alter table %1$I add primary key (id);
