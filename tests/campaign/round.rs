@@ -52,9 +52,13 @@ impl Round {
         let as_mover = dice.below(3) == 0;
         let trouble = Trouble::any(&mut dice, replicated);
         let count = u64::from(trouble.is_none()) + dice.below(3);
-        let faults = (0..count)
+        let mut faults: Vec<(Duration, Fault)> = (0..count)
             .map(|_| (dice.moment(Duration::from_millis(1800)), Fault::any(&mut dice)))
             .collect();
+        // Only the proxies follow a server to another port, and from then on they are no longer in between.
+        if matches!(trouble, Some((Trouble::AddressChanged, Some(_)))) {
+            faults.retain(|(_, fault)| *fault != Fault::AnotherPort);
+        }
         Self {
             seed,
             replicated,
