@@ -215,8 +215,10 @@ impl Play<'_> {
         let in_step = running.is_none();
         let mut outcome = running.unwrap_or_else(|| run.clone().spawn()).wait(PATIENCE);
         self.tally.runs += 1;
-        if outcome.stderr.contains("error[connection-lost]") {
-            // The sessions that it cost; the next run meets the trouble itself.
+        let lost = ["connection-lost", "connection-refused", "server-not-ready"];
+        let lost = lost.map(|code| outcome.stderr.contains(&format!("error[{code}]")));
+        if lost.contains(&true) && what != Trouble::AddressChanged {
+            // The sessions that it cost, or the restart that it takes; the next run meets the trouble itself.
             outcome = run.spawn().wait(PATIENCE);
             self.tally.runs += 1;
         }
