@@ -21,6 +21,9 @@ const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// After so many errors of workers, the trouble does not pass by itself.
 const ERRORS: i64 = 4;
 
+/// Nor before so long without anything gained: a network that breaks costs all workers an error at once.
+const ERRORS_FOR: Duration = Duration::from_secs(15);
+
 /// The step.
 #[derive(Debug, Default)]
 pub struct InitialCopy;
@@ -45,6 +48,7 @@ struct Look {
 /// Decides when workers that fail will not get further by themselves.
 struct Patience {
     best: Look,
+    last_gain: Instant,
     last_worker: Instant,
 }
 
@@ -52,6 +56,7 @@ impl Patience {
     fn new(first: Look) -> Self {
         Self {
             best: first,
+            last_gain: Instant::now(),
             last_worker: Instant::now(),
         }
     }
@@ -65,9 +70,11 @@ impl Patience {
         let position = |l: &Look| (l.ready, l.bytes_of_ready + l.bytes_in_progress);
         if position(&look) > position(&self.best) {
             self.best = look;
+            self.last_gain = Instant::now();
             return false;
         }
-        look.errors - self.best.errors >= ERRORS || self.last_worker.elapsed() > STUCK_AFTER
+        let failing = look.errors - self.best.errors >= ERRORS && self.last_gain.elapsed() > ERRORS_FOR;
+        failing || self.last_worker.elapsed() > STUCK_AFTER
     }
 }
 
