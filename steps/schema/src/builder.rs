@@ -5,7 +5,7 @@
 //! come last: those of the source where the target can take them over, else by ANALYZE. The largest work is begun first.
 
 use crate::archive::Entry;
-use crate::constraint::{Constraint, Key};
+use crate::constraint::Key;
 use crate::of_tables::Built;
 use crate::restore::{Batch, Restorer};
 use crate::sizes::{LARGE, Sizes};
@@ -249,7 +249,7 @@ impl<'a> Builder<'a> {
                 let several = self.has_several(*number);
                 if let Some(built) = self.built.get(number) {
                     for entry in &built.keys {
-                        let adopted = several.then(|| key(entry)).flatten();
+                        let adopted = several.then(|| Key::of(&entry.statements)).flatten();
                         batch.add(entry, adopted.map(|key| key.adopt_index()));
                     }
                     for entry in built.indexes.iter().filter(|entry| locks_table(entry)) {
@@ -298,7 +298,7 @@ impl<'a> Builder<'a> {
             .keys
             .iter()
             .filter(|entry| !self.restorer.has_index_of(entry))
-            .filter_map(|entry| Some(Job::IndexOfKey(number, entry, key(entry)?)));
+            .filter_map(|entry| Some(Job::IndexOfKey(number, entry, Key::of(&entry.statements)?)));
         let others = built.indexes.iter().filter(|entry| !locks_table(entry));
         of_keys
             .chain(others.map(|entry| Job::Index(number, entry)))
@@ -319,11 +319,6 @@ impl<'a> Builder<'a> {
             }
         }
     }
-}
-
-/// A key whose index can be built beside others.
-fn key(entry: &Entry) -> Option<Key<'_>> {
-    Constraint::of(&entry.statements)?.key()
 }
 
 /// Whether statements that follow CREATE INDEX lock the table: to cluster on the index, or to make it the replica

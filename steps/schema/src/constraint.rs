@@ -29,30 +29,6 @@ impl<'s> Constraint<'s> {
             then,
         })
     }
-
-    /// For a primary key or a unique constraint, how its index is made before it.
-    pub(crate) fn key(self) -> Option<Key<'s>> {
-        let (kind, rest) = ["PRIMARY KEY", "UNIQUE"]
-            .iter()
-            .find_map(|kind| Some((*kind, self.definition.strip_prefix(kind)?)))?;
-        let rest = rest.trim_start();
-        let (nulls, rest) = match rest.strip_prefix("NULLS NOT DISTINCT ") {
-            Some(rest) => (" NULLS NOT DISTINCT", rest),
-            None => ("", rest),
-        };
-        let (columns, rest) = rest.split_at_checked(end_of_group(rest)?)?;
-        let (include, rest) = clause(rest, " INCLUDE ")?;
-        let (with, rest) = clause(rest, " WITH ")?;
-        let known = rest.is_empty() || rest == " DEFERRABLE" || rest == " DEFERRABLE INITIALLY DEFERRED";
-        // Periods are compared by an index of another kind.
-        let plain = known && !columns.ends_with(" WITHOUT OVERLAPS)");
-        plain.then_some(Key {
-            constraint: self,
-            kind,
-            index: [columns, include, nulls, with],
-            timing: rest,
-        })
-    }
 }
 
 /// A primary key or unique constraint whose index can be built like any other, beside others of its table.
@@ -65,7 +41,32 @@ pub(crate) struct Key<'s> {
     timing: &'s str,
 }
 
-impl Key<'_> {
+impl<'s> Key<'s> {
+    /// Nothing for other constraints, and for keys that need an index of another kind.
+    pub(crate) fn of(statements: &'s str) -> Option<Self> {
+        let constraint = Constraint::of(statements)?;
+        let (kind, rest) = ["PRIMARY KEY", "UNIQUE"]
+            .iter()
+            .find_map(|kind| Some((*kind, constraint.definition.strip_prefix(kind)?)))?;
+        let rest = rest.trim_start();
+        let (nulls, rest) = match rest.strip_prefix("NULLS NOT DISTINCT ") {
+            Some(rest) => (" NULLS NOT DISTINCT", rest),
+            None => ("", rest),
+        };
+        let (columns, rest) = rest.split_at_checked(end_of_group(rest)?)?;
+        let (include, rest) = clause(rest, " INCLUDE ")?;
+        let (with, rest) = clause(rest, " WITH ")?;
+        let known = rest.is_empty() || rest == " DEFERRABLE" || rest == " DEFERRABLE INITIALLY DEFERRED";
+        // Periods are compared by an index of another kind.
+        let plain = known && !columns.ends_with(" WITHOUT OVERLAPS)");
+        plain.then_some(Self {
+            constraint,
+            kind,
+            index: [columns, include, nulls, with],
+            timing: rest,
+        })
+    }
+
     /// The statement that builds the index.
     pub(crate) fn create_index(&self) -> String {
         let Constraint { table, name, .. } = self.constraint;
@@ -135,7 +136,7 @@ mod tests {
     fn key(definition: &str) -> Option<(String, String)> {
         let statements =
             format!("ALTER TABLE ONLY public.\"T x\"\n    ADD CONSTRAINT \"k (\"\" \" {definition};\n");
-        let key = Constraint::of(&statements)?.key()?;
+        let key = Key::of(&statements)?;
         Some((key.create_index(), key.adopt_index()))
     }
 
@@ -172,7 +173,7 @@ mod tests {
     fn statements_after_the_constraint_stay_after_it() {
         let statements =
             "ALTER TABLE ONLY a.t\n    ADD CONSTRAINT k PRIMARY KEY (id);\n\nALTER TABLE a.t CLUSTER ON k;\n";
-        let adopt = Constraint::of(statements).unwrap().key().unwrap().adopt_index();
+        let adopt = Key::of(statements).unwrap().adopt_index();
         assert!(
             adopt.ends_with("USING INDEX k;\n\nALTER TABLE a.t CLUSTER ON k;\n"),
             "{adopt}"

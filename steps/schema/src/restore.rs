@@ -4,7 +4,7 @@
 //! The archive is the same after a crash, by its fingerprint, so the keys are too.
 
 use crate::archive::{Archive, Entry};
-use crate::constraint::Constraint;
+use crate::constraint::Key;
 use crate::fate::{Fate, Pass, fate};
 use crate::script::script;
 use libpgdump::ObjectType;
@@ -269,9 +269,8 @@ impl<'a> Restorer<'a> {
     /// What is sent for an entry: nothing for a foreign key that is held back; a key whose index was built before
     /// adopts it.
     fn script(&self, entry: &Entry, statements: Option<&str>) -> Result<String, Failure> {
-        let key = || Constraint::of(&entry.statements)?.key();
         let adopted = match statements {
-            None if self.has_index_of(entry) => key().map(|key| key.adopt_index()),
+            None if self.has_index_of(entry) => Key::of(&entry.statements).map(|key| key.adopt_index()),
             _ => None,
         };
         let statements = statements.or(adopted.as_deref()).unwrap_or(&entry.statements);
