@@ -16,7 +16,7 @@ const CHECK_FAILED: i32 = 3;
 
 const KILLS: u32 = 10;
 /// What a move of all databases takes without kills on a fast machine.
-const EXPECTED: Duration = Duration::from_secs(8);
+const EXPECTED: Duration = Duration::from_secs(4);
 
 /// Databases that can't be moved, and what is said about each.
 const IMMOVABLE: [(&str, &str); 3] = [

@@ -71,7 +71,7 @@ fn a_copy_that_is_cut_or_reset_on_either_side_goes_on_by_itself() {
     for (of_target, reset) in [(false, false), (true, true)] {
         let ways = ways("dump");
         let run = ways.migration.with_options("run").spawn();
-        await_copy(&ways.pair.target, "many");
+        await_copy(&ways.pair.target, &ways.name, "many");
         let proxy = if of_target {
             &ways.to_target
         } else {
@@ -95,7 +95,7 @@ fn the_targets_workers_lose_their_way_to_the_source_again_and_again() {
     let before = ways.back.passed();
     ways.back.cut_after(3_000_000);
     let run = ways.migration.with_options("run").spawn();
-    await_copy(&ways.pair.source, "many");
+    await_copy(&ways.pair.source, &ways.name, "many");
     // Whatever was being copied begins again; the connection of the apply worker is cut too.
     ways.back.reset();
     run.wait(PATIENCE).succeeded();
@@ -112,7 +112,7 @@ fn a_way_that_stalls_does_not_keep_ctrl_c_from_working() {
     let ways = ways("dump");
     ways.to_target.set(Way::Slow(2_000_000));
     let run = ways.migration.with_options("run").spawn();
-    await_copy(&ways.pair.target, "many");
+    await_copy(&ways.pair.target, &ways.name, "many");
     ways.to_target.set(Way::Stalled);
     run.interrupt();
     run.wait(Duration::from_secs(60)).failed_with(130);
@@ -124,7 +124,7 @@ fn a_way_that_stalls_does_not_keep_ctrl_c_from_working() {
 fn a_run_that_was_killed_behind_a_half_open_way_goes_on() {
     let ways = ways("dump");
     let run = ways.migration.with_options("run").spawn();
-    await_copy(&ways.pair.target, "many");
+    await_copy(&ways.pair.target, &ways.name, "many");
     ways.to_source.set(Way::Deaf);
     // A source that is silent can't be told from one that thinks: the user has had enough.
     run.kill9();

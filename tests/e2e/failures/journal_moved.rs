@@ -111,7 +111,7 @@ fn another_machine_takes_over_while_the_first_still_lives() {
     pair.source.psql(&name, MANY_ROWS);
     let migration = Migration::of(&pair.source, &pair.target, &name).options(["--method", "dump"]);
     let first = migration.with_options("run").spawn();
-    await_copy(&pair.target, "many");
+    await_copy(&pair.target, &name, "many");
     // Its sessions stay open, its transaction too, and it holds its lock.
     first.suspend();
     let export = migration.command(&["journal", "export", "-"]).run().succeeded();

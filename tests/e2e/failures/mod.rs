@@ -150,10 +150,11 @@ fn await_no_session(cluster: &Cluster, database: &str) {
     });
 }
 
-/// Waits until rows of this table pass.
-pub(crate) fn await_copy(cluster: &Cluster, table: &str) {
+/// Waits until rows of this table pass. Other tests have tables of the same name in databases of their own.
+pub(crate) fn await_copy(cluster: &Cluster, database: &str, table: &str) {
     let sql = format!(
-        "select count(*) > 0 from pg_stat_activity where state = 'active' and query like 'COPY %{table}%'"
+        "select count(*) > 0 from pg_stat_activity \
+          where datname = '{database}' and state = 'active' and query like 'COPY %{table}%'"
     );
     wait_until("the copy goes on", PATIENCE, || {
         cluster.psql("postgres", &sql) == "t"

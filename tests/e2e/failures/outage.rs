@@ -29,7 +29,7 @@ fn goes_away(side: Side, method: &str) {
         pair.source.psql(&name, MANY_ROWS);
         let migration = Migration::of(&pair.source, &pair.target, &name).options(["--method", method]);
         let run = migration.with_options("run").spawn();
-        super::await_copy(&pair.source, "many");
+        super::await_copy(&pair.source, &name, "many");
         cluster(&pair, side).stop(Stop::Immediate);
         if comes_back_in_time {
             cluster(&pair, side).start_again();

@@ -85,7 +85,7 @@ fn a_truncate_during_a_dump_is_never_an_empty_table() {
     let migration =
         Migration::of(&pair.source, &pair.target, &name).options(["--method", "dump", "--jobs", "1"]);
     let run = migration.with_options("run").spawn();
-    super::await_copy(&pair.source, "many");
+    super::await_copy(&pair.source, &name, "many");
     // The largest table is copied first: `loan` is still to come, out of a snapshot that no longer sees its rows.
     pair.source
         .psql(&name, "truncate loan; insert into loan values (1, 1)");
