@@ -81,12 +81,14 @@ impl Step for SnapshotIndexes {
 /// Builds what belongs to each table as soon as the copy has finished it, then what belongs to several: the indexes
 /// of partitioned tables and their attachments.
 async fn build_beside(ctx: &Context<Database>, copy: &'static str) -> Result<(), Failure> {
+    // Before the copy finishes its first table: what was finished by now is that of an earlier one.
+    let copied = Copied::beside(ctx, copy)?;
     let dumped = dumped::obtain(ctx).await?;
     let archive = &dumped.archive;
     let tables = Tables::of(archive, ctx.plan());
     let restorer = Restorer::new(ctx, archive).await?;
     let builder = Builder::new(&restorer, tables.built(&restorer)).await?;
-    builder.build(Copied::beside(ctx, copy)?).await?;
+    builder.build(copied).await?;
     let restorer = Restorer::new(ctx, archive).await?;
     let mut waiting = tables.waiting(&restorer, &rest(ctx)?);
     if copy == Generation::First.copy() {
@@ -114,6 +116,19 @@ struct Copied<'a> {
     copy: &'static str,
     /// The items that were seen; from the beginning those of a copy that was killed, whose tables are copied again.
     seen: BTreeSet<String>,
+    told: Told,
+}
+
+/// The tables that were told to be ready. A copy that was killed and has then finished has an item of each generation.
+#[derive(Debug, Default)]
+struct Told(BTreeSet<u32>);
+
+impl Told {
+    /// Whether the table of an item is told for the first time.
+    fn first(&mut self, item: &str) -> Option<u32> {
+        let number = item.split_once('/')?.1.parse().ok()?;
+        self.0.insert(number).then_some(number)
+    }
 }
 
 /// What is needed of an item of the copy.
@@ -134,6 +149,7 @@ impl<'a> Copied<'a> {
             ctx,
             copy,
             seen: outdated(ctx, copy)?,
+            told: Told::default(),
         })
     }
 }
@@ -165,12 +181,24 @@ impl Readiness for Copied<'_> {
             let seen = |name: &str| self.seen.contains(name);
             let items: BTreeMap<String, Item> = self.ctx.more_items_of(self.copy, seen)?;
             for (name, item) in items {
-                if let Some(number) = name.split_once('/').and_then(|(_, number)| number.parse().ok()) {
-                    tables.push((number, Some(item.bytes)));
-                }
+                tables.extend(self.told.first(&name).map(|number| (number, Some(item.bytes))));
                 self.seen.insert(name);
             }
         }
         Ok(Ready { tables, last })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Told;
+
+    #[test]
+    fn a_table_is_ready_once_however_often_it_was_copied() {
+        let mut told = Told::default();
+        let first: Vec<Option<u32>> = ["1/7", "2/7", "2/8", "x", "2/y"]
+            .map(|item| told.first(item))
+            .into();
+        assert_eq!(first, [Some(7), None, Some(8), None, None]);
     }
 }
