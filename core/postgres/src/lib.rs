@@ -34,7 +34,7 @@ pub mod session;
 pub mod sqlstate;
 pub mod tls;
 
-pub use conninfo::{ConnInfo, ConnInfoError, Environment, Resolved};
+pub use conninfo::{ConnInfo, ConnInfoError, Environment, Resolved, renewed_conninfo};
 pub use error::{PgError, Place};
 pub use lsn::{Lsn, LsnError};
 pub use quote::{Ident, QualifiedName, QuoteError, literal};

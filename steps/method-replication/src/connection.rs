@@ -1,13 +1,13 @@
 //! Step `connection`: tells a subscription that is cut off how the source is reached now.
 //!
 //! A password or an address may change while the target follows. Whoever runs again gives the new one, and what the
-//! subscription keeps must become the same. One that is connected is left alone: what it has works, and what
-//! this run was given may lack a password that only an earlier one knew.
+//! subscription keeps must become the same. One that is connected is left alone: what it has works. A password that
+//! only an earlier run was given stays, see [`renewed_conninfo`].
 
 use crate::subscription::slot_output;
 use crate::{aiven, name_of};
 use async_trait::async_trait;
-use pghaul_step::postgres::{Ident, literal};
+use pghaul_step::postgres::{Ident, literal, renewed_conninfo};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{Context, Database, Descriptor, Failure, Generation, Generations, Probe, Step, StepPhase};
 use std::collections::BTreeSet;
@@ -85,10 +85,14 @@ async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Fai
     let conninfo = ctx
         .way_back()
         .conninfo(ctx.database().as_str(), source.server_version())?;
+    let kept = target.subscription_conninfo(&name).await?;
+    let Some(conninfo) = renewed_conninfo(kept.as_deref(), &conninfo.0) else {
+        return Ok(());
+    };
     let alter = format!(
         "ALTER SUBSCRIPTION {} CONNECTION {}",
         Ident::new(name)?,
-        literal(&conninfo.0)?
+        literal(&conninfo)?
     );
     let transaction = ctx.begin(&mut target).await?;
     transaction.inner().keep_out_of_the_log().await?;

@@ -363,6 +363,26 @@ impl<S: SideMarker, R: Right> Session<S, R> {
         Ok(found.pop())
     }
 
+    /// The conninfo of a subscription of this database, **with its password**; `None` where the role may not read it,
+    /// which by default only a superuser may.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn subscription_conninfo(&self, name: &str) -> Result<Option<String>, PgError> {
+        let doing = self.doing("look how a subscription connects");
+        let may = include_str!("may_read_conninfo.sql");
+        let row = doing.query_one(may, &[]).await?;
+        if !row.try_get(0).map_err(|error| doing.error(&error))? {
+            return Ok(None);
+        }
+        let found = doing
+            .query_opt(include_str!("subscription_conninfo.sql"), &[&name])
+            .await?;
+        found
+            .map(|row| row.try_get(0).map_err(|error| doing.error(&error)))
+            .transpose()
+    }
+
     async fn ask<T>(
         &self,
         operation: &str,

@@ -126,39 +126,42 @@ fn file_list(files: &[PathBuf]) -> String {
 }
 
 impl ConnInfoError {
-    /// What the user can do, where the sentence does not say it already.
-    pub fn hint(&self) -> Option<&'static str> {
+    /// What the user can do.
+    pub fn hint(&self) -> &'static str {
         match self {
-            Self::Syntax { .. } => {
-                Some("put a value with spaces into single quotes; write \\' and \\\\ inside")
+            Self::Syntax { .. } => "put a value with spaces into single quotes; write \\' and \\\\ inside",
+            Self::Uri(_) => {
+                "percent-encode `%`, `@`, `:`, `/`, `?`, `#` and spaces in a password: `p@ss` is `p%40ss`"
             }
-            Self::Uri(_) => Some(
-                "percent-encode `%`, `@`, `:`, `/`, `?`, `#` and spaces in a password: `p@ss` is `p%40ss`",
-            ),
-            Self::NoRootCertificate { .. } => Some(
-                "give sslrootcert=FILE or sslrootcert=system, or use sslmode=require, which does not verify",
-            ),
+            Self::UnknownParameter { .. } => {
+                "see https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"
+            }
+            Self::UnknownAfterPassword => "write password='two words'",
+            Self::Unsupported { .. } => "leave it out",
+            Self::BadValue { .. } => {
+                "correct it where it comes from: the conninfo, the service file or a PG* variable"
+            }
+            Self::ListsDiffer { .. } => "give one entry for each host, or a single one for all",
+            Self::UnknownService { .. } => "check PGSERVICEFILE and ~/.pg_service.conf",
+            Self::ServiceFile { .. } => "correct the line, or leave the service out",
+            Self::Unreadable { .. } => "check the file's path and permissions",
+            Self::NoRootCertificate { .. } => {
+                "give sslrootcert=FILE or sslrootcert=system, or use sslmode=require, which does not verify"
+            }
+            Self::ClientCertificate { .. } => {
+                "check sslcert and sslkey; nobody but its owner may read the key"
+            }
             Self::LocalFile { .. } => {
-                Some("give the conninfo that the target server shall use with --source-from-target")
+                "give the conninfo that the target server shall use with --source-from-target"
             }
-            Self::UnknownService { .. } => Some("check PGSERVICEFILE and ~/.pg_service.conf"),
-            Self::UnknownParameter { .. }
-            | Self::UnknownAfterPassword
-            | Self::Unsupported { .. }
-            | Self::BadValue { .. }
-            | Self::ListsDiffer { .. }
-            | Self::ServiceFile { .. }
-            | Self::Unreadable { .. }
-            | Self::ClientCertificate { .. }
-            | Self::NoUser => None,
+            Self::NoUser => "give user=NAME in the conninfo, or set PGUSER",
         }
     }
 }
 
 impl From<ConnInfoError> for Failure {
     fn from(error: ConnInfoError) -> Self {
-        let mut failure = Self::new(Code::BadInput, error.to_string());
-        failure.hint = error.hint().map(str::to_owned);
+        let mut failure = Self::new(Code::BadInput, error.to_string()).with_hint(error.hint());
         if let Some(source) = std::error::Error::source(&error) {
             failure = failure.with_cause(source);
         }

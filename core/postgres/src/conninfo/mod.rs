@@ -22,6 +22,7 @@ pub use resolved::{
     Endpoint, GivenPassword, Host, Keepalives, Resolved, SessionAttributes, SslMode, SslNegotiation,
     TlsOptions, TlsVersion,
 };
+pub use subscription::renewed_conninfo;
 pub(crate) use subscription::startup_options;
 
 use std::collections::BTreeMap;

@@ -64,8 +64,8 @@ impl Resolved {
         text(&self.conninfo, password, database, extra)
     }
 
-    /// The same for a conninfo that the user wrote for the target (`--source-from-target`). Role, password and
-    /// options that it leaves out are those of this one.
+    /// The same for a conninfo that the user wrote for the target (`--source-from-target`). Role and options that
+    /// it leaves out are those of this one, and so is the password of the same role.
     ///
     /// # Errors
     /// As [`Resolved::for_subscription`]; here a service or a password file can't be used either.
@@ -86,14 +86,40 @@ impl Resolved {
                 conninfo.set_default(name, value)?;
             }
         }
+        let same_role = conninfo.given("user") == self.conninfo.given("user");
         let own = self
             .endpoints
             .iter()
+            .filter(|_| same_role)
             .find_map(|endpoint| self.password_for(endpoint, database));
         let password = conninfo
             .given("password")
             .or_else(|| own.as_ref().map(|password| password.reveal()));
         text(&conninfo, password, database, extra)
+    }
+}
+
+/// What a subscription whose conninfo is `kept` is to be told when `wanted` leads to its source now: `None` where that
+/// is what it has. Both are **with the password**.
+///
+/// A password that only the subscription knows stays: whoever runs again need not know it. Where it can't be read, which
+/// takes a superuser, the subscription is told only of a way that has one.
+pub fn renewed_conninfo(kept: Option<&str>, wanted: &str) -> Option<String> {
+    let kept = kept.and_then(|kept| ConnInfo::parse(kept).ok());
+    let wanted_parsed = ConnInfo::parse(wanted).ok();
+    if kept.is_some() && kept == wanted_parsed {
+        return None;
+    }
+    if wanted_parsed.is_some_and(|wanted| wanted.given("password").is_some()) {
+        return Some(wanted.to_owned());
+    }
+    let kept = kept?;
+    match kept.given("password") {
+        None => Some(wanted.to_owned()),
+        Some(password) => {
+            let wanted = format!("{wanted} password={}", quoted(password));
+            (ConnInfo::parse(&wanted).ok().as_ref() != Some(&kept)).then_some(wanted)
+        }
     }
 }
 

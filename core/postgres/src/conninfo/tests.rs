@@ -359,9 +359,7 @@ fn subscriptions() {
         root.display()
     ));
     let error = with_file.for_subscription("d", &[]).unwrap_err();
-    assert!(
-        error.to_string().contains("sslrootcert") && error.hint().unwrap().contains("--source-from-target")
-    );
+    assert!(error.to_string().contains("sslrootcert") && error.hint().contains("--source-from-target"));
     let system = resolved("host=a sslrootcert=system")
         .for_subscription("d", &[])
         .unwrap();
@@ -373,9 +371,41 @@ fn subscriptions() {
         text.starts_with("dbname=d host=inside user=u ") && text.contains("password='p q'"),
         "{text}"
     );
+    let text = through("host=inside user=another").unwrap();
+    assert!(
+        !text.contains("password"),
+        "it is the password of another role: {text}"
+    );
     for name in ["service", "passfile", "sslcert", "sslkey", "sslrootcert"] {
         let error = through(&format!("host=inside {name}=x")).unwrap_err().to_string();
         assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn a_subscription_keeps_the_password_that_only_it_knows() {
+    let (old, new) = ("dbname=d host=a password='p q'", "dbname=d host=a password=new");
+    let (moved, bare) = ("dbname=d host=b", "dbname=d host=a");
+    let with_old = "dbname=d host=b password='p q'";
+    for (kept, wanted, told) in [
+        (Some(old), old, None),
+        (Some(old), new, Some(new)),
+        (Some(bare), new, Some(new)),
+        (Some(old), bare, None),
+        (Some(old), moved, Some(with_old)),
+        (Some(bare), bare, None),
+        (Some(bare), moved, Some(moved)),
+        // Somebody gave it a file of the server's.
+        (Some("dbname=d passfile=/x host=a"), new, Some(new)),
+        (None, new, Some(new)),
+        (None, moved, None),
+        (Some("no conninfo"), moved, None),
+    ] {
+        assert_eq!(
+            renewed_conninfo(kept, wanted).as_deref(),
+            told,
+            "{kept:?} {wanted}"
+        );
     }
 }
 
