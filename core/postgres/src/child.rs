@@ -43,7 +43,7 @@ pub fn connect_like_us(
             "PGOPTIONS",
             crate::conninfo::startup_options(resolved.options(), &CHILD_SETTINGS),
         )
-        .env("PGPASSFILE", "/dev/null")
+        .env("PGPASSFILE", NO_FILE)
         .stdin(Stdio::null())
         .kill_on_drop(true);
     if let Some(password) = resolved.password_for(endpoint, database) {
@@ -62,6 +62,9 @@ pub fn connect_like_us(
     }
     die_with_parent(command);
 }
+
+/// A password file that can't be there: libpq would complain of one that is no plain file.
+const NO_FILE: &str = "/dev/null/none";
 
 /// Settings without which a long-running child could be cut off by the server's own limits.
 const CHILD_SETTINGS: [(&str, &str); 3] = [
