@@ -2,7 +2,7 @@
 
 use crate::failures::{MANY_ROWS, await_copy};
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
-use pghaul_testkit::{ClusterPair, Kind, Outcome, Proxy, Way, compare, shared_pair};
+use pghaul_testkit::{ClusterPair, Kind, Outcome, Proxy, Way, compare, shared_pair, wait_until};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -107,6 +107,9 @@ fn the_targets_workers_lose_their_way_to_the_source_again_and_again() {
     ways.is_equal();
 }
 
+/// What Ctrl-C may take: time to stop in order, time to end the run's sessions, and some for a busy machine.
+const STOPPED: Duration = Duration::from_secs(30);
+
 #[test]
 fn a_way_that_stalls_does_not_keep_ctrl_c_from_working() {
     let ways = ways("dump");
@@ -115,8 +118,31 @@ fn a_way_that_stalls_does_not_keep_ctrl_c_from_working() {
     await_copy(&ways.pair.target, &ways.name, "many");
     ways.to_target.set(Way::Stalled);
     run.interrupt();
-    run.wait(Duration::from_secs(60)).failed_with(130);
+    run.wait(STOPPED).failed_with(130);
     ways.to_target.set(Way::Open);
+    ways.is_equal();
+}
+
+#[test]
+fn a_way_that_stalls_anywhere_does_not_keep_ctrl_c_from_working() {
+    let ways = ways("replication");
+    // From the first answer of a server to the middle of the checks and of what comes later.
+    for (proxy, bytes) in [
+        (&ways.to_source, 500),
+        (&ways.to_target, 30_000),
+        (&ways.to_source, 150_000),
+    ] {
+        let before = proxy.passed();
+        let mut run = ways.migration.with_options("run").spawn();
+        wait_until("enough has passed", PATIENCE, || {
+            proxy.passed() > before + bytes || !run.is_running()
+        });
+        assert!(run.is_running(), "only {} bytes passed", proxy.passed() - before);
+        proxy.set(Way::Stalled);
+        run.interrupt();
+        run.wait(STOPPED).failed_with(130);
+        proxy.set(Way::Open);
+    }
     ways.is_equal();
 }
 

@@ -1,5 +1,6 @@
 //! Runs one step: probe, start, act, finish; again where that helps.
 
+use crate::explain::explained;
 use pghaul_core::{Code, DatabaseEvent, DatabaseState, Event, Failure, StepEvent, StepName, StepState};
 use pghaul_step::retry::pause_before_retry;
 use pghaul_step::scope::Scope;
@@ -57,7 +58,7 @@ impl<S: Scope> Execution<'_, S> {
                     step: descriptor.name.to_owned(),
                 },
             );
-            let Err(failure) = self.attempt(&context, &descriptor).await else {
+            let Err(failure) = self.attempt(&context, &descriptor).await.map_err(explained) else {
                 return Ok(());
             };
             if failure.code == Code::Interrupted || failure.code == Code::JournalUnusable {

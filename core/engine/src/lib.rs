@@ -10,7 +10,7 @@
 //! - [`standing`]: `status`, a fresh look that is not journaled
 //!
 //! Inside, `checking` makes checks side by side, `database` drives one database through its states, `executor` runs
-//! one step.
+//! one step, `explain` says what its failure means.
 
 pub mod acceptance;
 mod checking;
@@ -18,6 +18,7 @@ mod database;
 pub mod doctor;
 pub mod estimate;
 mod executor;
+mod explain;
 mod planning;
 pub mod removal;
 mod restart;

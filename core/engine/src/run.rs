@@ -21,8 +21,11 @@ use strum::{Display, EnumString};
 /// How long sessions of an earlier runner may take to end.
 const FENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a user who stops a run waits for its sessions to end.
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long what is going on may take to stop in order when the user stops the run; a server may not answer any more.
+const WIND_DOWN: Duration = Duration::from_secs(10);
+
+/// How long that user then waits for the run's sessions to end.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What an error that a check finds in one database stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, EnumString)]
@@ -97,7 +100,10 @@ impl Engine {
     /// # Errors
     /// The first failure that stopped the run or a database. Other databases went on; the journal has all.
     pub async fn run(&self, request: &RunRequest) -> Result<(), Failure> {
-        let outcome = self.take_all_to_their_end(request).await;
+        let outcome = tokio::select! {
+            outcome = self.take_all_to_their_end(request) => outcome,
+            () = self.wound_down() => Err(Failure::new(Code::Interrupted, "the run was stopped")),
+        };
         if outcome
             .as_ref()
             .is_err_and(|failure| failure.code == Code::Interrupted)
@@ -105,6 +111,13 @@ impl Engine {
             self.end_own_sessions().await;
         }
         outcome
+    }
+
+    /// Until the user has stopped the run, and everything had its time to stop in order. What has not is left where it
+    /// stands, as if the process had been killed.
+    async fn wound_down(&self) {
+        self.run.cancel.cancelled().await;
+        tokio::time::sleep(WIND_DOWN).await;
     }
 
     async fn take_all_to_their_end(&self, request: &RunRequest) -> Result<(), Failure> {
@@ -131,11 +144,9 @@ impl Engine {
     /// Ends what this run has left on the servers when the user stopped it, such as a slot that waits for a
     /// transaction. Best effort: the next run ends it otherwise.
     async fn end_own_sessions(&self) {
-        let ended = self
-            .end_sessions_before(self.run.epoch.next(), FAREWELL_TIMEOUT)
-            .await;
-        if let Err(failure) = ended {
-            tracing::debug!(%failure, "sessions of this run may be left on the servers for a while");
+        let ended = self.end_sessions_before(self.run.epoch.next(), FAREWELL);
+        if !matches!(tokio::time::timeout(FAREWELL, ended).await, Ok(Ok(()))) {
+            tracing::debug!("sessions of this run may be left on the servers for a while");
         }
     }
 
