@@ -7,7 +7,7 @@ use crate::migration::{Migration, assert_nothing_of_it_is_left};
 use crate::tally::Tally;
 use crate::trouble::Trouble;
 use crate::world::{PASSWORD, World};
-use pghaul_testkit::{Load, Outcome, compare, identifier};
+use pghaul_testkit::{Load, Outcome, Running, compare, identifier};
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
@@ -202,52 +202,68 @@ impl Play<'_> {
 
     /// It is named, and when it is mended the migration goes on.
     fn troubled(&mut self, what: Trouble, moment: Option<Duration>, migration: Migration) -> Migration {
-        let run = migration.with_options("run");
-        let running = moment.map(|moment| {
-            let running = run.clone().spawn();
+        let mut running = moment.map(|moment| {
+            let running = migration.with_options("run").spawn();
             std::thread::sleep(moment);
             running
         });
+        if running.as_mut().is_some_and(|running| !running.is_running()) {
+            // It was quicker: there is no middle any more.
+            return migration;
+        }
         let Some(begun) = self.world.begin(what, &self.database) else {
             return migration;
         };
         self.tally.struck(format!("{what:?}"));
         let in_step = running.is_none();
-        let mut outcome = running.unwrap_or_else(|| run.clone().spawn()).wait(PATIENCE);
-        self.tally.runs += 1;
+        let mut outcome = self.wait_for(running, &migration);
         let lost = ["connection-lost", "connection-refused", "server-not-ready"];
         let lost = lost.map(|code| outcome.stderr.contains(&format!("error[{code}]")));
         if lost.contains(&true) && what != Trouble::AddressChanged {
             // The sessions that it cost, or the restart that it takes; the next run meets the trouble itself.
-            outcome = run.spawn().wait(PATIENCE);
-            self.tally.runs += 1;
+            outcome = self.wait_for(None, &migration);
+        } else if outcome.status.success() && what.voids_the_plan() {
+            // It came after the last look, or before there was anything to change. The first is for the next run to say.
+            outcome = self.wait_for(None, &migration);
         }
-        if outcome.status.success() {
-            assert!(
-                !in_step || what.may_pass_unseen(),
-                "{what:?} was not noticed\n{outcome}"
-            );
-        } else {
-            ended_well(&outcome, &TROUBLED);
-            let told = |code: &&&str| outcome.stderr.contains(&format!("error[{code}]"));
-            let checked = (!in_step).then_some(&"check-failed");
-            let code = what.codes().iter().chain(checked).find(told);
-            let code = code.unwrap_or_else(|| panic!("{what:?} was not told\n{outcome}"));
-            self.tally.named(format!("{what:?}: {code}"));
+        let noticed = !outcome.status.success();
+        assert!(
+            noticed || !in_step || what.may_pass_unseen(),
+            "{what:?} was not noticed\n{outcome}"
+        );
+        if noticed {
+            self.is_named(what, in_step, &outcome);
         }
         self.world.mend(what, &self.database, begun);
-        self.goes_on(what, migration)
+        self.goes_on(what, noticed, migration)
     }
 
-    fn goes_on(&mut self, what: Trouble, migration: Migration) -> Migration {
+    /// Waits for a run; for a new one where none is under way.
+    fn wait_for(&mut self, running: Option<Running>, migration: &Migration) -> Outcome {
+        self.tally.runs += 1;
+        let running = running.unwrap_or_else(|| migration.with_options("run").spawn());
+        running.wait(PATIENCE)
+    }
+
+    /// The error says what is the matter.
+    fn is_named(&mut self, what: Trouble, in_step: bool, outcome: &Outcome) {
+        ended_well(outcome, &TROUBLED);
+        let told = |code: &&&str| outcome.stderr.contains(&format!("error[{code}]"));
+        let checked = (!in_step).then_some(&"check-failed");
+        let code = what.codes().iter().chain(checked).find(told);
+        let code = code.unwrap_or_else(|| panic!("{what:?} was not told\n{outcome}"));
+        self.tally.named(format!("{what:?}: {code}"));
+    }
+
+    fn goes_on(&mut self, what: Trouble, noticed: bool, migration: Migration) -> Migration {
         let mut migration = match what {
             Trouble::PasswordChanged => migration.again_between(&self.world.conninfos(Some(CHANGED))),
             Trouble::AddressChanged => migration.again_between(&self.world.addresses(self.password())),
             _ => migration,
         };
-        if what.voids_the_plan() {
+        if noticed && what.voids_the_plan() {
             migration.command(&["remove", "--force"]).run().succeeded();
-            let drop = format!("drop database {} (force)", identifier(&self.database));
+            let drop = format!("drop database if exists {} (force)", identifier(&self.database));
             self.world.pair.target.psql("postgres", &drop);
             migration = self.between(self.world.conninfos(self.password()));
         }

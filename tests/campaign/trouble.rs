@@ -48,7 +48,7 @@ use Trouble as T;
 
 impl Trouble {
     /// Those that can come at any time.
-    const ANY_TIME: [Self; 10] = [
+    const ANY_TIME: [Self; 13] = [
         T::AddressChanged,
         T::PasswordChanged,
         T::SelectRevoked,
@@ -59,6 +59,9 @@ impl Trouble {
         T::NoWorker,
         T::DiskFull,
         T::ColumnAdded,
+        T::TableDropped,
+        T::TargetTableDropped,
+        T::TargetColumnDropped,
     ];
 
     /// Those for a database that is in step.
@@ -93,7 +96,9 @@ impl Trouble {
                     T::ReplicationRevoked | T::NoSlot | T::NoWorker | T::ColumnAdded
                 );
                 let fits = replicated || !only_replicated;
-                fits.then(|| (trouble, Some(dice.moment(Duration::from_millis(900)))))
+                // Tables are there, and copied, later in the run.
+                let latest = if trouble.voids_the_plan() { 4000 } else { 900 };
+                fits.then(|| (trouble, Some(dice.moment(Duration::from_millis(latest)))))
             }
             (true, 1 | 2) => Some((dice.one_of(&Self::IN_STEP), None)),
             _ => None,
@@ -137,9 +142,10 @@ impl Trouble {
             T::SlotInvalidated => &["slot-lost"],
             T::SubscriptionDisabled | T::RowWritten => &["apply-failed"],
             T::TableNew => &["plan-changed"],
-            T::TableDropped | T::TargetTableDropped => &["state-lost", "plan-changed", "apply-failed"],
+            T::TableDropped => &["plan-changed", "apply-failed", "tool-failed"],
+            T::TargetTableDropped => &["state-lost", "apply-failed"],
             T::ColumnAdded => &["apply-failed", "plan-changed"],
-            T::TargetColumnDropped => &["apply-failed", "schema-failed", "server-error"],
+            T::TargetColumnDropped => &["state-lost", "apply-failed", "schema-failed"],
         }
     }
 

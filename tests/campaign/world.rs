@@ -36,7 +36,8 @@ const ROWS: &str = "
     create table copied (id serial primary key, line text);
 ";
 
-/// What the application does all the time. `LINES` is a file.
+/// What the application does all the time. `LINES` is a file. Only one client touches all rows at once: two could lock them in
+/// another order each.
 const LOAD: &str = "
 \\set x random(1, 3000)
 begin;
@@ -51,7 +52,7 @@ update toasted set note = note + 1 where id = 1 + :x % 60;
 update parted set day = (day + 7) % 20 where id = 1 + :x % 2000;
 insert into keyed values (:x + 10000) on conflict (id) do update set word = excluded.word || 'z';
 delete from keyed where id = :x + 10000 and n = 0 and :x % 3 = 0;
-\\if :x < 20
+\\if :x < 40 and :client_id = 0
 update keyed set n = n + 1;
 \\endif
 \\if :x % 50 = 7

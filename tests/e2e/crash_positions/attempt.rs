@@ -18,10 +18,12 @@ const LEFT_ON_TARGET: &str = "
 
 /// Servers with the templates. Those of one scenario are its own, so that in the end nothing may be left on them.
 pub(super) fn servers(scenario: Scenario) -> ClusterPair {
-    let source = Settings::new()
+    // A server's process begins and ends faster with little shared memory.
+    let settings = || Settings::new().set("shared_buffers", "16MB");
+    let source = settings()
         .set("max_replication_slots", "60")
         .set("max_wal_senders", "60");
-    let target = Settings::new()
+    let target = settings()
         .set("max_replication_slots", "60")
         .set("max_logical_replication_workers", "40")
         .set("max_worker_processes", "60")
@@ -136,9 +138,10 @@ impl<'a> Attempt<'a> {
             .filter(|line| line.contains("fault position "))
             .map(str::to_owned)
             .collect();
+        // A command that finds nothing to do counts nothing.
         let counted = format!("positions={}", places.len());
         assert!(
-            outcome.stderr.contains(&counted),
+            places.is_empty() || outcome.stderr.contains(&counted),
             "{counted} is not what was counted\n{outcome}"
         );
         places
@@ -160,7 +163,7 @@ impl<'a> Attempt<'a> {
         assert_eq!(report.errors, 0, "the application noticed: {}", report.messages);
         assert!(report.transactions > 0, "the application did nothing");
         if self.scenario != Scenario::Removal {
-            self.run().run().succeeded();
+            // The source rests now: this waits for its last change, and sets the sequences.
             self.remove().arg("--force").run().succeeded();
         }
         let ClusterPair { source, target } = self.servers;

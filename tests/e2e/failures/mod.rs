@@ -2,6 +2,7 @@
 //! be; and when the cause is mended, `run` comes to its end as if nothing had happened.
 
 mod arguments;
+mod environment;
 mod journal;
 mod journal_moved;
 mod lost;

@@ -197,8 +197,13 @@ impl Cluster {
 
     /// The rows of one query; NULL is an empty text. Values may hold anything but two control characters.
     pub fn rows(&self, database: &str, query: &str) -> Vec<Vec<String>> {
-        psql::rows(&self.conninfo_socket(database), query)
+        self.try_rows(database, query)
             .unwrap_or_else(|error| panic!("psql in {database:?}: {error}"))
+    }
+
+    /// Like [`Self::rows`]; a failure is returned as what psql wrote.
+    pub(crate) fn try_rows(&self, database: &str, query: &str) -> Result<Vec<Vec<String>>, String> {
+        psql::rows(&self.conninfo_socket(database), query)
     }
 
     /// Creates an empty database of any name.

@@ -149,7 +149,7 @@ impl Runs {
     fn command(&self) -> Command {
         let mut command = client("pgbench");
         command
-            .args(["--client=2", "--no-vacuum", "--time=86400"])
+            .args(["--client=2", "--no-vacuum", "--time=86400", "--verbose-errors"])
             .args(&self.script)
             .arg(&self.conninfo)
             .current_dir(&self.directory)
@@ -171,13 +171,15 @@ impl LoadReport {
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
         self.transactions += number(&stdout, r"number of transactions actually processed: (\d+)");
-        self.errors += number(&stdout, r"number of failed transactions: (\d+)");
+        let failed = number(&stdout, r"number of failed transactions: (\d+)");
+        self.errors += failed;
         let aborted = stderr
             .lines()
             .filter(|line| line.contains("aborted") || line.contains("error:"))
             .count();
-        self.errors += u64::try_from(aborted).expect("fits");
-        if aborted > 0 || !stopped {
+        let aborted = u64::try_from(aborted).expect("fits");
+        self.errors += aborted;
+        if failed + aborted > 0 || !stopped {
             self.messages.push_str(&stderr);
         }
         if aborted == 0 && !stopped {
