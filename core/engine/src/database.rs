@@ -57,9 +57,20 @@ impl Journey<'_> {
         if self.run.cancel.is_cancelled() {
             return Err(Failure::new(Code::Interrupted, "the run was stopped"));
         }
+        match self.state()? {
+            DatabaseState::Removed => return Ok(()),
+            DatabaseState::Removing => {
+                return Err(Failure::new(Code::BadInput, "the database is being removed")
+                    .with_hint("finish that with `pghaul remove`")
+                    .with_database(self.database.as_str()));
+            }
+            _ => {}
+        }
         let Err(failure) = self.proceed().await else {
             return Ok(());
         };
+        // Other databases may go on for hours: nothing is to be held for this one meanwhile, least of all a snapshot.
+        self.run.kept.forget(self.database);
         let failure = failure.with_database(self.database.as_str());
         match failure.code {
             Code::Interrupted | Code::JournalUnusable | Code::JournalDamaged => {}
@@ -107,11 +118,8 @@ impl Journey<'_> {
                 DatabaseState::Syncing if proven => return Ok(()),
                 DatabaseState::Syncing => return self.keep_in_step().await,
                 DatabaseState::Done | DatabaseState::Removed => return Ok(()),
-                DatabaseState::Removing => {
-                    return Err(Failure::new(Code::BadInput, "the database is being removed")
-                        .with_hint("finish that with `pghaul remove`"));
-                }
                 DatabaseState::Pending
+                | DatabaseState::Removing
                 | DatabaseState::Checking { planned: None }
                 | DatabaseState::Failed { .. } => {
                     return Err(Failure::bug(format!(
@@ -254,7 +262,24 @@ impl Journey<'_> {
     fn may_fall_back(&self, failure: &Failure) -> Result<bool, Failure> {
         let forced = self.subject()?.plan.forced;
         let early = self.state()? == DatabaseState::Replicating { copy_began: false };
-        Ok(failure.prevents_replication() && early && !forced)
+        Ok(failure.prevents_replication() && early && !forced && !self.has_ever_copied()?)
+    }
+
+    /// Whether a copy was begun before the data were discarded: the schema is then that of replication, without what it
+    /// holds back.
+    fn has_ever_copied(&self) -> Result<bool, Failure> {
+        let steps = self.registry.database_steps(self.route(Method::Replication)?)?;
+        let begun = |name: &str| {
+            let step = StepName::from(name);
+            self.run.recorder.read(|m| {
+                let record = m.databases.get(self.database).and_then(|d| d.steps.get(&step));
+                record.is_some_and(|record| record.state != StepState::Idle)
+            })
+        };
+        Ok(steps
+            .iter()
+            .map(|step| step.descriptor())
+            .any(|descriptor| descriptor.copies_rows && begun(descriptor.name)))
     }
 
     async fn dump(&self) -> Result<(), Failure> {

@@ -184,7 +184,7 @@ impl Surveyor<'_> {
         choice: MethodChoice,
     ) -> Result<(), Failure> {
         let session = context.source().await?;
-        surveyed.sizes = planning::sizes(&session).await?;
+        surveyed.sizes = session.table_sizes().await?;
         surveyed.bytes = surveyed.sizes.values().sum();
         let tables = planning::tables(&session).await?;
         surveyed.plan = Some(DatabasePlan {

@@ -31,6 +31,11 @@ impl Kept {
         self.with(|things| things.remove(&key));
     }
 
+    /// Drops everything of a database.
+    pub fn forget(&self, database: &DatabaseName) {
+        self.with(|things| things.retain(|(of, _), _| of != database));
+    }
+
     /// A panic elsewhere leaves the map itself whole.
     fn with<T>(&self, act: impl FnOnce(&mut Things) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))

@@ -5,14 +5,15 @@
 //! one transaction that empties the table first. The effect key of a table names the generation.
 
 use crate::crew::Crew;
-use crate::item::{CopiedTable, Generation, item_name};
+use crate::item::{COPIES, CopiedTable, Generation, complete, item_name};
 use crate::load::{matched, take_snapshot};
 use async_trait::async_trait;
+use pghaul_step::ownership::effects;
 use pghaul_step::{
     Code, Context, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase, TablePlan,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The step.
 #[derive(Debug, Default)]
@@ -68,7 +69,7 @@ impl Step for Copy {
         if planned.is_empty() {
             return Ok(CopyOutput::default());
         }
-        let kept = kept_tables(ctx)?;
+        let kept = kept_tables(ctx).await?;
         ctx.progress(Progress::Waiting {
             what: "a snapshot of the source".to_owned(),
         });
@@ -95,17 +96,27 @@ impl Step for Copy {
     }
 }
 
-/// The tables of earlier generations that stay, where the user says that the source is quiet.
-fn kept_tables(ctx: &Context<Database>) -> Result<std::collections::BTreeMap<u32, CopiedTable>, Failure> {
+/// The tables that an earlier generation has finished and that stay, where the user says that the source is quiet. The
+/// target's word counts: whoever empties a table there forgets its effects.
+async fn kept_tables(ctx: &Context<Database>) -> Result<BTreeMap<u32, CopiedTable>, Failure> {
     if !ctx.copying().keep_finished_tables {
-        return Ok(std::collections::BTreeMap::new());
+        return Ok(BTreeMap::new());
     }
-    let items = ctx.items::<CopiedTable>()?;
-    let number = |name: &str| name.split_once('/').and_then(|(_, number)| number.parse().ok());
-    Ok(items
-        .into_iter()
-        .filter_map(|(name, item)| Some((number(&name)?, item)))
-        .collect())
+    let keys = effects(&ctx.target().await?, COPIES).await?;
+    let mut complete_in: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    let mut kept = BTreeMap::new();
+    for (name, item) in ctx.items::<CopiedTable>()? {
+        let there = complete_in
+            .entry(item.generation)
+            .or_insert_with(|| complete(&keys, item.generation));
+        let number = name.split_once('/').and_then(|(_, number)| number.parse().ok());
+        kept.extend(
+            number
+                .filter(|number| there.contains(number))
+                .map(|number| (number, item)),
+        );
+    }
+    Ok(kept)
 }
 
 /// The snapshot of a dump must be one for all tables: a single one can't be copied later.

@@ -4,7 +4,7 @@
 //! also notes the effect keys of its tables or part. A broken connection repeats its unit, not the run: with new
 //! sessions, as long as the snapshot is there, and after a look whether the commit had come through.
 
-use crate::item::{CopiedTable, item_name, key, keys_of_table};
+use crate::item::{CopiedTable, item_name, key, keys_of_copies};
 use crate::load::{Load, act_as_replica};
 use futures_util::future::try_join_all;
 use pghaul_copy::{Copied, Cutting, Flow, Order, Range, RateLimit, Snapshot, Table, Unit, copy, cut, tables};
@@ -184,7 +184,12 @@ impl<'a> Crew<'a> {
                 .map(|load| key(self.generation, load.number, 1, 1))
                 .collect();
             transaction.batch("empty tables", &emptying(&loads)).await?;
-            transaction.forget_each(&keys).await?;
+            if self.generation > 1 {
+                let numbers = loads.iter().map(|load| load.number);
+                transaction.forget_matching(&keys_of_copies(numbers)).await?;
+            } else {
+                transaction.forget_each(&keys).await?;
+            }
             let orders: Vec<Order<'_>> = loads.iter().map(|load| order(load, None)).collect();
             let copied = copy(&pair.source, transaction.inner(), &orders, &self.flow()).await?;
             transaction.effects(&keys).await?;
@@ -232,7 +237,7 @@ impl<'a> Crew<'a> {
         let transaction = self.ctx.begin(target).await?;
         transaction.batch("empty a table", &load.emptying()).await?;
         transaction
-            .forget(&keys_of_table(self.generation, load.number))
+            .forget_matching(&keys_of_copies([load.number]))
             .await?;
         transaction.commit("empty a table").await
     }

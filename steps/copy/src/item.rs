@@ -34,9 +34,18 @@ pub(crate) fn item_name(generation: u32, number: u32) -> String {
     format!("{generation}/{number}")
 }
 
-/// The prefix of the effect keys of a table's copies.
-pub(crate) fn keys_of_table(generation: u32, number: u32) -> String {
-    format!("copy/{generation}/{number}/")
+/// The prefix of the effect keys of all copies.
+pub(crate) const COPIES: &str = "copy/";
+
+/// The prefix of the effect keys of a table's copy.
+fn keys_of_table(generation: u32, number: u32) -> String {
+    format!("{COPIES}{generation}/{number}/")
+}
+
+/// Matches the effect keys of tables' copies, of all generations: who empties a table takes back whatever was copied of it.
+pub(crate) fn keys_of_copies(numbers: impl IntoIterator<Item = u32>) -> String {
+    let numbers: Vec<String> = numbers.into_iter().map(|number| number.to_string()).collect();
+    format!("^{COPIES}[0-9]+/({})/", numbers.join("|"))
 }
 
 /// The effect key of one part of a table. It says how many parts there are, so that the target alone can tell
@@ -64,7 +73,7 @@ pub(crate) fn complete<'a>(
 
 /// Generation, number and parts of a key.
 fn parse(key: &str) -> Option<(u32, u32, u32)> {
-    let mut places = key.strip_prefix("copy/")?.split('/');
+    let mut places = key.strip_prefix(COPIES)?.split('/');
     let (generation, number) = (places.next()?.parse().ok()?, places.next()?.parse().ok()?);
     let (_, parts) = places.next()?.split_once('-')?;
     Some((generation, number, parts.parse().ok()?))

@@ -11,7 +11,7 @@
 //! In the second generation nothing stays when its snapshot is gone: it begins anew, with a new slot.
 
 use crate::crew::Crew;
-use crate::item::{CopiedTable, complete, item_name, keys_of_table};
+use crate::item::{COPIES, CopiedTable, complete, item_name, keys_of_copies};
 use crate::load::{Load, act_as_replica, is_constrained, matched, take_snapshot};
 use async_trait::async_trait;
 use pghaul_copy::Snapshot;
@@ -122,7 +122,7 @@ impl Step for SnapshotCopy {
         copy_deferred(ctx, slot.attempt, deferred).await?;
         let units: BTreeSet<u32> = published.iter().map(|plan| published_as(plan)).collect();
         let copied_by = self.who_copies(ctx, &planned, &units).await?;
-        empty(ctx, slot.attempt, &planned, &units).await?;
+        empty(ctx, &planned, &units).await?;
         // Nobody needs the snapshot any more, and it keeps the source from cleaning up.
         ctx.let_go::<Snapshot>();
         let mut output = SnapshotCopyOutput {
@@ -155,7 +155,11 @@ impl SnapshotCopy {
         match self.0 {
             // Foreign keys between the generations would have to be taken away again.
             Generation::First if is_constrained(&ctx.target().await?, planned).await? => {
-                Ok(InitialCopy::Server)
+                if workers_can {
+                    Ok(InitialCopy::Server)
+                } else {
+                    Err(nobody_can(ctx.database().as_str()))
+                }
             }
             Generation::First if workers_can => Ok(ctx.copying().rest),
             Generation::First => Ok(InitialCopy::Snapshot),
@@ -183,6 +187,18 @@ async fn may_publish(ctx: &Context<Database>, units: &BTreeSet<u32>) -> Result<b
         .query_one(include_str!("may_publish.sql"), &[&schemas, &names])
         .await?;
     Ok(row.get(0))
+}
+
+/// The snapshot is gone, and a second one can't be used.
+fn nobody_can(database: &str) -> Failure {
+    Failure::new(
+        Code::PermissionDenied,
+        "the copy was interrupted, and our role may not publish the tables that are left, so that the target's workers could copy them",
+    )
+    .with_side(Side::Source)
+    .with_hint(format!(
+        "let the role own the tables, and run again; or `pghaul run --restart-data {database}` discards what was copied and copies it again"
+    ))
 }
 
 /// Another slot has to be made, with another snapshot.
@@ -226,7 +242,7 @@ async fn unfinished(
     planned: &[&TablePlan],
 ) -> Result<BTreeSet<u32>, Failure> {
     let generation = slot.attempt;
-    let keys = effects(&ctx.target().await?, &format!("copy/{generation}/")).await?;
+    let keys = effects(&ctx.target().await?, &format!("{COPIES}{generation}/")).await?;
     let there = complete(&keys, generation);
     let journaled = ctx.items::<CopiedTable>()?;
     let (mut items, mut rest, mut gone) = (Vec::new(), BTreeSet::new(), Vec::new());
@@ -309,7 +325,6 @@ async fn copy_deferred(
 /// its leaves.
 async fn empty(
     ctx: &Context<Database>,
-    generation: u32,
     planned: &[&TablePlan],
     units: &BTreeSet<u32>,
 ) -> Result<(), Failure> {
@@ -328,7 +343,7 @@ async fn empty(
         let empty = format!("{verb} ONLY {name}");
         transaction.batch("empty a table", &empty).await?;
         transaction
-            .forget(&keys_of_table(generation, plan.number))
+            .forget_matching(&keys_of_copies([plan.number]))
             .await?;
         transaction.commit("empty a table").await?;
     }

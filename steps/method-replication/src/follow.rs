@@ -214,7 +214,7 @@ async fn confirmed(source: &Session<Source, ReadOnly>, name: &str) -> Result<Lsn
 
 fn gone(side: Side, message: String) -> Failure {
     Failure::new(Code::StateLost, message).with_side(side).with_hint(
-        "somebody has changed what pghaul made; the target no longer follows. Remove this migration with --force, drop the target database, and begin anew",
+        "either this journal is an old copy, and a newer one has removed the migration: use that; or somebody has changed what pghaul made, and the target no longer follows: then remove this migration with --force, drop the target database, and begin anew",
     )
 }
 

@@ -127,9 +127,10 @@ async fn await_workers(ctx: &Context<Database>, generation: Generation) -> Resul
             commit_asynchronously(ctx, &mut target, &subscription).await?;
             return Ok(look.tables.unsigned_abs());
         }
-        let slot = source.slot(&slot_name).await?;
-        if slot.is_none_or(|slot| slot.wal_status.as_deref() == Some("lost")) {
-            return Err(slot::lost(&slot_name));
+        match source.slot(&slot_name).await? {
+            None => return Err(slot::gone(&slot_name)),
+            Some(slot) if slot.wal_status.as_deref() == Some("lost") => return Err(slot::lost(&slot_name)),
+            Some(_) => {}
         }
         if patience.is_at_its_end(look) {
             return Err(stuck(&subscription));

@@ -85,7 +85,7 @@ impl Step for Slot {
         let source = ctx.source().await?;
         let Some(slot) = source.slot(&name).await? else {
             return Ok(match ctx.output::<SlotOutput>(self.0.slot())? {
-                Some(known) if known.name == name => Probe::Lost(lost(&name)),
+                Some(known) if known.name == name => Probe::Lost(gone(&name)),
                 _ => Probe::Partial,
             });
         };
@@ -253,6 +253,14 @@ fn attempts(ctx: &Context<Database>) -> Result<u32, Failure> {
     Ok(u32::try_from(ctx.facts::<Named>()?.len()).unwrap_or(u32::MAX))
 }
 
+/// The same where there is no such slot any more.
+pub(crate) fn gone(name: &str) -> Failure {
+    Failure::new(Code::SlotLost, format!("the replication slot {name} is gone: somebody has dropped it"))
+        .with_side(Side::Source)
+        .with_hint("find out who drops slots on the source; then `pghaul run --restart-data DATABASE` discards what was copied and copies it again")
+}
+
+/// The slot can't be used any more.
 pub(crate) fn lost(name: &str) -> Failure {
     Failure::new(Code::SlotLost, format!("the replication slot {name} has lost WAL that was still needed"))
         .with_side(Side::Source)

@@ -205,7 +205,7 @@ pub(crate) async fn refuse_consumed_slot(
         )
         .with_side(Side::Source)
         .with_hint("remove this migration with --force, drop the target database, and begin anew")),
-        None => Err(crate::slot::lost(&slot.name)),
+        None => Err(crate::slot::gone(&slot.name)),
     }
 }
 

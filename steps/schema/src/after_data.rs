@@ -180,7 +180,7 @@ async fn restore_after_data(
         )
     });
     skipped.extend(restorer.restore("indexes and constraints", &built).await?);
-    foreign_keys::restore(&restorer, &foreign_keys).await?;
+    foreign_keys::restore(&restorer, &foreign_keys, waiting).await?;
     skipped.extend(restorer.restore("triggers and rules", &others).await?);
     let last: Vec<&Entry> = open(Pass::Last).collect();
     skipped.extend(restorer.restore("privileges", &last).await?);

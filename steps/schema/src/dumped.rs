@@ -51,10 +51,10 @@ async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
         Some(_) if something_is_restored(ctx).await? => {
             return Err(Failure::new(
                 Code::PlanChanged,
-                "the schema of the source has changed since it was restored in part, and the archive of then is gone or damaged",
+                "the schema was restored in part, its archive of then is gone or damaged, and another dump of it differs",
             )
             .with_side(Side::Source)
-            .with_hint("undo the change on the source and run again; or remove this migration, drop the target database, and begin anew"));
+            .with_hint("give the directory of the journal back its archive, or undo what has changed since: the schema of the source, or the version of pg_dump; then run again; or remove this migration, drop the target database, and begin anew"));
         }
         _ => {
             ctx.record(&Dumped {

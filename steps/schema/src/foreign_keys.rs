@@ -13,6 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{Failure, Progress};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many foreign keys go into one transaction.
@@ -21,8 +22,13 @@ const BATCH: usize = 50;
 /// The prefix of the effect keys of foreign keys that are not validated yet. What follows is the number of the entry.
 const UNVALIDATED: &str = "schema/unvalidated/";
 
-/// Restores foreign keys: all of them valid in the end, but for those that are not on the source.
-pub(crate) async fn restore<'a>(restorer: &Restorer<'a>, entries: &[&'a Entry]) -> Result<(), Failure> {
+/// Restores foreign keys: all of them valid in the end, but for those that are not on the source, and those that were
+/// restored before and have to wait now, since a table of theirs is copied once more.
+pub(crate) async fn restore<'a>(
+    restorer: &Restorer<'a>,
+    entries: &[&'a Entry],
+    waiting: &BTreeSet<i32>,
+) -> Result<(), Failure> {
     let ctx = restorer.ctx;
     let mut target = ctx.target().await?;
     for chunk in entries.chunks(BATCH) {
@@ -41,11 +47,11 @@ pub(crate) async fn restore<'a>(restorer: &Restorer<'a>, entries: &[&'a Entry]) 
         restorer.send(&mut target, &batch).await?;
     }
     drop(target);
-    validate(restorer).await
+    validate(restorer, waiting).await
 }
 
-/// Validates every foreign key that is noted as not validated.
-async fn validate(restorer: &Restorer<'_>) -> Result<(), Failure> {
+/// Validates every foreign key that is noted as not validated, but for those that have to wait.
+async fn validate(restorer: &Restorer<'_>, waiting: &BTreeSet<i32>) -> Result<(), Failure> {
     let ctx = restorer.ctx;
     let target = ctx.target().await?;
     let keys = effects(&target, UNVALIDATED).await?;
@@ -53,7 +59,7 @@ async fn validate(restorer: &Restorer<'_>) -> Result<(), Failure> {
         .archive
         .entries
         .iter()
-        .filter(|entry| keys.contains(&format!("{UNVALIDATED}{}", entry.id)))
+        .filter(|entry| keys.contains(&format!("{UNVALIDATED}{}", entry.id)) && !waiting.contains(&entry.id))
         .collect();
     if open.is_empty() {
         return Ok(());

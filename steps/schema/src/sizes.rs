@@ -16,15 +16,10 @@ impl Sizes {
         target: &Session<Target, ReadWrite>,
         plan: &DatabasePlan,
     ) -> Result<Self, Failure> {
-        let doing = target.doing("read the sizes of the tables");
-        let rows = doing.query(include_str!("sizes.sql"), &[]).await?;
-        let sizes: BTreeMap<(String, String), i64> = rows
-            .iter()
-            .map(|row| ((row.get("schema"), row.get("name")), row.get("bytes")))
-            .collect();
+        let sizes = target.table_sizes().await?;
         let size = |t: &TablePlan| {
             let bytes = sizes.get(&(t.schema.clone(), t.name.clone())).copied();
-            (t.number, bytes.unwrap_or(0).unsigned_abs())
+            (t.number, bytes.unwrap_or(0))
         };
         Ok(Self(plan.tables.iter().map(size).collect()))
     }

@@ -92,7 +92,7 @@ impl Load {
             supervisor: Some(supervisor),
         };
         let query = format!(
-            "select count(*) >= 2 from pg_stat_activity where application_name = '{name}' and xact_start is not null"
+            "select count(*) >= 2 from pg_stat_activity where application_name = '{name}' and query <> ''"
         );
         // A script that fails at once may never be seen at work.
         wait_until("the load runs", Duration::from_secs(30), || {

@@ -5,7 +5,6 @@ use pghaul_core::plan::{
 };
 use pghaul_core::{Code, Failure, Side};
 use pghaul_postgres::{ReadOnly, Session, Source};
-use std::collections::BTreeMap;
 
 /// PostgreSQL 13 is the first that can publish a partition tree as its root.
 const PUBLISHES_ROOTS: u32 = 130_000;
@@ -51,27 +50,6 @@ pub(crate) async fn held_back(
     });
     let triggers: Vec<TriggerFacts> = triggers.collect::<Result<_, Failure>>()?;
     Ok(hold_back(tables, &keys, &triggers))
-}
-
-/// Bytes by schema and name.
-pub(crate) type Sizes = BTreeMap<(String, String), u64>;
-
-/// The size of every table that holds rows of users, with TOAST, without indexes.
-pub(crate) async fn sizes(session: &Session<Source, ReadOnly>) -> Result<Sizes, Failure> {
-    let rows = session
-        .doing("measure the tables")
-        .query(include_str!("sizes.sql"), &[])
-        .await?;
-    let sizes = rows.iter().map(|row| {
-        // A table that was dropped meanwhile has no size.
-        let bytes: Option<i64> = row.try_get("bytes").map_err(unexpected)?;
-        let name = (
-            row.try_get("schema").map_err(unexpected)?,
-            row.try_get("name").map_err(unexpected)?,
-        );
-        Ok((name, bytes.unwrap_or(0).unsigned_abs()))
-    });
-    sizes.collect()
 }
 
 fn relation(row: &pghaul_postgres::Row) -> Result<RelationFacts, Failure> {

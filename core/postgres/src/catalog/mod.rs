@@ -5,8 +5,12 @@
 use crate::error::PgError;
 use crate::lsn::Lsn;
 use crate::session::{Doing, Right, Session, SideMarker};
+use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql};
+
+/// Bytes by schema and name.
+pub type TableSizes = BTreeMap<(String, String), u64>;
 
 /// A database of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -257,6 +261,30 @@ impl<S: SideMarker, R: Right> Session<S, R> {
             )
         };
         found.await?.pop().ok_or_else(gone)
+    }
+
+    /// The size in bytes of every table of this database that holds rows of users, with TOAST and without indexes, by
+    /// schema and name.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn table_sizes(&self) -> Result<TableSizes, PgError> {
+        let sizes = self
+            .ask(
+                "measure the tables",
+                include_str!("table_sizes.sql"),
+                &[],
+                |columns| {
+                    // A table that was dropped meanwhile has no size.
+                    let bytes: Option<i64> = columns.get(2)?;
+                    Ok((
+                        (columns.get(0)?, columns.get(1)?),
+                        bytes.unwrap_or(0).unsigned_abs(),
+                    ))
+                },
+            )
+            .await?;
+        Ok(sizes.into_iter().collect())
     }
 
     /// A publication of this database.

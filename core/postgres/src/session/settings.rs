@@ -15,6 +15,8 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("bytea_output", "hex"),
     ("standard_conforming_strings", "on"),
     ("client_min_messages", "warning"),
+    // What the journal calls committed must be there when the server has crashed.
+    ("synchronous_commit", "on"),
 ];
 
 /// The settings of a session with this right.

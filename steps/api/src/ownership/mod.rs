@@ -361,6 +361,19 @@ impl<'s> OwnedTransaction<'s> {
         Ok(())
     }
 
+    /// Forgets effects whose keys match a regular expression.
+    ///
+    /// # Errors
+    /// When the target can't be written.
+    pub async fn forget_matching(&self, pattern: &str) -> Result<(), Failure> {
+        let sql = "DELETE FROM pghaul.effect WHERE key ~ $1";
+        self.transaction
+            .doing("forget effects")
+            .execute(sql, &[&pattern])
+            .await?;
+        Ok(())
+    }
+
     /// Runs statements without parameters, separated by semicolons.
     ///
     /// # Errors
