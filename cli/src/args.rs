@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use pghaul_core::event::Selection;
 use pghaul_core::journal::Head;
 use pghaul_core::{Acceptance, InitialCopy, Method};
-use pghaul_engine::{OnCheckFailure, OnWalLimit};
+use pghaul_engine::{Allowed, OnCheckFailure, OnWalLimit};
 use pghaul_step::check::DiskSettings;
 use std::path::PathBuf;
 
@@ -47,7 +47,8 @@ journaled state, marked as not checked. Exit code 9 means that a database is fai
 const REMOVE_EXAMPLES: &str = "\
 Examples:
   pghaul remove                                  proves everything once more, sets sequences, then removes
-  pghaul remove --force                          although something is incomplete; all data is kept
+  pghaul remove --incomplete                     what is listed as incomplete is left to you
+  pghaul remove --force                          although the target may lack something; what it has is kept
 
 What is removed: subscriptions, slots, publications and the schema pghaul. Rows and tables never are.";
 
@@ -419,7 +420,10 @@ pub(crate) struct RemoveArgs {
     pub(crate) servers: ServerArgs,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
-    /// Remove although something is incomplete or unsafe; data is kept all the same
+    /// Leave to you what is listed as incomplete; all else must be on the target
+    #[arg(long, help_heading = "Work")]
+    pub(crate) incomplete: bool,
+    /// Remove although the target may lack something; what it has is kept
     #[arg(long, help_heading = "Work")]
     pub(crate) force: bool,
     /// Go on although the last runner was on another host and has not ended in order
@@ -428,6 +432,17 @@ pub(crate) struct RemoveArgs {
     /// Answer in JSON, as `status --json` does
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+impl RemoveArgs {
+    /// What the removal may leave undone.
+    pub(crate) fn allowed(&self) -> Allowed {
+        match (self.force, self.incomplete) {
+            (true, _) => Allowed::Anything,
+            (false, true) => Allowed::Incomplete,
+            (false, false) => Allowed::Nothing,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]

@@ -97,6 +97,21 @@ impl View {
         self
     }
 
+    /// Takes over what a fresh look at the slots found.
+    pub(crate) fn with_slots(mut self, slots: BTreeMap<DatabaseName, Result<u64, Failure>>) -> Self {
+        for (name, kept) in slots {
+            if let Some(database) = self.databases.iter_mut().find(|d| d.name == name) {
+                database.checked = true;
+                match kept {
+                    Ok(bytes) => database.retained_bytes = Some(bytes),
+                    Err(failure) => database.fail(failure),
+                }
+            }
+        }
+        self.settle();
+        self
+    }
+
     /// Adds what the source's settings say about the WAL that slots may keep.
     pub(crate) fn with_keep_size(mut self, bytes: Option<u64>) -> Self {
         for database in self.databases.iter_mut().filter(|d| d.retained_bytes.is_some()) {
@@ -107,7 +122,8 @@ impl View {
 
     /// Marks every database that should be asked as not asked, for one reason.
     pub(crate) fn unreachable(mut self, failure: &Failure) -> Self {
-        for database in self.databases.iter_mut().filter(|d| d.phase == Phase::Syncing) {
+        let asked = |d: &&mut DatabaseView| matches!(d.phase, Phase::Syncing | Phase::Replicating);
+        for database in self.databases.iter_mut().filter(asked) {
             database.unchecked = Some(failure.clone());
         }
         self

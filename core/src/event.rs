@@ -243,6 +243,9 @@ pub enum DatabaseEvent {
     RemovalStarted {
         /// Whether the user insisted although something was incomplete or unsafe.
         forced: bool,
+        /// What was wrong with a database that was in step when the user insisted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        despite: Option<Box<Failure>>,
     },
     /// Nothing of ours is left on either side.
     Removed,

@@ -67,7 +67,7 @@ fn of_database(kind: DatabaseEventKind) -> (&'static str, &'static str) {
         ),
         K::Failed => ("`failure`", "it can't go on"),
         K::Resumed => ("", "a runner goes on where it failed"),
-        K::RemovalStarted => ("`forced`", "the removal of our objects begins"),
+        K::RemovalStarted => ("`forced`, `despite`", "the removal of our objects begins"),
         K::Removed => ("", "nothing of ours is left on either side"),
     }
 }

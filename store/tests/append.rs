@@ -202,7 +202,10 @@ async fn the_file_lists_and_finds_its_migrations() {
     let database = |event| pghaul_core::Event::Database("shop".into(), event);
     gone.append(vec![
         selected(&["shop"]),
-        database(pghaul_core::DatabaseEvent::RemovalStarted { forced: false }),
+        database(pghaul_core::DatabaseEvent::RemovalStarted {
+            forced: false,
+            despite: None,
+        }),
         database(pghaul_core::DatabaseEvent::Removed),
     ])
     .await

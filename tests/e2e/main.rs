@@ -16,6 +16,7 @@ mod doctor;
 mod failures;
 mod forty_kills;
 mod hostile;
+mod keep_finished;
 mod kills;
 mod large_rows;
 mod large_tables;

@@ -8,7 +8,7 @@ use pghaul_testkit::{Kind, fixtures, shared_pair};
 const NOT_SAFE_TO_REMOVE: i32 = 8;
 
 #[test]
-fn what_is_incomplete_is_listed_and_removed_only_with_force() {
+fn what_is_incomplete_is_listed_and_left_only_to_who_says_so() {
     let pair = shared_pair(Kind::Ordinary);
     let (source, target) = (&pair.source, &pair.target);
     let database = pair.fresh_database("refuses");
@@ -22,7 +22,11 @@ fn what_is_incomplete_is_listed_and_removed_only_with_force() {
     migration.run().succeeded();
 
     let refusal = migration.remove().failed_with(NOT_SAFE_TO_REMOVE);
-    for listed in ["table public.visit", "foreign key visit_customer_fkey", "--force"] {
+    for listed in [
+        "table public.visit",
+        "foreign key visit_customer_fkey",
+        "--incomplete",
+    ] {
         assert!(
             refusal.stderr.contains(listed),
             "{listed:?} is missing\n{refusal}"
@@ -43,12 +47,64 @@ fn what_is_incomplete_is_listed_and_removed_only_with_force() {
         "1"
     );
 
-    migration.command(&["remove", "--force"]).run().succeeded();
+    // What is not in step is another matter than what is known to be incomplete.
+    let subscription = target.psql(
+        &database,
+        "select subname from pg_subscription join pg_database d on d.oid = subdbid and datname = current_database()",
+    );
+    target.psql(&database, &format!("alter subscription {subscription} disable"));
+    let incomplete = || migration.command(&["remove", "--incomplete"]).run();
+    let refusal = incomplete().failed_with(NOT_SAFE_TO_REMOVE);
+    assert!(refusal.stderr.contains("is disabled"), "{refusal}");
+    assert!(!refusal.stderr.contains("table public.visit"), "{refusal}");
+    target.psql(&database, &format!("alter subscription {subscription} enable"));
+
+    incomplete().succeeded();
     assert_eq!(migration.status()["status"], "removed");
+    let proofs = |kind: &str| migration.events().iter().filter(|e| e["kind"] == kind).count();
+    assert_eq!((proofs("syncing_proven"), proofs("removal_started")), (3, 1));
     assert_nothing_of_it_is_left(&migration, pair, &database);
     let differences = databases((source, &database), (target, &database), &Options::default());
     let subjects: Vec<&str> = differences.iter().map(|one| one.subject.as_str()).collect();
     // All rows are there; only the foreign key that was held back is not.
     assert_eq!(subjects.len(), 1, "{differences:#?}");
     assert!(subjects[0].contains("visit_customer_fkey"), "{differences:#?}");
+}
+
+#[test]
+fn what_was_accepted_and_what_was_never_moved_is_not_forgotten() {
+    let pair = shared_pair(Kind::Ordinary);
+    let (source, target) = (&pair.source, &pair.target);
+    let [first, second] = ["accepts", "stays"].map(|label| {
+        let database = pair.fresh_database(label);
+        source.psql(
+            &database,
+            "create table t (id int primary key); select lo_from_bytea(0, 'x')",
+        );
+        database
+    });
+    let migration = Migration::of(source, target, &first).options([
+        "--database",
+        &second,
+        "--on-check-failure",
+        "database",
+        "--accept",
+        &format!("large-objects={first}"),
+    ]);
+    let outcome = migration.run();
+    assert!(outcome.stdout.contains("1 large object: not moved"), "{outcome}");
+    let refusal = migration.remove().failed_with(NOT_SAFE_TO_REMOVE);
+    for listed in ["1 large object: not moved", &format!("{second}: it is failed")] {
+        assert!(
+            refusal.stderr.contains(listed),
+            "{listed:?} is missing\n{refusal}"
+        );
+    }
+    let refusal = migration
+        .command(&["remove", "--incomplete"])
+        .run()
+        .failed_with(NOT_SAFE_TO_REMOVE);
+    assert!(refusal.stderr.contains("--force"), "{refusal}");
+    migration.command(&["remove", "--force"]).run().succeeded();
+    assert_nothing_of_it_is_left(&migration, pair, &first);
 }

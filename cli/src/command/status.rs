@@ -84,16 +84,20 @@ pub(super) async fn look(
         loaded.head.clone(),
         &journals::times(&open)?,
     );
-    if !loaded
-        .migration
-        .databases
-        .values()
-        .any(|d| d.state == DatabaseState::Syncing)
-    {
+    if !loaded.migration.databases.values().any(|d| {
+        matches!(
+            d.state,
+            DatabaseState::Syncing | DatabaseState::Replicating { .. }
+        )
+    }) {
         return Ok(view);
     }
     match engine(session, id, loaded, given).await {
         Ok(engine) => {
+            let view = match engine.look_at_slots().await {
+                Ok(slots) => view.with_slots(slots),
+                Err(failure) => view.unreachable(&failure),
+            };
             let view = view.with_standings(engine.look().await, &Clock::system().now());
             // A limit that can't be read is not shown; the look itself has said what is wrong with the source.
             Ok(view.with_keep_size(engine.wal_keep_size().await.unwrap_or_default()))

@@ -103,8 +103,16 @@ fn of_database(event: &DatabaseEvent) -> String {
         DatabaseEvent::DataDiscarded => "what was copied is discarded; the copy begins anew".to_owned(),
         DatabaseEvent::Failed { failure } => format!("{}{}", paint(ERROR, "failed"), because(Some(failure))),
         DatabaseEvent::Resumed => "going on where it failed".to_owned(),
-        DatabaseEvent::RemovalStarted { forced: false } => "removing what is ours".to_owned(),
-        DatabaseEvent::RemovalStarted { forced: true } => "removing what is ours, by force".to_owned(),
+        DatabaseEvent::RemovalStarted { forced: false, .. } => "removing what is ours".to_owned(),
+        DatabaseEvent::RemovalStarted {
+            despite: Some(failure),
+            ..
+        } => {
+            format!("removing what is ours, although {}", failure.message)
+        }
+        DatabaseEvent::RemovalStarted { forced: true, .. } => {
+            "removing what is ours, although something may be incomplete".to_owned()
+        }
         DatabaseEvent::Removed => format!(
             "{}: nothing of ours is left on the servers",
             paint(GOOD, "removed")

@@ -183,7 +183,7 @@ pub(crate) fn next_steps(view: &View, name: &str) -> String {
     if incomplete {
         steps.push("complete by hand what is listed above".to_owned());
     }
-    let force = if incomplete { " --force" } else { "" };
+    let force = if incomplete { " --incomplete" } else { "" };
     let what = match replicated {
         true => "sets the sequences, and removes all that is ours",
         false => "closes the migration; nothing of ours is left on the servers",

@@ -30,6 +30,7 @@ mod wal_watch;
 
 pub use acceptance::{check_acceptances, check_databases};
 pub use estimate::{Estimate, Needs};
+pub use removal::Allowed;
 pub use run::{Engine, OnCheckFailure, RunRequest, candidates, workers_within};
 pub use survey::{Survey, SurveyedDatabase, Surveyor};
 pub use wal_watch::{OnWalLimit, WalPolicy};

@@ -2,29 +2,50 @@
 
 use crate::database::Journey;
 use crate::run::Engine;
-use pghaul_core::event::Selection;
+use pghaul_core::event::{Incomplete, Selection};
 use pghaul_core::{
     Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, MigrationEvent, Phase,
 };
 use pghaul_step::StepPhase;
 
+/// What a removal may leave undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Allowed {
+    /// Nothing: everything up to now is on the target.
+    #[default]
+    Nothing,
+    /// What the proof lists as incomplete, for the user to complete; the rest is on the target.
+    Incomplete,
+    /// Anything: the user gives the migration up, or knows better.
+    Anything,
+}
+
+/// Why a database should not be removed now, one sentence each.
+#[derive(Debug, Default)]
+struct Reasons {
+    /// It is not, or not known to be, on the target.
+    at_risk: Vec<String>,
+    /// Something of it is to be completed by hand.
+    incomplete: Vec<String>,
+}
+
 impl Engine {
     /// Removes every object of ours from both servers.
     ///
-    /// From `syncing`, the state is proven once more and the sequences are set after it; with `force` too, as far
-    /// as that is possible. Where something would be left incomplete, nothing is removed at all without `force`.
+    /// From `syncing`, the state is proven once more and the sequences are set after it; where anything is allowed, as far
+    /// as that is possible. Where more would be left undone than is allowed, nothing is removed at all.
     ///
     /// # Errors
-    /// [`Code::NotSafeToRemove`] with the list of what is incomplete; or what stopped the removal.
-    pub async fn remove(&self, force: bool) -> Result<(), Failure> {
+    /// [`Code::NotSafeToRemove`] with the list of what would be left undone; or what stopped the removal.
+    pub async fn remove(&self, allowed: Allowed) -> Result<(), Failure> {
         self.fence().await?;
         let databases = self.run.recorder.read(|m| {
             let mut all: Vec<_> = m.databases.iter().map(|(n, d)| (d.number, n.clone())).collect();
             all.sort();
             all.into_iter().map(|(_, name)| name).collect::<Vec<_>>()
         });
-        if !force {
-            self.refuse_unless_safe(&databases).await?;
+        if allowed != Allowed::Anything {
+            self.refuse_unless_safe(&databases, allowed).await?;
         }
         if databases.is_empty() {
             // Stopped before anything was selected: nothing is, now, and so nothing is left.
@@ -32,7 +53,7 @@ impl Engine {
         }
         for database in &databases {
             let journey = self.journey(database);
-            if let Err(failure) = self.remove_database(&journey, force).await {
+            if let Err(failure) = self.remove_database(&journey, allowed).await {
                 let failure = failure.with_database(database.as_str());
                 if self.state(database).phase() == Phase::Removing
                     && !matches!(failure.code, Code::Interrupted | Code::JournalUnusable)
@@ -58,46 +79,61 @@ impl Engine {
         Ok(())
     }
 
-    async fn refuse_unless_safe(&self, databases: &[DatabaseName]) -> Result<(), Failure> {
-        let mut reasons = Vec::new();
+    async fn refuse_unless_safe(&self, databases: &[DatabaseName], allowed: Allowed) -> Result<(), Failure> {
+        let mut all = Reasons::default();
         for database in databases {
-            reasons.extend(
-                self.reasons_against(database)
-                    .await?
-                    .into_iter()
-                    .map(|r| format!("{database}: {r}")),
-            );
+            let of_one = self.reasons_against(database).await?;
+            let named = |reason: String| format!("{database}: {reason}");
+            all.at_risk.extend(of_one.at_risk.into_iter().map(named));
+            all.incomplete.extend(of_one.incomplete.into_iter().map(named));
         }
-        if reasons.is_empty() {
-            return Ok(());
+        if allowed == Allowed::Incomplete {
+            all.incomplete.clear();
         }
-        let refusal = Failure::new(Code::NotSafeToRemove, "removing now would leave the target incomplete")
-            .with_hint("wait until `pghaul status` shows syncing or done for every database; what stays incomplete must be completed by hand; `pghaul remove --force` removes all the same, and keeps all data");
-        Err(reasons.into_iter().fold(refusal, Failure::with_cause))
+        let hint = match (all.at_risk.is_empty(), all.incomplete.is_empty()) {
+            (true, true) => return Ok(()),
+            (true, false) => {
+                "complete this by hand, before or after; `pghaul remove --incomplete` leaves it to you, and still sees to it that all else is on the target"
+            }
+            (false, _) => {
+                "see what `pghaul run` says: it goes on, and proves the state anew; `pghaul remove --force` removes all the same: what is on the target stays, what it lacks it lacks for good"
+            }
+        };
+        let refusal = Failure::new(
+            Code::NotSafeToRemove,
+            "removing now would leave the target incomplete",
+        )
+        .with_hint(hint);
+        let reasons = all.at_risk.into_iter().chain(all.incomplete);
+        Err(reasons.fold(refusal, Failure::with_cause))
     }
 
-    /// Why a database should not be removed now, one sentence each.
-    async fn reasons_against(&self, database: &DatabaseName) -> Result<Vec<String>, Failure> {
+    async fn reasons_against(&self, database: &DatabaseName) -> Result<Reasons, Failure> {
         let state = self.state(database);
+        let mut reasons = Reasons::default();
         match &state {
-            DatabaseState::Pending
-            | DatabaseState::Checking { .. }
-            | DatabaseState::Done
-            | DatabaseState::Removing
-            | DatabaseState::Removed => Ok(Vec::new()),
-            DatabaseState::Failed { during } if during.phase() == Phase::Removing => Ok(Vec::new()),
-            DatabaseState::Failed { during } if during.phase() == Phase::Checking => Ok(Vec::new()),
+            DatabaseState::Removing | DatabaseState::Removed => {}
+            DatabaseState::Failed { during } if during.phase() == Phase::Removing => {}
+            // With nothing moved at all, there is nothing to lose.
+            DatabaseState::Pending | DatabaseState::Checking { .. } if !self.has_moved_any() => {}
+            DatabaseState::Failed { during }
+                if during.phase() == Phase::Checking && !self.has_moved_any() => {}
+            DatabaseState::Done => {
+                let proof = self
+                    .run
+                    .recorder
+                    .read(|m| m.databases.get(database).and_then(|d| d.proof.clone()));
+                reasons.add(proof.map(|proof| proof.incomplete).unwrap_or_default());
+            }
             DatabaseState::Syncing => {
                 let standing = self.journey(database).standing(Method::Replication).await?;
                 let problems = standing.problems.into_iter().map(|p| p.message);
-                let incomplete = standing
-                    .proof
-                    .incomplete
-                    .into_iter()
-                    .map(|i| format!("{}: {}", i.object, i.why));
-                Ok(problems.chain(incomplete).collect())
+                reasons.at_risk.extend(problems);
+                reasons.add(standing.proof.incomplete);
             }
-            DatabaseState::Schema { .. }
+            DatabaseState::Pending
+            | DatabaseState::Checking { .. }
+            | DatabaseState::Schema { .. }
             | DatabaseState::Replicating { .. }
             | DatabaseState::Discarding
             | DatabaseState::Dumping
@@ -107,37 +143,46 @@ impl Engine {
                     .recorder
                     .read(|m| m.databases.get(database).and_then(|d| d.failure.clone()));
                 let why = failure.map(|f| format!(": {}", f.message)).unwrap_or_default();
-                Ok(vec![format!("it is {}{why}", state.phase())])
+                reasons.at_risk.push(format!("it is {}{why}", state.phase()));
             }
         }
+        Ok(reasons)
     }
 
-    async fn remove_database(&self, journey: &Journey<'_>, force: bool) -> Result<(), Failure> {
+    /// Whether any database has been moved, or begun to be.
+    fn has_moved_any(&self) -> bool {
+        self.run.recorder.read(|m| {
+            m.databases
+                .values()
+                .any(|d| !matches!(d.state.work().phase(), Phase::Pending | Phase::Checking))
+        })
+    }
+
+    async fn remove_database(&self, journey: &Journey<'_>, allowed: Allowed) -> Result<(), Failure> {
         let state = self.state(journey.database);
         if state == DatabaseState::Removed {
             return Ok(());
         }
+        let forced = allowed != Allowed::Nothing;
+        let started = |despite| DatabaseEvent::RemovalStarted { forced, despite };
         let Some(method) = self.method(journey.database) else {
-            journey
-                .append(DatabaseEvent::RemovalStarted { forced: force })
-                .await?;
+            journey.append(started(None)).await?;
             return journey.append(DatabaseEvent::Removed).await;
         };
         journey.claim().await?;
+        let mut despite = None;
         if state == DatabaseState::Syncing {
             match self.settle(journey).await {
-                Err(failure) if !force => return Err(failure),
                 // The user insists: what can be completed is, the rest is as it is.
-                Err(failure) => {
-                    tracing::warn!(database = %journey.database, %failure, "removed all the same")
+                Err(failure) if allowed == Allowed::Anything => {
+                    tracing::warn!(database = %journey.database, %failure, "removed all the same");
+                    despite = Some(Box::new(failure));
                 }
-                Ok(()) => {}
+                outcome => outcome?,
             }
         }
         if state != DatabaseState::Removing {
-            journey
-                .append(DatabaseEvent::RemovalStarted { forced: force })
-                .await?;
+            journey.append(started(despite)).await?;
         }
         // After a fallback, steps of the other method may have left something too: undo is idempotent.
         if method == Method::Dump {
@@ -149,7 +194,36 @@ impl Engine {
 
     /// What must be true at the moment of removal: everything up to now is on the target, sequences too.
     async fn settle(&self, journey: &Journey<'_>) -> Result<(), Failure> {
-        journey.proven_standing(Method::Replication).await?;
-        journey.repeat_steps().await
+        self.warn_of_applications(journey.database).await;
+        let proof = journey.proven_standing(Method::Replication).await?.proof;
+        journey.repeat_steps().await?;
+        journey.append(DatabaseEvent::SyncingProven { proof }).await
+    }
+
+    /// Whoever is still connected to the source may write to it after the proof.
+    async fn warn_of_applications(&self, database: &DatabaseName) {
+        let sessions = self.run.source.read(database.as_str(), async |session| {
+            let row = session
+                .doing("look for sessions of applications")
+                .query_one(include_str!("applications.sql"), &[])
+                .await?;
+            Ok(row.get::<_, i64>(0))
+        });
+        match sessions.await {
+            Ok(0) => {}
+            Ok(sessions) => tracing::warn!(
+                %database,
+                sessions,
+                "applications are still connected to the source; what they write from now on is not moved"
+            ),
+            Err(failure) => tracing::debug!(%failure, "sessions of applications could not be looked for"),
+        }
+    }
+}
+
+impl Reasons {
+    fn add(&mut self, incomplete: Vec<Incomplete>) {
+        let sentences = incomplete.into_iter().map(|i| format!("{}: {}", i.object, i.why));
+        self.incomplete.extend(sentences);
     }
 }

@@ -57,7 +57,10 @@ pub(crate) fn database_event(kind: DatabaseEventKind, method: Method) -> Databas
         K::DataDiscarded => DatabaseEvent::DataDiscarded,
         K::Failed => DatabaseEvent::Failed { failure: failure() },
         K::Resumed => DatabaseEvent::Resumed,
-        K::RemovalStarted => DatabaseEvent::RemovalStarted { forced: false },
+        K::RemovalStarted => DatabaseEvent::RemovalStarted {
+            forced: false,
+            despite: None,
+        },
         K::Removed => DatabaseEvent::Removed,
     }
 }

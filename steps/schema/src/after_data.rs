@@ -103,18 +103,16 @@ impl Step for PostData {
         restore_after_data(ctx, archive, &crossing.entries).await
     }
 
-    /// Names what is held back until the cutover.
+    /// Names what is held back until the cutover, and what is not moved at all.
     async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
-        if ctx.method() != Method::Replication {
-            return Ok(None);
-        }
         let constrained: Option<Constrained> = ctx.output("constraints")?;
-        let held_back = constrained.iter().flat_map(|constrained| &constrained.held_back);
-        let incomplete = ctx
-            .plan()
-            .held_back
+        let held_back = match ctx.method() {
+            Method::Replication => ctx.plan().held_back.as_slice(),
+            Method::Dump => &[],
+        };
+        let incomplete = held_back
             .iter()
-            .chain(held_back)
+            .chain(constrained.iter().flat_map(|constrained| &constrained.held_back))
             .map(|held| Incomplete {
                 object: match held.kind {
                     HeldBackKind::EventTrigger => format!("{} {}", held.kind, held.name),
@@ -127,7 +125,7 @@ impl Step for PostData {
                 as_of: None,
             });
         let proof = Proof {
-            incomplete: incomplete.collect(),
+            incomplete: incomplete.chain(large_objects(ctx).await?).collect(),
             ..Proof::default()
         };
         Ok(Some(Standing {
@@ -135,6 +133,22 @@ impl Step for PostData {
             ..Standing::default()
         }))
     }
+}
+
+/// The large objects of the source: the user has accepted that they are not moved.
+async fn large_objects(ctx: &Context<Database>) -> Result<Option<Incomplete>, Failure> {
+    let source = ctx.source().await?;
+    let sql = "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata";
+    let count: i64 = source
+        .doing("count the large objects")
+        .query_one(sql, &[])
+        .await?
+        .get(0);
+    Ok((count > 0).then(|| Incomplete {
+        object: format!("{count} large object{}", if count == 1 { "" } else { "s" }),
+        why: "not moved".to_owned(),
+        as_of: None,
+    }))
 }
 
 /// Every table with rows: all of them are there. Partitioned tables have statistics of their own.

@@ -123,6 +123,7 @@ async fn play(
     let arguments = RemoveArgs {
         servers: servers.clone(),
         journal,
+        incomplete: false,
         force: false,
         take_over: false,
         json: false,
