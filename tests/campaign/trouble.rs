@@ -142,7 +142,7 @@ impl Trouble {
             T::SlotInvalidated => &["slot-lost"],
             T::SubscriptionDisabled | T::RowWritten => &["apply-failed"],
             T::TableNew => &["plan-changed"],
-            T::TableDropped => &["plan-changed", "apply-failed", "tool-failed"],
+            T::TableDropped => &["plan-changed", "state-lost", "apply-failed", "tool-failed"],
             T::TargetTableDropped => &["state-lost", "apply-failed"],
             T::ColumnAdded => &["apply-failed", "plan-changed"],
             T::TargetColumnDropped => &["state-lost", "apply-failed", "schema-failed"],
