@@ -91,6 +91,29 @@ pub fn quoted(name: &str) -> String {
     Ident::new(name).map_or_else(|_| name.to_owned(), |name| name.short())
 }
 
+/// A word of a POSIX shell's command line, quoted only where needed, for hints to paste: the shell expands nothing in it.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,@%+=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// The option that leaves one database out, as a word of a shell's command line. It takes a pattern; this one matches nothing
+/// but the name.
+pub fn exclude_database(name: &str) -> String {
+    let mut option = "--exclude-database=".to_owned();
+    for c in name.chars() {
+        if "*?[]{}\\".contains(c) {
+            option.push('\\');
+        }
+        option.push(c);
+    }
+    shell_word(&option)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +124,35 @@ mod tests {
         assert_eq!(
             listed(&["a", "b", "c", "d", "e", "f"]),
             "a, b, c, d, e and 1 more"
+        );
+    }
+
+    #[test]
+    fn a_shell_takes_a_name_as_it_is() {
+        for name in [
+            "shop",
+            "",
+            "My Shop",
+            "$(touch x)",
+            "it's `id`",
+            "a\"b\\c",
+            "*",
+            "-x\ny",
+            "~",
+            "é!",
+        ] {
+            let command = format!("printf %s {}", shell_word(name));
+            let said = std::process::Command::new("sh")
+                .args(["-c", &command])
+                .output()
+                .unwrap();
+            assert_eq!(String::from_utf8(said.stdout).unwrap(), name, "{command}");
+        }
+        assert_eq!(shell_word("my-shop"), "my-shop");
+        assert_eq!(exclude_database("shop"), "--exclude-database=shop");
+        assert_eq!(
+            exclude_database("it's [a*]"),
+            r"'--exclude-database=it'\''s \[a\*\]'"
         );
     }
 }

@@ -44,7 +44,7 @@ pub mod workers;
 pub use check::{Check, CheckContext, CheckDescriptor};
 pub use context::{Context, Copying, RunContext, WayBack};
 pub use fault::Faults;
-pub use finding::{FindingKind, listed, quoted};
+pub use finding::{FindingKind, exclude_database, listed, quoted, shell_word};
 pub use generation::{Generation, Generations};
 pub use kept::Kept;
 pub use lookout::SharedSession;

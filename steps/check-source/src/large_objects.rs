@@ -1,7 +1,8 @@
 //! The check `large-objects`.
 
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, async_trait, quoted,
+    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, async_trait,
+    exclude_database, shell_word,
 };
 use serde::Serialize;
 
@@ -23,18 +24,25 @@ pub enum LargeObjectsFound {
 impl FindingKind for LargeObjectsFound {
     fn message(&self) -> String {
         let Self::LargeObjectsNotMoved { count, bytes, .. } = self;
-        format!(
-            "there are {count} large objects of {:.1} MiB together, which this version of pghaul does not move",
-            *bytes as f64 / (1024.0 * 1024.0)
-        )
+        let are = match count {
+            1 => "is 1 large object".to_owned(),
+            many => format!("are {many} large objects"),
+        };
+        // The size of so few that they fill no page of their own says nothing.
+        let size = match *bytes as f64 / (1024.0 * 1024.0) {
+            small if small < 0.05 => String::new(),
+            mib => format!(" of {mib:.1} MiB together"),
+        };
+        format!("there {are}{size}, which this version of pghaul does not move")
     }
 
     fn hint(&self) -> Option<String> {
         let Self::LargeObjectsNotMoved { database, .. } = self;
-        let database = quoted(database);
         Some(format!(
-            "remove those that nothing refers to with vacuumlo {database}; where some are needed, move the whole \
-             database with pg_dump and pg_restore and leave it out here: --exclude-database {database}"
+            "remove those that nothing refers to with vacuumlo {}; where some are needed, move the whole database with \
+             pg_dump and pg_restore and leave it out here: {}",
+            shell_word(database),
+            exclude_database(database)
         ))
     }
 }
@@ -73,5 +81,38 @@ impl Check for LargeObjects {
             bytes: row.get(1),
         };
         Ok(vec![found.about("large-objects", super::database(ctx))])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(database: &str, count: i64, bytes: i64) -> LargeObjectsFound {
+        LargeObjectsFound::LargeObjectsNotMoved {
+            database: database.to_owned(),
+            count,
+            bytes,
+        }
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let not_moved = "which this version of pghaul does not move";
+        assert_eq!(
+            found("shop", 1, 8192).message(),
+            format!("there is 1 large object, {not_moved}")
+        );
+        assert_eq!(
+            found("shop", 3, 2 << 20).message(),
+            format!("there are 3 large objects of 2.0 MiB together, {not_moved}")
+        );
+    }
+
+    #[test]
+    fn a_shell_expands_nothing_in_the_hint() {
+        let hint = found("$(id) *", 1, 0).hint().unwrap();
+        assert!(hint.contains("vacuumlo '$(id) *';"), "{hint}");
+        assert!(hint.ends_with(r"'--exclude-database=$(id) \*'"), "{hint}");
     }
 }

@@ -2,7 +2,7 @@
 
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Severity, Subject,
-    async_trait, listed, quoted,
+    async_trait, listed, shell_word,
 };
 use serde::Serialize;
 
@@ -47,7 +47,7 @@ impl FindingKind for NearWraparound {
 
     fn hint(&self) -> Option<String> {
         let Self::NearWraparound { databases, .. } = self;
-        let first = databases.first().map(|name| quoted(name)).unwrap_or_default();
+        let first = databases.first().map(|name| shell_word(name)).unwrap_or_default();
         Some(format!(
             "before the migration: vacuumdb --freeze {first}; and end old transactions, prepared ones, and slots that \
              nobody needs"
