@@ -16,7 +16,7 @@ pub enum ExitCode {
     Bug = 1,
     /// An argument, a conninfo or a pattern makes no sense; nothing was done.
     Usage = 2,
-    /// A check found something that must be mended first; nothing was created.
+    /// A check found something that must be mended first; nothing was created for the databases in question.
     CheckFailed = 3,
     /// A server can't be reached, or the connection to it broke.
     Connection = 4,
@@ -58,7 +58,7 @@ impl ExitCode {
             Self::Bug => "pghaul itself is wrong. Please report it.",
             Self::Usage => "An argument, a conninfo or a pattern makes no sense. Nothing was done.",
             Self::CheckFailed => {
-                "A check found something that must be mended first. Nothing was created on the target."
+                "A check found something that must be mended first. Nothing was created for the databases in question; with `--on-check-failure database`, the others are `syncing` or `done`."
             }
             Self::Connection => "A server can't be reached, or the connection to it broke.",
             Self::Permission => "A server can be reached, but does not let us in or do what we must.",
