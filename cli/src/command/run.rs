@@ -12,7 +12,7 @@ use crate::servers::{Given, Servers, way_back};
 use crate::signals::Signals;
 use crate::view::View;
 use pghaul_core::event::{Created, Selection};
-use pghaul_core::{Code, DatabaseName, Failure, MigrationId, Phase};
+use pghaul_core::{Code, DatabaseName, Failure, Migration, MigrationId, Phase};
 use pghaul_engine::{RunRequest, WalPolicy, candidates, check_acceptances, check_databases, selection};
 use pghaul_postgres::ConnInfo;
 use pghaul_step::WayBack;
@@ -77,7 +77,7 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         }
         Opened::Ready(locked, servers) => (locked, servers),
     };
-    check_frozen(&args.selection, locked.read(|m| m.selection.clone()).as_ref())?;
+    locked.read(|m| check_frozen(&args.selection, m))?;
     let (way_back, way_to_journal) = way(&args.selection, &locked, &servers)?;
     let watcher = Watcher::start(&session.printer, locked.read(Clone::clone));
     let at_once = usize::from(args.databases_at_once);
@@ -262,8 +262,10 @@ fn free_name(file: &JournalFile) -> Result<String, Failure> {
 }
 
 /// The selection is frozen by the first run; options that say something else are refused, not ignored.
-fn check_frozen(given: &SelectionArgs, frozen: Option<&Selection>) -> Result<(), Failure> {
-    let Some(frozen) = frozen else { return Ok(()) };
+fn check_frozen(given: &SelectionArgs, migration: &Migration) -> Result<(), Failure> {
+    let Some(frozen) = &migration.selection else {
+        return Ok(());
+    };
     let differs = [
         (
             "--database",
@@ -288,8 +290,20 @@ fn check_frozen(given: &SelectionArgs, frozen: Option<&Selection>) -> Result<(),
             Code::BadInput,
             format!("{option} differs from what the first run of this migration was given"),
         )
-        .with_hint("leave it out to go on; or begin another migration with another --name")),
+        .with_hint(way_out(migration))),
     }
+}
+
+/// How to get another selection than the frozen one. Names of migrations are made of characters that a shell leaves alone.
+fn way_out(migration: &Migration) -> String {
+    let old = migration
+        .created
+        .as_ref()
+        .map_or("OLD", |created| created.name.as_str());
+    format!(
+        "leave it out to go on; or take this migration away with `pghaul remove --name {old}`, and begin another one with \
+         these options and another --name"
+    )
 }
 
 /// How the target reaches the source, and what the journal keeps of it.
@@ -378,8 +392,22 @@ fn show_failures(session: &Session, view: &View, outcome: &Failure) {
 mod tests {
     use super::{check_frozen, checked_name};
     use crate::args::SelectionArgs;
-    use pghaul_core::Method;
-    use pghaul_core::event::Selection;
+    use pghaul_core::event::{Created, Endpoint, Selection};
+    use pghaul_core::{Method, Migration};
+
+    fn created(name: &str) -> Created {
+        let side = || Endpoint {
+            conninfo: String::new(),
+            system_identifier: "1".to_owned(),
+            version: 150_000,
+        };
+        Created {
+            name: name.to_owned(),
+            source: side(),
+            target: side(),
+            pghaul: "0".to_owned(),
+        }
+    }
 
     #[test]
     fn a_frozen_selection_is_not_changed_by_options() {
@@ -395,11 +423,18 @@ mod tests {
             method: Some(Method::Dump),
             ..SelectionArgs::default()
         };
-        assert_eq!(check_frozen(&SelectionArgs::default(), Some(&frozen)), Ok(()));
-        assert_eq!(check_frozen(&same, Some(&frozen)), Ok(()));
-        assert_eq!(check_frozen(&other, None), Ok(()));
-        let refusal = check_frozen(&other, Some(&frozen)).unwrap_err();
+        let begun = Migration {
+            created: Some(created("brave-otter")),
+            selection: Some(frozen),
+            ..Migration::default()
+        };
+        assert_eq!(check_frozen(&SelectionArgs::default(), &begun), Ok(()));
+        assert_eq!(check_frozen(&same, &begun), Ok(()));
+        assert_eq!(check_frozen(&other, &Migration::default()), Ok(()));
+        let refusal = check_frozen(&other, &begun).unwrap_err();
         assert!(refusal.message.starts_with("--method"), "{refusal}");
+        let hint = refusal.hint.unwrap();
+        assert!(hint.contains("`pghaul remove --name brave-otter`"), "{hint}");
     }
 
     #[test]

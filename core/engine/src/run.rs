@@ -229,12 +229,15 @@ impl Engine {
         }
         self.run.recorder.append_all(events).await?;
         let errors: Vec<&Finding> = survey.all_findings().filter(|f| f.stops_migration()).collect();
-        let stop_all = !survey.cluster_is_fit() || (on_failure == OnCheckFailure::Run && !errors.is_empty());
+        let could_go_on = survey.cluster_is_fit() && on_failure == OnCheckFailure::Run;
+        let stop_all = !survey.cluster_is_fit() || (could_go_on && !errors.is_empty());
         for surveyed in &survey.databases {
             let own: Vec<&Finding> = surveyed.findings.iter().filter(|f| f.stops_migration()).collect();
             let event = match &surveyed.plan {
                 _ if !own.is_empty() => DatabaseEvent::Failed {
-                    failure: Box::new(stopped_by(&own).with_database(surveyed.database.as_str())),
+                    failure: Box::new(
+                        stopped_by(&own, could_go_on).with_database(surveyed.database.as_str()),
+                    ),
                 },
                 Some(plan) if !stop_all => DatabaseEvent::Planned {
                     plan: Box::new(plan.clone()),
@@ -246,7 +249,7 @@ impl Engine {
                 .append(Event::Database(surveyed.database.clone(), event))
                 .await?;
         }
-        let failure = (!errors.is_empty()).then(|| stopped_by(&errors));
+        let failure = (!errors.is_empty()).then(|| stopped_by(&errors, could_go_on));
         if stop_all {
             failure.map_or(Ok(None), Err)
         } else {

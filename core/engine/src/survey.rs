@@ -204,12 +204,9 @@ impl Surveyor<'_> {
     }
 }
 
-/// The failure of a run that checks have stopped.
-pub fn stopped_by(findings: &[&Finding]) -> Failure {
-    let mut by_subject: BTreeMap<String, usize> = BTreeMap::new();
-    for finding in findings {
-        *by_subject.entry(finding.subject.to_string()).or_default() += 1;
-    }
+/// The failure of a run that checks have stopped. It is hinted how the run can go on without the databases in question where
+/// it could.
+pub(crate) fn stopped_by(findings: &[&Finding], could_go_on: bool) -> Failure {
     let message = match findings {
         [only] => format!("check {} stops the migration: {}", only.check, only.message),
         many => format!("{} findings stop the migration", many.len()),
@@ -229,8 +226,32 @@ pub fn stopped_by(findings: &[&Finding]) -> Failure {
     };
     match failure.hint {
         Some(_) => failure,
-        None => failure.with_hint(
-            "mend what was found; or leave databases out with --exclude-database, or go on without them with --on-check-failure=database",
+        None if could_go_on => failure.with_hint(
+            "mend what was found, then run again; or go on without these databases with --on-check-failure=database; or \
+             begin another migration with another --name, which leaves them out with --exclude-database",
         ),
+        None => failure.with_hint("mend what was found, then run again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_already_is_not_hinted_at() {
+        let finding = Finding {
+            check: CheckName::from("tables"),
+            severity: Severity::Error,
+            concern: Concern::Migration,
+            subject: Subject::Database("shop".into()),
+            kind: "k".to_owned(),
+            facts: serde_json::Value::Null,
+            message: "m".to_owned(),
+            hint: None,
+        };
+        let hint = |could_go_on| stopped_by(&[&finding, &finding], could_go_on).hint.unwrap();
+        assert!(hint(true).contains("--on-check-failure=database"));
+        assert_eq!(hint(false), "mend what was found, then run again");
     }
 }
