@@ -6,6 +6,7 @@ use pghaul_core::{Code, Failure, Side};
 use pghaul_postgres::{ConnInfo, Environment, ReadOnly, Resolved, Server, SideMarker, Source, Target};
 use pghaul_step::WayBack;
 use pghaul_step::check::maintenance;
+use std::ffi::OsStr;
 
 /// The `application_name` before it is known for which migration we connect.
 const NOBODY_YET: &str = "pghaul";
@@ -44,7 +45,11 @@ impl Given {
     /// # Errors
     /// A conninfo that can't be read, with its side.
     pub(crate) fn new(args: &ServerArgs) -> Result<Self, Failure> {
-        let read = |side, text: &Option<String>| text.as_deref().map(|text| resolve(side, text)).transpose();
+        let read = |side, text: &Option<String>| {
+            let variable = std::env::var_os(variable(side));
+            let meant = text.as_deref().filter(|text| is_given(text, variable.as_deref()));
+            meant.map(|text| resolve(side, text)).transpose()
+        };
         Ok(Self {
             source: read(Side::Source, &args.source)?,
             target: read(Side::Target, &args.target)?,
@@ -261,11 +266,27 @@ pub(crate) fn way_back(
         let conninfo = ConnInfo::parse(text);
         conninfo.map_err(|e| Failure::from(e).with_operation("read --source-from-target"))
     };
+    // As with the servers, an empty variable is none; nor is there a default server that would be the source.
+    let given = given.filter(|text| !text.trim().is_empty());
     let from_target = given.or(journaled).map(read).transpose()?;
     Ok(WayBack {
         source: source.resolved().clone(),
         from_target,
     })
+}
+
+/// Whether a conninfo was given. An empty variable is none, such as one that a script failed to fill; an empty option is
+/// libpq's default server.
+fn is_given(text: &str, variable: Option<&OsStr>) -> bool {
+    let blank = |text: &str| text.trim().is_empty();
+    !(blank(text) && variable.and_then(OsStr::to_str).is_some_and(blank))
+}
+
+fn variable(side: Side) -> &'static str {
+    match side {
+        Side::Source => "PGHAUL_SOURCE",
+        Side::Target => "PGHAUL_TARGET",
+    }
 }
 
 fn resolve(side: Side, text: &str) -> Result<Resolved, Failure> {
@@ -313,8 +334,21 @@ async fn identity<S: SideMarker>(server: &Server<S>) -> Result<Endpoint, Failure
 }
 
 fn missing(side: Side) -> Failure {
-    Failure::new(Code::BadInput, format!("the {side} is not given")).with_hint(format!(
-        "give --{side} CONNINFO, or set PGHAUL_{}",
-        side.to_string().to_uppercase()
-    ))
+    Failure::new(Code::BadInput, format!("the {side} is not given"))
+        .with_hint(format!("give --{side} CONNINFO, or set {} to it", variable(side)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_given;
+    use std::ffi::OsStr;
+
+    #[test]
+    fn an_empty_variable_gives_no_server() {
+        let empty = Some(OsStr::new(" "));
+        assert!(!is_given(" ", empty));
+        assert!(is_given("host=old", empty));
+        assert!(is_given("", None));
+        assert!(is_given("", Some(OsStr::new("host=old"))));
+    }
 }
