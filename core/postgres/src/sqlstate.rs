@@ -56,7 +56,8 @@ pub(crate) fn hint(code: Code) -> Option<&'static str> {
              sslmode=require encrypts without checking who the server is"
         }
         Code::AuthenticationFailed => {
-            "check user and password; a password may come from the conninfo, PGPASSWORD or the password file"
+            "check user and password; a password may come from the conninfo, PGHAUL_SOURCE_PASSWORD or \
+             PGHAUL_TARGET_PASSWORD, PGPASSWORD or the password file"
         }
         Code::NotInHba => {
             "add a line for this user, database and address to the server's pg_hba.conf and reload it; \
