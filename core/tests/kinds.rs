@@ -92,7 +92,10 @@ fn of_step(kind: StepEventKind) -> (&'static str, &'static str) {
             "`failure`",
             "it failed, and what it began is undone or proven absent",
         ),
-        K::StepUndone => ("", "its effects were taken back"),
+        K::StepUndone => (
+            "",
+            "its effects were taken back; in a removal only what is ours: rows, schema and sequences stay",
+        ),
     }
 }
 
