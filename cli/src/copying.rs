@@ -37,7 +37,7 @@ pub(crate) struct CopyingArgs {
     )]
     pub(crate) copy_format: String,
     /// Copy no more than so many bytes a second, of all workers together, such as 50MB
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, help_heading = "Work")]
+    #[arg(long, value_name = "SIZE", value_parser = rate, help_heading = "Work")]
     pub(crate) rate_limit: Option<u64>,
     /// When a dump was interrupted, keep the tables that it had finished: only where nobody has written to the
     /// source since
@@ -53,6 +53,16 @@ pub(crate) struct CopyingArgs {
         help_heading = "Work"
     )]
     pub(crate) rest_copy: Option<InitialCopy>,
+}
+
+/// A size that something can be copied with.
+fn rate(text: &str) -> Result<u64, String> {
+    match size::parse(text)? {
+        0 => Err(
+            "nothing would be copied: give at least 1 byte a second, or leave it out for no limit".to_owned(),
+        ),
+        bytes => Ok(bytes),
+    }
 }
 
 impl CopyingArgs {

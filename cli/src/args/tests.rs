@@ -18,11 +18,12 @@ fn the_definition_is_consistent() {
 
 #[test]
 fn mistakes_are_explained() {
-    let mistakes: [&[&str]; 6] = [
+    let mistakes: [&[&str]; 7] = [
         &["runn"],
         &["run", "--methd", "dump"],
         &["run", "--method", "pg_dump"],
         &["run", "--jobs", "0"],
+        &["run", "--rate-limit", "0MB"],
         &["run", "--on-check-failure", "nothing"],
         &["status", "--nme", "x"],
     ];

@@ -66,10 +66,12 @@ pub fn select(candidates: &[Candidate], selection: &Selection) -> Result<Vec<Dat
     Ok(chosen)
 }
 
+/// What can be named: nobody connects to `template0`.
 fn names(candidates: &[Candidate]) -> String {
     candidates
         .iter()
         .map(|c| c.name.as_str())
+        .filter(|name| *name != "template0")
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -92,12 +94,20 @@ mod tests {
     use super::*;
 
     fn cluster() -> Vec<Candidate> {
-        ["app", "app_test", "my-shop", "postgres", "rdsadmin", "template1"]
-            .map(|name| Candidate {
-                name: name.into(),
-                has_user_objects: false,
-            })
-            .to_vec()
+        [
+            "app",
+            "app_test",
+            "my-shop",
+            "postgres",
+            "rdsadmin",
+            "template0",
+            "template1",
+        ]
+        .map(|name| Candidate {
+            name: name.into(),
+            has_user_objects: false,
+        })
+        .to_vec()
     }
 
     fn chosen(include: &[&str], exclude: &[&str]) -> Result<String, String> {
@@ -140,6 +150,29 @@ mod tests {
         assert_eq!(
             chosen(&["ap"], &[]).unwrap_err(),
             "no database of the source matches \"ap\""
+        );
+    }
+
+    #[test]
+    fn the_option_of_a_hint_leaves_out_one_database() {
+        let name = r"a*b?[c]{d,e}\";
+        let option = pghaul_step::exclude_database(name);
+        let text = option.strip_prefix("'--exclude-database=").unwrap();
+        let pattern = pattern(text.strip_suffix('\'').unwrap()).unwrap();
+        assert!(pattern.is_match(name));
+        assert!(!pattern.is_match(r"aXb?[c]{d,e}\") && !pattern.is_match(r"a*b?cd\"));
+    }
+
+    #[test]
+    fn what_can_be_named_is_listed() {
+        let selection = Selection {
+            include: vec!["ap".to_owned()],
+            ..Selection::default()
+        };
+        let hint = select(&cluster(), &selection).unwrap_err().hint;
+        assert_eq!(
+            hint.as_deref(),
+            Some("the source has: app, app_test, my-shop, postgres, rdsadmin, template1")
         );
     }
 
