@@ -20,7 +20,7 @@ use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
     Code, Context, Database, Descriptor, Failure, Generation, Generations, InitialCopy, Probe, Route, Side,
-    Step, StepPhase, TablePlan,
+    Step, StepPhase, TablePlan, shell_word,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -197,7 +197,8 @@ fn nobody_can(database: &str) -> Failure {
     )
     .with_side(Side::Source)
     .with_hint(format!(
-        "let the role own the tables, and run again; or `pghaul run --restart-data {database}` discards what was copied and copies it again"
+        "let the role own the tables, and run again; or `pghaul run --restart-data {}` discards what was copied and copies it again",
+        shell_word(database)
     ))
 }
 

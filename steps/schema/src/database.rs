@@ -103,7 +103,7 @@ fn refuse(name: &str, why: String) -> Failure {
     )
     .with_side(Side::Target)
     .with_hint(format!(
-        "drop or rename database {name} on the target, or leave it out with --exclude-database"
+        "drop or rename database {name} on the target and run again; or begin another migration without it"
     ))
 }
 

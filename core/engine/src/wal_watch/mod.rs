@@ -11,7 +11,7 @@ use self::slots::{Kept, OurSlots};
 use crate::doctor::drop_slot;
 use crate::run::Engine;
 use pghaul_core::{Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, Side};
-use pghaul_postgres::{ReadOnly, Server, Session, Source};
+use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source, Target};
 use pghaul_step::check::maintenance;
 use pghaul_step::{RunContext, StepPhase};
 use std::collections::{BTreeMap, BTreeSet};
@@ -246,6 +246,20 @@ impl Engine {
         }
     }
 
+    /// Ends what was broken off on the target: a subscription whose COMMIT is on its way would come after it was looked for.
+    /// Best effort: the target may be the very reason.
+    async fn end_sessions_in(&self, database: &DatabaseName) {
+        let ending = async {
+            let target: Session<Target, ReadWrite> = maintenance(&self.run.target).await?;
+            let ended = target.terminate_in_database(&self.run.migration, database.as_str(), BROKEN_OFF);
+            ended.await?;
+            Ok::<(), Failure>(())
+        };
+        if !matches!(tokio::time::timeout(BROKEN_OFF, ending).await, Ok(Ok(()))) {
+            tracing::debug!(%database, "sessions of this run may be left on the target for a while");
+        }
+    }
+
     /// Drops the slots at once, then what belongs to it as far as that is possible, and lets the database fail.
     async fn give_up_slot(
         &self,
@@ -261,6 +275,7 @@ impl Engine {
         for slot in &over.slots {
             ends.push(drop_slot(&watch.source, slot).await);
         }
+        self.end_sessions_in(database).await;
         ends.push(journey.undo_steps(Method::Replication, StepPhase::Data).await);
         let failure = ends
             .into_iter()
@@ -275,6 +290,9 @@ impl Engine {
         Ok(failure)
     }
 }
+
+/// How long what was broken off in a database may take to end.
+const BROKEN_OFF: Duration = Duration::from_secs(5);
 
 fn limit_reached(over: &Over) -> Failure {
     let Over {
