@@ -1,7 +1,7 @@
 //! What is shown of a migration: the journal's state, and over it what a fresh look at the servers found.
 
 use crate::exit_code::ExitCode;
-use pghaul_core::event::{Incomplete, Proof};
+use pghaul_core::event::{Incomplete, Proof, Runner};
 use pghaul_core::journal::Head;
 use pghaul_core::machine::DatabaseRecord;
 use pghaul_core::status::{method_label, overall};
@@ -23,6 +23,17 @@ pub(crate) struct View {
     pub(crate) head: Head,
     /// The time of the look, or of the journal's last event.
     pub(crate) as_of: Option<String>,
+    /// What is to be said of the last run, when somebody asks afterwards.
+    pub(crate) last_run: Option<LastRun>,
+}
+
+/// The last run, where it did not end well.
+#[derive(Debug, Clone)]
+pub(crate) enum LastRun {
+    /// It has not ended in order: it works, or it was killed.
+    Open(Runner),
+    /// It failed, and not because of one database.
+    Failed(Failure),
 }
 
 /// A database as it is shown.
@@ -76,6 +87,7 @@ impl View {
             databases,
             head,
             as_of: times.values().max().cloned(),
+            last_run: None,
         };
         view.settle();
         view
@@ -94,6 +106,17 @@ impl View {
         }
         self.as_of = Some(now.to_owned());
         self.settle();
+        self
+    }
+
+    /// Adds what the journal says of the last run.
+    pub(crate) fn with_last_run(mut self, migration: &Migration) -> Self {
+        let of_database = self.databases.iter().any(|d| d.phase == Phase::Failed);
+        self.last_run = match (&migration.runner, &migration.failure) {
+            (Some(runner), _) if !migration.stopped => Some(LastRun::Open(runner.clone())),
+            (_, Some(failure)) if !of_database => Some(LastRun::Failed(failure.clone())),
+            _ => None,
+        };
         self
     }
 

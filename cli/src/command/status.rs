@@ -83,7 +83,8 @@ pub(super) async fn look(
         &loaded.migration,
         loaded.head.clone(),
         &journals::times(&open)?,
-    );
+    )
+    .with_last_run(&loaded.migration);
     if !loaded.migration.databases.values().any(|d| {
         matches!(
             d.state,

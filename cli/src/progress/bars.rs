@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const TICK: Duration = Duration::from_millis(120);
-const COPY: &str = "{prefix} {spinner} {msg} {bar:24} {percent:>3}%  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
-const WORK: &str = "{prefix} {spinner} {msg}";
+/// The least important comes last: what does not fit into the line is cut off.
+const COPY: &str = "{prefix} {spinner} {percent:>3}%  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left  {wide_msg}";
+const WORK: &str = "{prefix} {spinner} {wide_msg}";
 
 /// The bars of all databases at work.
 pub(super) struct Bars {
@@ -18,6 +19,8 @@ pub(super) struct Bars {
     colors: bool,
     width: usize,
     rows: BTreeMap<Option<DatabaseName>, Row>,
+    /// Where the databases are that were begun by an earlier run.
+    phases: BTreeMap<DatabaseName, String>,
 }
 
 struct Row {
@@ -34,6 +37,11 @@ impl Bars {
             colors: printer.colors_stderr(),
             width,
             rows: BTreeMap::new(),
+            phases: migration
+                .databases
+                .iter()
+                .map(|(name, d)| (name.clone(), d.state.work().phase().to_string()))
+                .collect(),
         }
     }
 
@@ -107,6 +115,7 @@ impl Bars {
 
     fn row(&mut self, database: Option<&DatabaseName>) -> &mut Row {
         let (style, width, all) = (self.style(WORK), self.width, &self.all);
+        let phase = database.and_then(|name| self.phases.get(name).cloned());
         self.rows.entry(database.cloned()).or_insert_with(|| {
             let name = database.map_or("all databases", DatabaseName::as_str);
             let bar = all.add(
@@ -117,7 +126,7 @@ impl Bars {
             bar.enable_steady_tick(TICK);
             Row {
                 bar,
-                phase: String::new(),
+                phase: phase.unwrap_or_default(),
                 copies: false,
             }
         })
@@ -125,14 +134,11 @@ impl Bars {
 
     fn style(&self, template: &str) -> ProgressStyle {
         let template = match self.colors {
-            true => template
-                .replace("{prefix}", "{prefix:.bold}")
-                .replace("{bar:24}", "{bar:24.cyan/dim}"),
+            true => template.replace("{prefix}", "{prefix:.bold}"),
             false => template.to_owned(),
         };
         ProgressStyle::with_template(&template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .progress_chars("━╸─")
             .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
     }
 }

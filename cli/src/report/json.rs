@@ -1,7 +1,7 @@
 //! A migration as programs read it. The names inside `migration` that users of hosted migrations know keep their
 //! meaning for ever; our own stand beside them.
 
-use crate::view::{DatabaseView, View};
+use crate::view::{DatabaseView, LastRun, View};
 use pghaul_core::status::method_label;
 use serde_json::{Value, json};
 
@@ -18,7 +18,15 @@ pub(crate) fn status(view: &View) -> Value {
         "target": view.target,
         "head": view.head.to_string(),
         "as_of": view.as_of,
+        "last_run": view.last_run.as_ref().map(last_run),
     } })
+}
+
+fn last_run(last_run: &LastRun) -> Value {
+    match last_run {
+        LastRun::Open(runner) => json!({ "ended": false, "runner": runner }),
+        LastRun::Failed(failure) => json!({ "ended": true, "failure": failure }),
+    }
 }
 
 fn database(view: &DatabaseView) -> Value {

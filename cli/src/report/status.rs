@@ -4,7 +4,8 @@ use super::columns::{Align, lines};
 use super::failure;
 use super::quantity::{bytes, count};
 use crate::style::{BOLD, DIM, ERROR, WARNING, of_phase, paint};
-use crate::view::{DatabaseView, View};
+use crate::view::{DatabaseView, LastRun, View};
+use pghaul_core::event::Runner;
 use pghaul_core::status::method_label;
 use pghaul_core::{Method, Phase};
 
@@ -23,10 +24,14 @@ pub(crate) fn text(view: &View) -> String {
     } else {
         text.push_str(&table(&view.databases));
     }
-    for section in [errors(view), unchecked(view), reasons(view), incomplete(view)]
-        .into_iter()
-        .flatten()
-    {
+    let sections = [
+        errors(view),
+        last_run(view),
+        unchecked(view),
+        reasons(view),
+        incomplete(view),
+    ];
+    for section in sections.into_iter().flatten() {
         text.push('\n');
         text.push_str(&section);
     }
@@ -106,6 +111,24 @@ fn errors(view: &View) -> Option<String> {
         })
         .collect();
     (!texts.is_empty()).then(|| format!("{}\n{}", paint(ERROR, "failed"), texts.concat()))
+}
+
+fn last_run(view: &View) -> Option<String> {
+    match view.last_run.as_ref()? {
+        LastRun::Open(Runner { host, pid, user, .. }) => Some(format!(
+            "{}\n  process {pid} of {user} on host {host} works, or was killed; `pghaul run` goes on when it has ended\n",
+            paint(BOLD, "a run has begun and not ended"),
+        )),
+        LastRun::Failed(error) => {
+            let hint = error
+                .hint
+                .as_ref()
+                .map(|hint| format!("    hint: {hint}\n"))
+                .unwrap_or_default();
+            let title = paint(ERROR, "the last run failed");
+            Some(format!("{title}\n  {}\n{hint}", failure::line(error)))
+        }
+    }
 }
 
 fn unchecked(view: &View) -> Option<String> {
@@ -205,7 +228,7 @@ mod tests {
     use super::{next_steps, text};
     use crate::exit_code::ExitCode;
     use crate::report::json;
-    use crate::view::{DatabaseView, View};
+    use crate::view::{DatabaseView, LastRun, View};
     use pghaul_core::event::Incomplete;
     use pghaul_core::journal::Head;
     use pghaul_core::{Code, DatabaseName, Failure, Method, MigrationId, Phase, Seq, Side};
@@ -255,6 +278,7 @@ mod tests {
                 hash: "9f3a".to_owned(),
             },
             as_of: None,
+            last_run: None,
         }
     }
 
@@ -338,5 +362,17 @@ mod tests {
             ..view()
         };
         assert_eq!(same.method(), "replication");
+    }
+
+    #[test]
+    fn how_the_last_run_ended_is_said_to_who_asks() {
+        let mut view = view();
+        let failure = Failure::new(Code::CheckFailed, "1 finding stops the migration").with_hint("mend it");
+        view.last_run = Some(LastRun::Failed(failure));
+        let said = plain(&view);
+        assert!(
+            said.contains("the last run failed\n  1 finding stops the migration\n    hint: mend it\n"),
+            "{said}"
+        );
     }
 }

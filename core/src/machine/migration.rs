@@ -145,6 +145,8 @@ pub struct Migration {
     pub runner: Option<Runner>,
     /// Whether the last runner ended in order.
     pub stopped: bool,
+    /// Why the last runner ended, when it failed; the next one that ends says it anew.
+    pub failure: Option<Failure>,
     /// What was selected.
     pub selection: Option<Selection>,
     /// The checks whose errors the user takes upon himself.
@@ -250,11 +252,12 @@ impl Migration {
                 });
             }
             MigrationEvent::ClusterChecked { findings } => self.findings.clone_from(findings),
-            MigrationEvent::RunnerStopped { .. } => {
+            MigrationEvent::RunnerStopped { failure, .. } => {
                 if self.runner.is_none() || self.stopped {
                     return Err(illegal("the migration", "without a runner", event));
                 }
                 self.stopped = true;
+                self.failure = failure.as_deref().cloned();
             }
         }
         Ok(())
