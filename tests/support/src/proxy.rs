@@ -193,8 +193,14 @@ impl Shared {
                     let _ = to.shutdown(Shutdown::Both);
                     let _ = from.shutdown(Shutdown::Both);
                 }
+                shared.forget(&reset);
             });
         }
+    }
+
+    /// Lets go of a connection that has ended: its handles are not to be held until the proxy ends.
+    fn forget(&self, reset: &Arc<AtomicBool>) {
+        locked(&self.open).retain(|connection| !Arc::ptr_eq(&connection.reset, reset));
     }
 
     /// Moves bytes one way until one side ends.
@@ -314,6 +320,17 @@ mod tests {
             5,
             "it goes on after the cut"
         );
+    }
+
+    #[test]
+    fn it_lets_go_of_what_has_ended() {
+        let proxy = Proxy::before(echo());
+        for _ in 0..3 {
+            assert_eq!(echoed(&through(&proxy), 1).unwrap(), 1);
+        }
+        crate::wait_until("no connection is held", Duration::from_secs(10), || {
+            locked(&proxy.shared.open).is_empty()
+        });
     }
 
     #[test]
