@@ -7,10 +7,11 @@ use crate::journals;
 use crate::report::doctor::{Diagnosis, Whose, json, text};
 use crate::servers::{Given, Known as Servers};
 use pghaul_core::event::Created;
-use pghaul_core::{Code, Failure, MigrationId, Side};
+use pghaul_core::machine::DatabaseRecord;
+use pghaul_core::{Code, Failure, MigrationId, Side, StepName, StepState};
 use pghaul_engine::doctor::{Cleanup, Known, Looked, Remain, Unseen, examine, judge};
 use pghaul_store::{Listed, Standing};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 
 /// Shows what is there, or drops what is left of one migration.
@@ -31,7 +32,11 @@ pub(crate) async fn doctor(session: &Session, args: &DoctorArgs) -> Result<ExitC
         );
     }
     match &args.drop {
-        None => show(session, args, &look(&listed, &servers).await),
+        None => show(
+            session,
+            args,
+            &look(&listed, &servers, &copying(args, &listed)).await,
+        ),
         Some(id) => drop_remains(session, args, &servers, &listed, id).await,
     }
 }
@@ -47,7 +52,33 @@ fn journaled(listed: &[Listed], args: &DoctorArgs) -> Result<Option<Created>, Fa
     Ok(found.and_then(|l| l.created.clone()))
 }
 
-async fn look(listed: &[Listed], servers: &Servers) -> Diagnosis {
+/// The databases of each open migration, by their numbers, whose initial copy is not finished.
+fn copying(args: &DoctorArgs, listed: &[Listed]) -> BTreeMap<MigrationId, BTreeSet<u32>> {
+    let Ok(file) = journals::open(&args.journal) else {
+        return BTreeMap::new();
+    };
+    let open = listed
+        .iter()
+        .filter(|listed| matches!(listed.standing, Standing::Open));
+    open.filter_map(|listed| {
+        let id = &listed.entry.id;
+        // One that can't be read is told elsewhere.
+        let migration = file.read_migration(id).ok()?.load().ok()?.migration;
+        let copied = |d: &DatabaseRecord| {
+            let step = d.steps.get(&StepName::from("subscription"));
+            step.is_some_and(|step| step.state == StepState::Finished)
+        };
+        let copying = migration.databases.values().filter(|d| !copied(d));
+        Some((id.clone(), copying.map(|d| d.number).collect()))
+    })
+    .collect()
+}
+
+async fn look(
+    listed: &[Listed],
+    servers: &Servers,
+    copying: &BTreeMap<MigrationId, BTreeSet<u32>>,
+) -> Diagnosis {
     let mut remains: Vec<Remain> = Vec::new();
     let mut unseen: Vec<Unseen> = Vec::new();
     let unreachable = |side: Side, failure: Failure| Unseen {
@@ -85,7 +116,10 @@ async fn look(listed: &[Listed], servers: &Servers) -> Diagnosis {
         .iter()
         .map(|l| match l.standing {
             Standing::Ended => (l.entry.id.clone(), Known::Ended),
-            Standing::Open | Standing::Unreadable(_) => (l.entry.id.clone(), Known::Open),
+            Standing::Open | Standing::Unreadable(_) => {
+                let copying = copying.get(&l.entry.id).cloned().unwrap_or_default();
+                (l.entry.id.clone(), Known::Open { copying })
+            }
         })
         .collect();
     let troubles = judge(&remains, &known, looked);
@@ -141,7 +175,7 @@ async fn drop_remains(
         )
         .with_hint("take it off the servers with `pghaul remove`, or `pghaul remove --force`: the journal then knows"));
     }
-    let diagnosis = look(listed, servers).await;
+    let diagnosis = look(listed, servers, &BTreeMap::new()).await;
     if let Some(unseen) = diagnosis.unseen.iter().find(|u| u.what == "the server") {
         return Err(unseen.failure.clone());
     }
@@ -163,7 +197,7 @@ async fn drop_remains(
     }
     .run()
     .await?;
-    let left = look(listed, servers).await.only(&migration);
+    let left = look(listed, servers, &BTreeMap::new()).await.only(&migration);
     if !left.remains.is_empty() {
         return show(session, args, &left);
     }

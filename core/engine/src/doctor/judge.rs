@@ -9,10 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 const NEAR: u64 = 80;
 
 /// What the journal knows of a migration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
     /// It goes on.
-    Open,
+    Open {
+        /// The numbers of the databases that are still copied: their slots wait for a subscription.
+        copying: BTreeSet<u32>,
+    },
     /// Every one of its databases is removed.
     Ended,
 }
@@ -72,8 +75,9 @@ pub fn judge(remains: &[Remain], known: &BTreeMap<MigrationId, Known>, looked: L
         .collect();
     let own = |remain: &Remain| {
         let mut troubles = Vec::new();
+        let waits = waits_for_subscription(remain, known);
         match &remain.what {
-            What::Slot(facts) => of_slot(facts, &mut troubles),
+            What::Slot(facts) => of_slot(facts, waits, &mut troubles),
             What::Subscription { enabled: false, .. } => troubles.push(Trouble::Disabled),
             What::Subscription { working: false, .. } => troubles.push(Trouble::NotWorking),
             _ => {}
@@ -85,7 +89,7 @@ pub fn judge(remains: &[Remain], known: &BTreeMap<MigrationId, Known>, looked: L
                 } else {
                     !subscribed.contains(remain.name.as_str())
                 };
-                if looked.target && remain.side == Side::Source && without {
+                if looked.target && remain.side == Side::Source && without && !waits {
                     troubles.push(Trouble::Alone {
                         missing: "subscription",
                     });
@@ -103,7 +107,7 @@ pub fn judge(remains: &[Remain], known: &BTreeMap<MigrationId, Known>, looked: L
             _ => {}
         }
         match remain.migration.as_ref().map(|id| known.get(id)) {
-            Some(Some(Known::Open)) => {}
+            Some(Some(Known::Open { .. })) => {}
             Some(Some(Known::Ended)) => troubles.push(Trouble::Orphaned),
             Some(None) => troubles.push(Trouble::Unknown),
             // Said by what is missing.
@@ -114,7 +118,21 @@ pub fn judge(remains: &[Remain], known: &BTreeMap<MigrationId, Known>, looked: L
     remains.iter().map(own).collect()
 }
 
-fn of_slot(facts: &SlotFacts, troubles: &mut Vec<Trouble>) {
+/// Whether the slot is that of a database whose initial copy is not finished: nobody is to read it yet.
+fn waits_for_subscription(remain: &Remain, known: &BTreeMap<MigrationId, Known>) -> bool {
+    let copying = match remain.migration.as_ref().and_then(|id| known.get(id)) {
+        Some(Known::Open { copying }) => copying,
+        _ => return false,
+    };
+    let number = remain
+        .name
+        .split('_')
+        .nth(2)
+        .and_then(|number| number.parse().ok());
+    number.is_some_and(|number| copying.contains(&number))
+}
+
+fn of_slot(facts: &SlotFacts, waits: bool, troubles: &mut Vec<Trouble>) {
     if facts.wal_status.as_deref() == Some("lost") {
         troubles.push(Trouble::Lost);
         return;
@@ -127,7 +145,7 @@ fn of_slot(facts: &SlotFacts, troubles: &mut Vec<Trouble>) {
             limit_bytes,
         });
     }
-    if !facts.active {
+    if !facts.active && !waits {
         troubles.push(Trouble::Inactive);
     }
 }
@@ -181,13 +199,29 @@ mod tests {
         judge(remains, &known.into_iter().collect(), looked)
     }
 
+    fn open<const N: usize>(copying: [u32; N]) -> Known {
+        Known::Open {
+            copying: copying.into(),
+        }
+    }
+
+    #[test]
+    fn a_slot_that_waits_for_its_subscription_is_in_order() {
+        let waiting = [slot(|s| s.active = false)];
+        assert_eq!(judged(&waiting, Some(open([1]))), [[]]);
+        let alone = Trouble::Alone {
+            missing: "subscription",
+        };
+        assert_eq!(judged(&waiting, Some(open([2]))), [[Trouble::Inactive, alone]]);
+    }
+
     #[test]
     fn a_healthy_pair_has_no_trouble_and_each_defect_exactly_its_own() {
         let healthy = || [slot(|_| {}), subscription(true, true)];
-        assert_eq!(judged(&healthy(), Some(Known::Open)), [[], []]);
+        assert_eq!(judged(&healthy(), Some(open([]))), [[], []]);
         let of_slot = |change: fn(&mut SlotFacts)| {
             let [_, subscription] = healthy();
-            judged(&[slot(change), subscription], Some(Known::Open))
+            judged(&[slot(change), subscription], Some(open([])))
         };
         assert_eq!(of_slot(|s| s.active = false), [vec![Trouble::Inactive], vec![]]);
         assert_eq!(
@@ -206,7 +240,7 @@ mod tests {
         );
         assert_eq!(of_slot(|s| s.limit_bytes = None), [[], []]);
         let of_subscription =
-            |enabled, working| judged(&[slot(|_| {}), subscription(enabled, working)], Some(Known::Open));
+            |enabled, working| judged(&[slot(|_| {}), subscription(enabled, working)], Some(open([])));
         assert_eq!(of_subscription(false, false), [vec![], vec![Trouble::Disabled]]);
         assert_eq!(of_subscription(true, false), [vec![], vec![Trouble::NotWorking]]);
     }
@@ -214,12 +248,9 @@ mod tests {
     #[test]
     fn what_is_left_alone_or_after_its_migration_is_told() {
         let alone = |missing| vec![Trouble::Alone { missing }];
+        assert_eq!(judged(&[slot(|_| {})], Some(open([]))), [alone("subscription")]);
         assert_eq!(
-            judged(&[slot(|_| {})], Some(Known::Open)),
-            [alone("subscription")]
-        );
-        assert_eq!(
-            judged(&[subscription(true, true)], Some(Known::Open)),
+            judged(&[subscription(true, true)], Some(open([]))),
             [alone("slot")]
         );
         let pair = [slot(|_| {}), subscription(true, true)];
@@ -235,9 +266,9 @@ mod tests {
             source: true,
             target: false,
         };
-        let known = BTreeMap::from([(MigrationId::new(ID), Known::Open)]);
+        let known = BTreeMap::from([(MigrationId::new(ID), open([]))]);
         assert_eq!(judge(&[slot(|_| {})], &known, only_source), [[]]);
         let origin = remain(Side::Target, "pg_16410", What::Origin);
-        assert_eq!(judged(&[origin], Some(Known::Open)), [alone("subscription")]);
+        assert_eq!(judged(&[origin], Some(open([]))), [alone("subscription")]);
     }
 }
