@@ -149,9 +149,10 @@ impl Trouble {
         }
     }
 
-    /// Whether the run that meets it may not notice: it holds what it needs already, or nothing more is asked for.
+    /// Whether the run that meets it may not notice: it holds what it needs already, or nothing more is asked for. A full
+    /// disk may have room in the pages that are there.
     pub(crate) fn may_pass_unseen(self) -> bool {
-        matches!(self, T::ReplicationRevoked | T::PasswordChanged)
+        matches!(self, T::ReplicationRevoked | T::PasswordChanged | T::DiskFull)
     }
 
     /// Whether changes have been missed, so that the data must be copied again.
