@@ -14,7 +14,8 @@ pub enum Allowed {
     /// Nothing: everything up to now is on the target.
     #[default]
     Nothing,
-    /// What the proof lists as incomplete, for the user to complete; the rest is on the target.
+    /// What the proof lists as incomplete, for the user to complete, and databases that were never moved; the rest is on the
+    /// target.
     Incomplete,
     /// Anything: the user gives the migration up, or knows better.
     Anything,
@@ -131,22 +132,34 @@ impl Engine {
                 reasons.at_risk.extend(problems);
                 reasons.add(standing.proof.incomplete);
             }
-            DatabaseState::Pending
-            | DatabaseState::Checking { .. }
-            | DatabaseState::Schema { .. }
+            DatabaseState::Pending | DatabaseState::Checking { .. } => {
+                reasons.incomplete.push(self.not_moved(database));
+            }
+            DatabaseState::Failed { during } if during.phase() == Phase::Checking => {
+                reasons.incomplete.push(self.not_moved(database));
+            }
+            DatabaseState::Schema { .. }
             | DatabaseState::Replicating { .. }
             | DatabaseState::Discarding
             | DatabaseState::Dumping
             | DatabaseState::Failed { .. } => {
-                let failure = self
-                    .run
-                    .recorder
-                    .read(|m| m.databases.get(database).and_then(|d| d.failure.clone()));
-                let why = failure.map(|f| format!(": {}", f.message)).unwrap_or_default();
+                let why = self.why_failed(database);
                 reasons.at_risk.push(format!("it is {}{why}", state.phase()));
             }
         }
         Ok(reasons)
+    }
+
+    fn not_moved(&self, database: &DatabaseName) -> String {
+        format!("it was not moved{}", self.why_failed(database))
+    }
+
+    fn why_failed(&self, database: &DatabaseName) -> String {
+        let failure = self
+            .run
+            .recorder
+            .read(|m| m.databases.get(database).and_then(|d| d.failure.clone()));
+        failure.map(|f| format!(": {}", f.message)).unwrap_or_default()
     }
 
     /// Whether any database has been moved, or begun to be.

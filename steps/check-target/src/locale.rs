@@ -167,6 +167,8 @@ async fn refusal(
             Err(error) if error.code() == Code::PermissionDenied => {}
             Err(error)
                 if encoding != wanted.encoding && !error.message().contains("could not create locale") => {}
+            // That says nothing of the locale.
+            Err(error) if error.code() == Code::LockTimeout => return Err(error.into()),
             Err(error) if error.sqlstate().is_some() => {
                 refusal = Some(error);
                 break;

@@ -96,7 +96,7 @@ fn a_damaged_archive_of_the_schema_is_dumped_again() {
     let outcome = migration.run();
     let text = error(&outcome, MIGRATION_FAILED, "plan-changed");
     assert!(
-        text.contains("the archive of then is gone or damaged"),
+        text.contains("its archive of then is gone or damaged"),
         "{outcome}"
     );
     pair.source.psql(&name, "drop view later");

@@ -11,6 +11,9 @@ pub struct Rehearsed<'a> {
     place: &'a Place,
 }
 
+/// How often a statement is tried that meets a lock. Each try waits for it as long as the session's `lock_timeout` says.
+const LOCK_TRIES: u32 = 30;
+
 /// The words with which a statement could end the transaction or leave it.
 const FORBIDDEN: &[&str] = &[
     "abort",
@@ -39,11 +42,27 @@ impl<S: SideMarker> Session<S, Rehearsal> {
 }
 
 impl Rehearsed<'_> {
-    /// Tries a statement; when it fails, what was tried before still stands and more can be tried.
+    /// Tries a statement; when it fails, what was tried before still stands and more can be tried. It never waits long for
+    /// a lock, but comes back to one for a while: rehearsals of several databases may be in each other's way.
     ///
     /// # Errors
     /// What the server says, which is the point of it. A statement that controls transactions is refused.
     pub async fn attempt(
+        &mut self,
+        operation: &str,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64, PgError> {
+        for _ in 1..LOCK_TRIES {
+            match self.attempt_once(operation, sql, parameters).await {
+                Err(error) if error.code() == Code::LockTimeout => {}
+                outcome => return outcome,
+            }
+        }
+        self.attempt_once(operation, sql, parameters).await
+    }
+
+    async fn attempt_once(
         &mut self,
         operation: &str,
         sql: &str,
