@@ -15,6 +15,8 @@ pub fn classify(sqlstate: &str, message: &str) -> Code {
         "42501" => Code::PermissionDenied,
         "53300" => Code::TooManyConnections,
         "53000" | "53100" | "53200" | "53400" => Code::OutOfResources,
+        // What a new session writes first on a disk that is full; the server has no code for it.
+        "XX000" if message.contains("could not write init file") => Code::OutOfResources,
         "55P03" | "40P01" => Code::LockTimeout,
         "57014" => Code::StatementCancelled,
         "57P03" => Code::ServerNotReady,
@@ -81,6 +83,9 @@ pub(crate) fn hint(code: Code) -> Option<&'static str> {
         Code::SlotLost => {
             "the source has removed WAL that was still needed; the copy of this database must be made again"
         }
+        Code::ServerError => {
+            "see the server's log; when the cause is mended, start again, it goes on where it was"
+        }
         Code::ReplicationImpossible
         | Code::SnapshotLost
         | Code::WalLimit
@@ -100,7 +105,6 @@ pub(crate) fn hint(code: Code) -> Option<&'static str> {
         | Code::CountsDiffer
         | Code::NotSafeToRemove
         | Code::SchemaFailed
-        | Code::ServerError
         | Code::Interrupted
         | Code::Bug => return None,
     })
@@ -127,6 +131,10 @@ mod tests {
         let closed = "database \"d\" is not currently accepting connections";
         assert_eq!(classify("55000", closed), Code::PermissionDenied);
         assert_eq!(classify("55000", "object in use"), Code::ServerError);
+        assert_eq!(
+            classify("XX000", "could not write init file"),
+            Code::OutOfResources
+        );
         let pooler = "unsupported startup parameter: options";
         assert_eq!(classify("08P01", pooler), Code::BadInput);
         assert_eq!(classify("08006", "connection failure"), Code::ConnectionLost);

@@ -351,7 +351,9 @@ fn failed(entry: &Entry, failure: Failure) -> Failure {
             };
             let message = format!("{} could not be restored", entry.label());
             let cause = failure.message.clone();
-            let hint = failure.hint.clone().unwrap_or_else(|| {
+            // The general one says less than what follows.
+            let own = failure.hint.clone().filter(|_| failure.code != Code::ServerError);
+            let hint = own.unwrap_or_else(|| {
                 "mend the cause on the target, or change the object on the source and begin a new migration"
                     .to_owned()
             });
