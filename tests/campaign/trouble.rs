@@ -145,7 +145,7 @@ impl Trouble {
             T::TableDropped => &["plan-changed", "state-lost", "apply-failed", "tool-failed"],
             T::TargetTableDropped => &["state-lost", "apply-failed"],
             T::ColumnAdded => &["apply-failed", "plan-changed"],
-            T::TargetColumnDropped => &["state-lost", "apply-failed", "schema-failed"],
+            T::TargetColumnDropped => &["plan-changed", "apply-failed", "schema-failed"],
         }
     }
 

@@ -2,8 +2,11 @@
 
 use pghaul_core::{Code, Failure, Side};
 
+/// undefined_column.
+const COLUMN: &str = "42703";
+
 /// undefined_table, undefined_column, invalid_schema_name: what a statement names is not there.
-const UNDEFINED: [&str; 3] = ["42P01", "42703", "3F000"];
+const UNDEFINED: [&str; 3] = ["42P01", COLUMN, "3F000"];
 
 /// What a step's failure means where the server only said that a statement did not work.
 ///
@@ -15,6 +18,14 @@ pub(crate) fn explained(failure: Failure) -> Failure {
     }
     let state = failure.sqlstate.as_deref();
     match failure.side {
+        // The columns are those of the source at the moment of the copy.
+        Some(Side::Target) if state == Some(COLUMN) => Failure {
+            code: Code::PlanChanged,
+            ..failure
+        }
+        .with_hint(
+            "a table is no longer the same on both sides: undo what was changed on the source after its schema was taken, and run again; or, where the target was changed, remove this migration with --force, drop the target database, and begin anew",
+        ),
         Some(Side::Target) if state.is_some_and(|state| UNDEFINED.contains(&state)) => Failure {
             code: Code::StateLost,
             ..failure
@@ -51,7 +62,7 @@ mod tests {
             failure.code
         };
         assert_eq!(code(Side::Target, "42P01"), Code::StateLost);
-        assert_eq!(code(Side::Target, "42703"), Code::StateLost);
+        assert_eq!(code(Side::Target, "42703"), Code::PlanChanged);
         assert_eq!(code(Side::Source, "42P01"), Code::PlanChanged);
         assert_eq!(code(Side::Target, "22003"), Code::ServerError);
     }
