@@ -37,7 +37,7 @@ const ROWS: &str = "
 ";
 
 /// What the application does all the time. `LINES` is a file. Only one client touches all rows at once: two could lock them in
-/// another order each.
+/// another order each; and rows move between partitions in one client only, as the other would see an error.
 const LOAD: &str = "
 \\set x random(1, 3000)
 begin;
@@ -49,7 +49,7 @@ rollback to s;
 update keyed set id = -id where id in (:x, -:x);
 end;
 update toasted set note = note + 1 where id = 1 + :x % 60;
-update parted set day = (day + 7) % 20 where id = 1 + :x % 2000;
+update parted set day = (day + 7) % 20 where id = 1 + :x % 2000 and id % 2 = :client_id;
 insert into keyed values (:x + 10000) on conflict (id) do update set word = excluded.word || 'z';
 delete from keyed where id = :x + 10000 and n = 0 and :x % 3 = 0;
 \\if :x < 40 and :client_id = 0

@@ -67,7 +67,8 @@ impl Patience {
         if look.workers > 0 {
             self.last_worker = Instant::now();
         }
-        let position = |l: &Look| (l.ready, l.bytes_of_ready + l.bytes_in_progress);
+        // Ready tables grow by what is applied, whatever happens to the others.
+        let position = |l: &Look| (l.ready, l.bytes_in_progress);
         if position(&look) > position(&self.best) {
             self.best = look;
             self.last_gain = Instant::now();
