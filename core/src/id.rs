@@ -121,6 +121,22 @@ pub fn object_name(migration: &MigrationId, database: u32, generation: u32, atte
 /// assert_eq!(migration_of_object("pghaul_reports"), None);
 /// ```
 pub fn migration_of_object(name: &str) -> Option<MigrationId> {
+    parts(name).map(|(id, _)| MigrationId::new(id))
+}
+
+/// The database's number in such a name.
+///
+/// ```
+/// use pghaul_core::id::database_of_object;
+/// assert_eq!(database_of_object("pghaul_k3v9x2ab_12_g1a1_16410_sync_16394"), Some(12));
+/// assert_eq!(database_of_object("pghaul_k3v9x2ab_x_g1a1"), None);
+/// ```
+pub fn database_of_object(name: &str) -> Option<u32> {
+    parts(name)?.1.parse().ok()
+}
+
+/// The migration's id and the database's number.
+fn parts(name: &str) -> Option<(&str, &str)> {
     let (id, rest) = name.strip_prefix("pghaul_")?.split_once('_')?;
     let (database, what) = rest.split_once('_')?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -129,5 +145,5 @@ pub fn migration_of_object(name: &str) -> Option<MigrationId> {
         && !database.is_empty()
         && database.chars().all(|c| c.is_ascii_digit())
         && (what == "new" || what.starts_with('g'));
-    ours.then(|| MigrationId::new(id))
+    ours.then_some((id, database))
 }

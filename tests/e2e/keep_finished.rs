@@ -31,17 +31,15 @@ fn migration(pair: &ClusterPair, label: &str) -> (Migration, String) {
 
 /// The generations of the copies of the large table that are finished.
 fn finished(migration: &Migration) -> Vec<u64> {
-    let items = migration
-        .events()
-        .into_iter()
-        .filter(|event| event["kind"] == "item_finished" && event.to_string().contains("large"));
-    items.filter_map(|event| generation(&event)).collect()
-}
-
-fn generation(event: &serde_json::Value) -> Option<u64> {
-    let text = event.to_string();
-    let (_, rest) = text.split_once("\"generation\":")?;
-    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    let events = migration.events();
+    let outcomes = events
+        .iter()
+        .filter(|event| event["kind"] == "item_finished")
+        .map(|event| &event["payload"]["outcome"]);
+    outcomes
+        .filter(|outcome| outcome["table"] == "\"public\".\"large\"")
+        .filter_map(|outcome| outcome["generation"].as_u64())
+        .collect()
 }
 
 /// Kills a run when the large table is finished and the other one is not.

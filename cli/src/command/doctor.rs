@@ -7,21 +7,24 @@ use crate::journals;
 use crate::report::doctor::{Diagnosis, Whose, json, text};
 use crate::servers::{Given, Known as Servers};
 use pghaul_core::event::Created;
-use pghaul_core::machine::DatabaseRecord;
 use pghaul_core::{Code, Failure, MigrationId, Side, StepName, StepState};
 use pghaul_engine::doctor::{Cleanup, Known, Looked, Remain, Unseen, examine, judge};
-use pghaul_store::{Listed, Standing};
+use pghaul_store::{JournalFile, Listed, Standing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, IsTerminal as _, stdin};
 
 /// Shows what is there, or drops what is left of one migration.
 pub(crate) async fn doctor(session: &Session, args: &DoctorArgs) -> Result<ExitCode, Failure> {
-    let listed = match journals::open(&args.journal) {
-        Ok(file) => file.migrations()?,
+    let file = match journals::open(&args.journal) {
+        Ok(file) => Some(file),
         // Without a journal there is all the more to look for.
-        Err(_) if args.journal.journal.is_none() => Vec::new(),
+        Err(_) if args.journal.journal.is_none() => None,
         Err(failure) if args.drop.is_none() => return Err(failure),
-        Err(_) => Vec::new(),
+        Err(_) => None,
+    };
+    let listed = match &file {
+        Some(file) => file.migrations()?,
+        None => Vec::new(),
     };
     let servers = Given::new(&args.servers)?.any(journaled(&listed, args)?.as_ref())?;
     if servers.source.is_none() && servers.target.is_none() {
@@ -32,11 +35,10 @@ pub(crate) async fn doctor(session: &Session, args: &DoctorArgs) -> Result<ExitC
         );
     }
     match &args.drop {
-        None => show(
-            session,
-            args,
-            &look(&listed, &servers, &copying(args, &listed)).await,
-        ),
+        None => {
+            let copying = file.map(|file| copying(&file, &listed)).unwrap_or_default();
+            show(session, args, &look(&listed, &servers, &copying).await)
+        }
         Some(id) => drop_remains(session, args, &servers, &listed, id).await,
     }
 }
@@ -53,10 +55,8 @@ fn journaled(listed: &[Listed], args: &DoctorArgs) -> Result<Option<Created>, Fa
 }
 
 /// The databases of each open migration, by their numbers, whose initial copy is not finished.
-fn copying(args: &DoctorArgs, listed: &[Listed]) -> BTreeMap<MigrationId, BTreeSet<u32>> {
-    let Ok(file) = journals::open(&args.journal) else {
-        return BTreeMap::new();
-    };
+fn copying(file: &JournalFile, listed: &[Listed]) -> BTreeMap<MigrationId, BTreeSet<u32>> {
+    let subscription = StepName::from("subscription");
     let open = listed
         .iter()
         .filter(|listed| matches!(listed.standing, Standing::Open));
@@ -64,11 +64,8 @@ fn copying(args: &DoctorArgs, listed: &[Listed]) -> BTreeMap<MigrationId, BTreeS
         let id = &listed.entry.id;
         // One that can't be read is told elsewhere.
         let migration = file.read_migration(id).ok()?.load().ok()?.migration;
-        let copied = |d: &DatabaseRecord| {
-            let step = d.steps.get(&StepName::from("subscription"));
-            step.is_some_and(|step| step.state == StepState::Finished)
-        };
-        let copying = migration.databases.values().filter(|d| !copied(d));
+        let databases = migration.databases.values();
+        let copying = databases.filter(|d| d.step_state(&subscription) != StepState::Finished);
         Some((id.clone(), copying.map(|d| d.number).collect()))
     })
     .collect()

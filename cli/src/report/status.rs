@@ -7,7 +7,7 @@ use crate::style::{BOLD, DIM, ERROR, WARNING, of_phase, paint};
 use crate::view::{DatabaseView, LastRun, View};
 use pghaul_core::event::Runner;
 use pghaul_core::status::method_label;
-use pghaul_core::{Method, Phase};
+use pghaul_core::{Failure, Method, Phase};
 
 /// Everything that is known, the most important first.
 pub(crate) fn text(view: &View) -> String {
@@ -102,15 +102,20 @@ fn errors(view: &View) -> Option<String> {
     let texts: Vec<String> = failed
         .filter_map(|database| {
             let error = database.error.as_ref()?;
-            let hint = error
-                .hint
-                .as_ref()
-                .map(|hint| format!("    hint: {hint}\n"))
-                .unwrap_or_default();
-            Some(format!("  {}: {}\n{hint}", database.name, failure::line(error)))
+            Some(format!(
+                "  {}: {}\n{}",
+                database.name,
+                failure::line(error),
+                hint(error)
+            ))
         })
         .collect();
     (!texts.is_empty()).then(|| format!("{}\n{}", paint(ERROR, "failed"), texts.concat()))
+}
+
+fn hint(error: &Failure) -> String {
+    let hint = error.hint.as_ref();
+    hint.map(|hint| format!("    hint: {hint}\n")).unwrap_or_default()
 }
 
 fn last_run(view: &View) -> Option<String> {
@@ -120,13 +125,8 @@ fn last_run(view: &View) -> Option<String> {
             paint(BOLD, "a run has begun and not ended"),
         )),
         LastRun::Failed(error) => {
-            let hint = error
-                .hint
-                .as_ref()
-                .map(|hint| format!("    hint: {hint}\n"))
-                .unwrap_or_default();
             let title = paint(ERROR, "the last run failed");
-            Some(format!("{title}\n  {}\n{hint}", failure::line(error)))
+            Some(format!("{title}\n  {}\n{}", failure::line(error), hint(error)))
         }
     }
 }
@@ -206,12 +206,12 @@ pub(crate) fn next_steps(view: &View, name: &str) -> String {
     if incomplete {
         steps.push("complete by hand what is listed above".to_owned());
     }
-    let force = if incomplete { " --incomplete" } else { "" };
+    let option = if incomplete { " --incomplete" } else { "" };
     let what = match replicated {
         true => "sets the sequences, and removes all that is ours",
         false => "closes the migration; nothing of ours is left on the servers",
     };
-    steps.push(format!("pghaul remove --name {name}{force}   {what}"));
+    steps.push(format!("pghaul remove --name {name}{option}   {what}"));
     steps.push("let your applications use the target".to_owned());
     let numbered = (1..)
         .zip(steps)

@@ -206,12 +206,16 @@ impl Journey<'_> {
         Ok(Route::of(method, self.subject()?.plan.initial_copy))
     }
 
-    fn has_finished(&self, step: &str) -> bool {
+    fn step_state(&self, step: &str) -> StepState {
         let step = StepName::from(step);
         self.run.recorder.read(|m| {
-            let record = m.databases.get(self.database).and_then(|d| d.steps.get(&step));
-            record.is_some_and(|record| record.state == StepState::Finished)
+            let record = m.databases.get(self.database);
+            record.map_or(StepState::Idle, |record| record.step_state(&step))
         })
+    }
+
+    fn has_finished(&self, step: &str) -> bool {
+        self.step_state(step) == StepState::Finished
     }
 
     /// Writes the journal's head into the target, so that a stale copy of the journal is noticed. Best effort:
@@ -269,17 +273,10 @@ impl Journey<'_> {
     /// holds back.
     fn has_ever_copied(&self) -> Result<bool, Failure> {
         let steps = self.registry.database_steps(self.route(Method::Replication)?)?;
-        let begun = |name: &str| {
-            let step = StepName::from(name);
-            self.run.recorder.read(|m| {
-                let record = m.databases.get(self.database).and_then(|d| d.steps.get(&step));
-                record.is_some_and(|record| record.state != StepState::Idle)
-            })
-        };
         Ok(steps
             .iter()
             .map(|step| step.descriptor())
-            .any(|descriptor| descriptor.copies_rows && begun(descriptor.name)))
+            .any(|descriptor| descriptor.copies_rows && self.step_state(descriptor.name) != StepState::Idle))
     }
 
     async fn dump(&self) -> Result<(), Failure> {

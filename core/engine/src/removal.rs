@@ -112,46 +112,34 @@ impl Engine {
     async fn reasons_against(&self, database: &DatabaseName) -> Result<Reasons, Failure> {
         let state = self.state(database);
         let mut reasons = Reasons::default();
-        match &state {
-            DatabaseState::Removing | DatabaseState::Removed => {}
-            DatabaseState::Failed { during } if during.phase() == Phase::Removing => {}
-            // With nothing moved at all, there is nothing to lose.
-            DatabaseState::Pending | DatabaseState::Checking { .. } if !self.has_moved_any() => {}
-            DatabaseState::Failed { during }
-                if during.phase() == Phase::Checking && !self.has_moved_any() => {}
-            DatabaseState::Done => {
+        match (state.work().phase(), &state) {
+            (Phase::Removing | Phase::Removed, _) => {}
+            (Phase::Pending | Phase::Checking, _) => {
+                // With nothing moved at all, there is nothing to lose.
+                if self.has_moved_any() {
+                    let why = self.why_failed(database);
+                    reasons.incomplete.push(format!("it was not moved{why}"));
+                }
+            }
+            (_, DatabaseState::Done) => {
                 let proof = self
                     .run
                     .recorder
                     .read(|m| m.databases.get(database).and_then(|d| d.proof.clone()));
                 reasons.add(proof.map(|proof| proof.incomplete).unwrap_or_default());
             }
-            DatabaseState::Syncing => {
+            (_, DatabaseState::Syncing) => {
                 let standing = self.journey(database).standing(Method::Replication).await?;
                 let problems = standing.problems.into_iter().map(|p| p.message);
                 reasons.at_risk.extend(problems);
                 reasons.add(standing.proof.incomplete);
             }
-            DatabaseState::Pending | DatabaseState::Checking { .. } => {
-                reasons.incomplete.push(self.not_moved(database));
-            }
-            DatabaseState::Failed { during } if during.phase() == Phase::Checking => {
-                reasons.incomplete.push(self.not_moved(database));
-            }
-            DatabaseState::Schema { .. }
-            | DatabaseState::Replicating { .. }
-            | DatabaseState::Discarding
-            | DatabaseState::Dumping
-            | DatabaseState::Failed { .. } => {
+            _ => {
                 let why = self.why_failed(database);
                 reasons.at_risk.push(format!("it is {}{why}", state.phase()));
             }
         }
         Ok(reasons)
-    }
-
-    fn not_moved(&self, database: &DatabaseName) -> String {
-        format!("it was not moved{}", self.why_failed(database))
     }
 
     fn why_failed(&self, database: &DatabaseName) -> String {

@@ -82,6 +82,13 @@ impl DatabaseRecord {
         }
     }
 
+    /// Where a step is; one that was never started is idle.
+    pub fn step_state(&self, step: &StepName) -> StepState {
+        self.steps
+            .get(step)
+            .map_or(StepState::Idle, |record| record.state)
+    }
+
     fn apply(&mut self, event: &DatabaseEvent) -> Option<()> {
         let forced = self.plan.as_ref().is_some_and(|plan| plan.forced);
         if forced && matches!(event, DatabaseEvent::FellBack { .. }) {
@@ -201,7 +208,7 @@ impl Migration {
                 if !record.lets_steps(inner) {
                     return Err(illegal(format!("database {name}"), record.state.phase(), event));
                 }
-                let state = record.steps.get(step).map_or(StepState::Idle, |r| r.state);
+                let state = record.step_state(step);
                 if state.apply(inner).is_none() {
                     return Err(illegal(format!("step {step} of database {name}"), state, event));
                 }

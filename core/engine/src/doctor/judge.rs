@@ -1,6 +1,7 @@
 //! What is wrong with what was found.
 
 use super::{Remain, SlotFacts, What};
+use pghaul_core::id::database_of_object;
 use pghaul_core::{MigrationId, Side};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,12 +125,7 @@ fn waits_for_subscription(remain: &Remain, known: &BTreeMap<MigrationId, Known>)
         Some(Known::Open { copying }) => copying,
         _ => return false,
     };
-    let number = remain
-        .name
-        .split('_')
-        .nth(2)
-        .and_then(|number| number.parse().ok());
-    number.is_some_and(|number| copying.contains(&number))
+    database_of_object(&remain.name).is_some_and(|number| copying.contains(&number))
 }
 
 fn of_slot(facts: &SlotFacts, waits: bool, troubles: &mut Vec<Trouble>) {

@@ -5,6 +5,7 @@
 //! knows whose the oid is. Before PostgreSQL 14 the name begins with that of the subscription's slot.
 
 use crate::doctor::table_worker;
+use pghaul_core::id::database_of_object;
 use pghaul_core::{Failure, MigrationId};
 use pghaul_postgres::{ReadOnly, Server, Session, Source, Target};
 use pghaul_step::check::maintenance;
@@ -108,9 +109,9 @@ impl OurSlots {
     }
 }
 
-/// The number of the database in the name of a slot or subscription.
+/// The number of the database in the name of a slot or subscription of this migration.
 fn number_in(name: &str, prefix: &str) -> Option<u32> {
-    name.strip_prefix(prefix)?.split('_').next()?.parse().ok()
+    database_of_object(name).filter(|_| name.starts_with(prefix))
 }
 
 #[cfg(test)]

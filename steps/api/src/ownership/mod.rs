@@ -335,19 +335,6 @@ impl<'s> OwnedTransaction<'s> {
         Ok(())
     }
 
-    /// Forgets effects that begin with a prefix: what they stand for is taken back in this transaction.
-    ///
-    /// # Errors
-    /// When the target can't be written.
-    pub async fn forget(&self, prefix: &str) -> Result<(), Failure> {
-        let sql = "DELETE FROM pghaul.effect WHERE pg_catalog.left(key, pg_catalog.length($1)) = $1";
-        self.transaction
-            .doing("forget effects")
-            .execute(sql, &[&prefix])
-            .await?;
-        Ok(())
-    }
-
     /// Forgets these effects, where they are there.
     ///
     /// # Errors
@@ -361,7 +348,7 @@ impl<'s> OwnedTransaction<'s> {
         Ok(())
     }
 
-    /// Forgets effects whose keys match a regular expression.
+    /// Forgets effects whose keys match a regular expression: what they stand for is taken back in this transaction.
     ///
     /// # Errors
     /// When the target can't be written.
