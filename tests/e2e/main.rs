@@ -26,6 +26,7 @@ mod network;
 mod pgbench_live;
 mod remove_forced;
 mod remove_hung;
+mod remove_interrupted;
 mod remove_refuses;
 mod rest_copy;
 mod restart_data;

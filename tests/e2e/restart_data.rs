@@ -130,6 +130,51 @@ fn a_restart_that_is_killed_anywhere_goes_on_with_a_plain_run() {
     assert_nothing_is_left(&pair.source, &pair.target);
 }
 
+/// What the schema holds back for replication would be missing after a dump.
+#[test]
+fn data_that_were_given_up_are_not_dumped_when_replication_is_impossible_by_then() {
+    const PASSWORD: &str = "moves things";
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.psql(
+        "postgres",
+        &format!("create role mover login replication password '{PASSWORD}'"),
+    );
+    pair.source.psql("postgres", "create database shop owner mover");
+    pair.source.psql(
+        "shop",
+        "set role mover; create table book (id int primary key, title text);
+         insert into book select n, 'book ' || n from generate_series(1, 500) n",
+    );
+    let source = pair.source.conninfo_as("mover", PASSWORD, "shop");
+    let migration = Migration::between(&source, &pair.target.conninfo("postgres"));
+    migration.run().succeeded();
+    assert_eq!(migration.status_of("shop")["method"], "replication");
+    let subscription = pair.target.psql("shop", "select subname from pg_subscription");
+    pair.target
+        .psql("shop", &format!("alter subscription {subscription} disable"));
+    let drop = format!("select pg_drop_replication_slot('{subscription}')");
+    wait_until("the slot is dropped", PATIENCE, || {
+        pair.source.try_psql("shop", &drop).is_ok()
+    });
+    pair.source.psql("postgres", "alter role mover noreplication");
+    let restart = migration.with_options("run").args(["--restart-data", "shop"]);
+    let refused = restart.run();
+    let refused = refused.failed_with(9);
+    assert!(
+        refused.stderr.contains("error[replication-impossible]"),
+        "{refused}"
+    );
+    let events = migration.events();
+    let any = |kind: &str| events.iter().any(|event| event["kind"] == kind);
+    assert!(any("data_discarded") && !any("fell_back"), "{refused}");
+
+    pair.source.psql("postgres", "alter role mover replication");
+    migration.run().succeeded();
+    compare::same(&pair.source, &pair.target, "shop");
+    migration.remove().succeeded();
+    assert_nothing_is_left(&pair.source, &pair.target);
+}
+
 #[test]
 fn what_was_never_copied_or_is_dumped_is_not_restarted() {
     let pair = ClusterPair::start(Settings::new(), Settings::new());

@@ -203,3 +203,54 @@ fn without_its_snapshot_the_run_goes_on_with_another() {
     running.wait(Duration::from_secs(120)).succeeded();
     ends_equal(&slow.migration, slow.pair, &slow.database);
 }
+
+/// A database that has failed must not keep the source from cleaning up while others are copied.
+#[test]
+fn a_database_that_fails_lets_go_of_its_snapshot() {
+    let pair = shared_pair(Kind::Ordinary);
+    let [fails, goes_on] = [("snapshot_fails", 6_000), ("snapshot_goes_on", 24_000)].map(|(label, rows)| {
+        let database = pair.fresh_database(label);
+        let tables = format!(
+            "create table large (id int primary key, filling text);
+             alter table large alter filling set storage plain;
+             insert into large select n, repeat(md5(n::text), 30) from generate_series(1, {rows}) n;
+             create table small (id int primary key)"
+        );
+        pair.source.psql(&database, &tables);
+        database
+    });
+    let migration = Migration::of(&pair.source, &pair.target, &fails).options([
+        "--database",
+        &goes_on,
+        "--method",
+        "replication",
+        "--jobs",
+        "2",
+        "--rate-limit",
+        "4MB",
+    ]);
+    let mut running = migration.with_options("run").spawn();
+    let patience = Duration::from_secs(60);
+    for database in [&fails, &goes_on] {
+        crate::failures::await_copy(&pair.source, database, "large");
+    }
+    pair.target.psql(&fails, "drop table small");
+    let holding = format!(
+        "select count(*) from pg_stat_activity where datname = '{fails}' and backend_xmin is not null and application_name like 'pghaul/%'"
+    );
+    assert_ne!(pair.source.psql("postgres", &holding), "0");
+    wait_until("the database fails", patience, || {
+        migration.status_of(&fails)["status"] == "failed"
+    });
+    wait_until("the snapshot is let go of", patience, || {
+        pair.source.psql("postgres", &holding) == "0"
+    });
+    assert!(running.is_running(), "the other database is copied already");
+    running.wait(Duration::from_secs(120)).failed_with(10);
+    assert_eq!(migration.status_of(&goes_on)["status"], "syncing");
+    migration.command(&["remove", "--force"]).run().succeeded();
+    for database in [&fails, &goes_on] {
+        assert_nothing_of_it_is_left(&migration, pair, database);
+    }
+    compare::same(&pair.source, &pair.target, &goes_on);
+}
