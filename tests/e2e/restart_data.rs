@@ -1,5 +1,6 @@
 //! `run --restart-data`: what can't go on is copied again by the same migration, and nothing else is.
 
+use crate::failures::await_copy;
 use crate::migration::{Migration, assert_nothing_is_left};
 use pghaul_testkit::{ClusterPair, Load, Settings, compare, wait_until};
 use std::time::Duration;
@@ -169,6 +170,42 @@ fn data_that_were_given_up_are_not_dumped_when_replication_is_impossible_by_then
     assert!(any("data_discarded") && !any("fell_back"), "{refused}");
 
     pair.source.psql("postgres", "alter role mover replication");
+    migration.run().succeeded();
+    compare::same(&pair.source, &pair.target, "shop");
+    migration.remove().succeeded();
+    assert_nothing_is_left(&pair.source, &pair.target);
+}
+
+/// A foreign key of the first copy that was not validated yet has to wait until both of its tables are copied again.
+#[test]
+fn a_foreign_key_without_a_look_at_its_rows_survives_a_restart() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.create_database("shop");
+    pair.source.psql(
+        "shop",
+        "create table book (id int primary key, filler text);
+         insert into book select n, repeat('x', 100) from generate_series(1, 150000) n;
+         create table sale (id int primary key, what int references book);
+         insert into sale select n, 1 + n % 150000 from generate_series(1, 1200000) n",
+    );
+    let migration = Migration::of(&pair.source, &pair.target, "shop").options(["--method", "replication"]);
+    let unvalidated = || {
+        let sql = "select count(*) from pg_constraint where contype = 'f' and not convalidated";
+        pair.target.try_psql("shop", sql).unwrap_or_default()
+    };
+    let run = migration.with_options("run").spawn();
+    wait_until("the foreign key is there", PATIENCE, || unvalidated() == "1");
+    run.kill9();
+    assert_eq!(unvalidated(), "1", "it was validated before the kill");
+
+    let restart = migration.with_options("run").args(["--restart-data", "shop"]);
+    let run = restart.args(["--jobs", "1", "--rate-limit", "8MB"]).spawn();
+    await_copy(&pair.target, "shop", "book");
+    run.kill9();
+    let copied = "select (select count(*) > 0 from sale), (select count(*) = 0 from book)";
+    assert_eq!(pair.target.psql("shop", copied), "t|t", "one is complete");
+    migration.run().succeeded();
+    assert_eq!(unvalidated(), "0");
     migration.run().succeeded();
     compare::same(&pair.source, &pair.target, "shop");
     migration.remove().succeeded();
