@@ -84,8 +84,10 @@ fn of_database(event: &DatabaseEvent) -> String {
                 because(Some(failure))
             )
         }
-        DatabaseEvent::SyncingProven { proof } => format!("{}: {}", paint(GOOD, "syncing"), proven(proof)),
-        DatabaseEvent::DoneProven { proof } => format!("{}: {}", paint(GOOD, "done"), proven(proof)),
+        DatabaseEvent::SyncingProven { proof } => {
+            format!("{}: {}", paint(GOOD, "syncing"), proven(proof, true))
+        }
+        DatabaseEvent::DoneProven { proof } => format!("{}: {}", paint(GOOD, "done"), proven(proof, false)),
         DatabaseEvent::WalLimitReached {
             retained_bytes,
             limit_bytes,
@@ -148,16 +150,12 @@ fn because(failure: Option<&Failure>) -> String {
         .unwrap_or_default()
 }
 
-/// What was proven: `8 tables, 1 200 034 rows copied, in step up to 0/15D6A28`.
-pub(crate) fn proven(proof: &Proof) -> String {
+/// What was proven: `8 tables, 1 200 034 rows copied, in step up to 0/15D6A28`. What does not follow the source stays as it
+/// was at that position.
+pub(crate) fn proven(proof: &Proof, follows: bool) -> String {
     let mut parts = vec![plural(proof.tables, "table")];
     parts.extend(proof.rows.map(|rows| format!("{} rows copied", count(rows))));
-    // A copy of our own has counted its rows, and stays as it was at that position.
-    let position = if proof.rows.is_some() {
-        "as of"
-    } else {
-        "in step up to"
-    };
+    let position = if follows { "in step up to" } else { "as of" };
     parts.extend(proof.fence.as_ref().map(|fence| format!("{position} {fence}")));
     if !proof.incomplete.is_empty() {
         parts.push(format!(

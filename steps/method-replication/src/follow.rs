@@ -111,6 +111,7 @@ impl Step for Follow {
         let as_of = deferred_as_of(ctx)?;
         standing.proof = Proof {
             tables: ctx.plan().replicated().count() as u64,
+            rows: copied_rows(ctx, &links)?,
             incomplete: incomplete_tables(ctx.plan()),
             ..standing.proof
         };
@@ -202,6 +203,35 @@ fn check_copies(ctx: &Context<Database>, links: &[Link], problems: &mut Vec<Fail
         }
     }
     Ok(())
+}
+
+/// How many rows our own copies moved; nothing where the target's workers copied some, or a death kept the number from being
+/// noted.
+fn copied_rows(ctx: &Context<Database>, links: &[Link]) -> Result<Option<u64>, Failure> {
+    #[derive(Deserialize)]
+    struct Copied {
+        #[serde(default)]
+        rows: Option<u64>,
+    }
+    if ctx.route() != Route::ReplicationBySnapshot {
+        return Ok(None);
+    }
+    let generations = Generations::of(ctx)?;
+    let mut sum = 0;
+    for Link { generation, slot, .. } in links {
+        if !generations.left_to_the_workers(*generation).is_empty() {
+            return Ok(None);
+        }
+        let of_attempt = format!("{}/", slot.attempt);
+        for (item, copied) in ctx.items_of::<Copied>(generation.copy())? {
+            match copied.rows {
+                _ if !item.starts_with(&of_attempt) => {}
+                Some(rows) => sum += rows,
+                None => return Ok(None),
+            }
+        }
+    }
+    Ok(Some(sum))
 }
 
 async fn confirmed(source: &Session<Source, ReadOnly>, name: &str) -> Result<Lsn, Failure> {

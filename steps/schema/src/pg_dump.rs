@@ -152,8 +152,8 @@ pub(crate) async fn dump_schema(
     database: &str,
     directory: &Path,
 ) -> Result<(), Failure> {
-    let failed = |message: String| {
-        Failure::new(Code::ToolFailed, message)
+    let failed = |code: Code, message: String| {
+        Failure::new(code, message)
             .with_side(Side::Source)
             .with_operation("dump the schema")
     };
@@ -170,6 +170,8 @@ pub(crate) async fn dump_schema(
         source.application_name(),
     );
     command
+        // What it says is read: in one language, whatever the user's is.
+        .env("LC_ALL", "C")
         .args(pg_dump.contents(target_major))
         .args([
             "--create",
@@ -181,20 +183,37 @@ pub(crate) async fn dump_schema(
         .arg(directory)
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let output = command
-        .output()
-        .await
-        .map_err(|e| failed(format!("{} could not be started", pg_dump.program.display())).with_cause(e))?;
+    let output = command.output().await.map_err(|e| {
+        let message = format!("{} could not be started", pg_dump.program.display());
+        failed(Code::ToolFailed, message).with_cause(e)
+    })?;
     if output.status.success() {
         return Ok(());
     }
-    Err(last_lines(&output.stderr)
-        .into_iter()
-        .fold(
-            failed(format!("pg_dump of database {database} failed")),
-            Failure::with_cause,
-        )
-        .with_hint("mend what pg_dump says, then run again"))
+    let lines = last_lines(&output.stderr);
+    let failure = if lines.iter().any(|line| tells_of_a_lost_connection(line)) {
+        let message = format!("pg_dump of database {database} lost its connection");
+        failed(Code::ConnectionLost, message).with_hint("see the source's log for why, then run again")
+    } else {
+        let message = format!("pg_dump of database {database} failed");
+        failed(Code::ToolFailed, message).with_hint("mend what pg_dump says, then run again")
+    };
+    Err(lines.into_iter().fold(failure, Failure::with_cause))
+}
+
+/// What libpq says, in English, when a connection ends that it did not end itself, or a server that was there a moment ago
+/// refuses one.
+const LOST: &[&str] = &[
+    "server closed the connection unexpectedly",
+    "could not receive data from server",
+    "could not send data to server",
+    "SSL connection has been closed unexpectedly",
+    "SSL SYSCALL error",
+    "failed: Connection refused",
+];
+
+fn tells_of_a_lost_connection(line: &str) -> bool {
+    LOST.iter().any(|words| line.contains(words))
 }
 
 /// The end of what a program wrote, without characters that would move a terminal's cursor.
@@ -248,6 +267,17 @@ mod tests {
         std::fs::write(&program, "#!/bin/sh\nexec yes\n").unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
         assert_eq!(version(&program).await, None);
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_from_a_mistake() {
+        let lost = "pg_dump: error: query failed: server closed the connection unexpectedly";
+        assert!(tells_of_a_lost_connection(lost));
+        let refused =
+            "pg_dump: error: connection to server at \"127.0.0.1\", port 1 failed: Connection refused";
+        assert!(tells_of_a_lost_connection(refused));
+        let denied = "pg_dump: error: query failed: ERROR:  permission denied for table book";
+        assert!(!tells_of_a_lost_connection(denied));
     }
 
     #[test]

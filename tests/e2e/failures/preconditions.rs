@@ -1,8 +1,8 @@
 //! Tools that are missing, and servers that are not fit for replication.
 
-use super::{ROWS, completes, database, error, inventory, servers};
+use super::{Holder, PATIENCE, ROWS, completes, database, error, inventory, servers};
 use crate::migration::Migration;
-use pghaul_testkit::{ClusterPair, Pghaul, Settings, compare};
+use pghaul_testkit::{ClusterPair, Pghaul, Settings, compare, postgres, wait_until};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
@@ -58,6 +58,39 @@ fn a_pg_dump_that_breaks_off_is_started_anew() {
     let outcome = migration.with_options("run").env("PGHAUL_PG_DUMP", broken).run();
     let text = error(&outcome, MIGRATION_FAILED, "tool-failed");
     assert!(text.contains("the dog ate it"), "{outcome}");
+    completes(&migration, pair, &name);
+}
+
+/// A pg_dump waits for a table, and its session is ended meanwhile, as a restart or a broken network would.
+#[test]
+fn a_pg_dump_that_loses_its_connection_is_started_again() {
+    let pair = servers();
+    let name = database(pair, "lost_tool");
+    // The first of them begins when it is told to.
+    let (_home, pg_dump) = fake_pg_dump(&format!(
+        "[ \"$1\" = --version ] || [ -e \"$0.began\" ] || {{
+             touch \"$0.began\"; until [ -e \"$0.go\" ]; do sleep 0.05; done
+         }}
+         exec '{}' \"$@\"",
+        postgres::client("pg_dump").display()
+    ));
+    let signal = |what| pg_dump.with_extension(what);
+    let migration = Migration::of(&pair.source, &pair.target, &name);
+    let run = migration.with_options("run").env("PGHAUL_PG_DUMP", &pg_dump);
+    let mut run = run.spawn();
+    wait_until("pg_dump is started", PATIENCE, || signal("began").exists());
+    let lock = "begin; lock table book in access exclusive mode";
+    let holder = Holder::start(&pair.source, &name, lock);
+    std::fs::write(signal("go"), "").expect("let pg_dump begin");
+    let end = format!(
+        "select count(pg_terminate_backend(pid)) > 0 from pg_stat_activity where datname = '{name}' and query like 'LOCK TABLE%'"
+    );
+    wait_until("pg_dump waits for the table", PATIENCE, || {
+        pair.source.psql("postgres", &end) == "t"
+    });
+    drop(holder);
+    run.wait_for_line("lost its connection");
+    run.wait(PATIENCE).succeeded();
     completes(&migration, pair, &name);
 }
 
