@@ -111,10 +111,7 @@ impl Slow {
 
     /// Waits until the large table is on its way, and so the snapshot is taken and no small table copied.
     fn await_copy(&self) {
-        let copies = "select count(*) > 0 from pg_stat_activity where datname = current_database() and query like 'COPY%large%'";
-        wait_until("the large table is copied", Duration::from_secs(60), || {
-            self.pair.source.try_psql(&self.database, copies).as_deref() == Ok("t")
-        });
+        await_large(self.pair, &self.database);
     }
 
     /// The rows of a journaled copy, by table.
@@ -127,6 +124,14 @@ impl Slow {
         };
         events.iter().filter(of_table).count()
     }
+}
+
+/// Waits until a worker reads the large table, or has read it: what it reads may wait in the network's buffers.
+fn await_large(pair: &ClusterPair, database: &str) {
+    let copies = "select count(*) > 0 from pg_stat_activity where datname = current_database() and query like 'COPY%large%'";
+    wait_until("the large table is copied", Duration::from_secs(60), || {
+        pair.source.try_psql(database, copies).as_deref() == Ok("t")
+    });
 }
 
 /// The last run proves, then nothing of ours is left and both sides are the same.
@@ -232,7 +237,7 @@ fn a_database_that_fails_lets_go_of_its_snapshot() {
     ]);
     let mut running = migration.with_options("run").spawn();
     let patience = Duration::from_secs(60);
-    crate::failures::await_copy(&pair.source, &fails, "large");
+    await_large(pair, &fails);
     pair.target
         .psql(&fails, "alter table small add constraint never check (id < 0)");
     let holding = format!(
