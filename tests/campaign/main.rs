@@ -32,6 +32,7 @@ mod trouble;
 mod world;
 
 use dice::Dice;
+use pghaul_testkit::Cluster;
 use round::Round;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -41,6 +42,9 @@ use world::World;
 
 /// How long the slice of CI begins rounds.
 const SLICE: Duration = Duration::from_secs(30);
+
+/// So many lines of a server's log are shown when a round has failed.
+const LOGGED: usize = 60;
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -81,7 +85,7 @@ fn whatever_goes_wrong_the_databases_are_equal_in_the_end() {
                     match catch_unwind(AssertUnwindSafe(|| play(seed, &world))) {
                         Ok(tally) => total.lock().expect("no holder panics").add(tally),
                         Err(_) => {
-                            println!("round with seed {seed} FAILED");
+                            println!("round with seed {seed} FAILED\n{}", last_words(&world));
                             failed.lock().expect("no holder panics").push(seed);
                             // Whatever it has left is not to be in the way of the next.
                             world = World::new();
@@ -99,6 +103,18 @@ fn whatever_goes_wrong_the_databases_are_equal_in_the_end() {
     );
     let failed = failed.expect("no holder panics");
     assert!(failed.is_empty(), "rounds with these seeds failed: {failed:?}");
+}
+
+/// The end of what both servers have logged.
+fn last_words(world: &World) -> String {
+    let of = |name: &str, cluster: &Cluster| {
+        let log = cluster.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines.iter().skip(lines.len().saturating_sub(LOGGED));
+        let last: Vec<String> = last.map(|line| format!("  {line}\n")).collect();
+        format!("the {name} has logged\n{}", last.concat())
+    };
+    of("source", &world.pair.source) + &of("target", &world.pair.target)
 }
 
 fn play(seed: u64, world: &World) -> Tally {
