@@ -98,6 +98,12 @@ impl Proxy {
         *locked(&self.shared.way) = way;
     }
 
+    /// Everything passes again, and no cut is due any more.
+    pub fn mend(&self) {
+        self.set(Way::Open);
+        self.shared.cut_at.store(0, Ordering::SeqCst);
+    }
+
     /// Leads new connections to another port: the server was restarted there.
     pub fn lead_to(&self, port: u16) {
         *locked(&self.shared.target) = Some(SocketAddr::from(([127, 0, 0, 1], port)));
@@ -324,6 +330,9 @@ mod tests {
             5,
             "it goes on after the cut"
         );
+        proxy.cut_after(10_000);
+        proxy.mend();
+        assert_eq!(echoed(&through(&proxy), 40_000).unwrap(), 40_000);
     }
 
     #[test]
