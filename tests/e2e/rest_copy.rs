@@ -1,7 +1,8 @@
 //! A killed initial copy whose rest pghaul copies itself, from the snapshot of a second slot.
 
+use crate::failures::{await_reading, drop_slot};
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
-use pghaul_testkit::{ClusterPair, Kind, Load, Running, compare, shared_pair, wait_until};
+use pghaul_testkit::{ClusterPair, Kind, Load, Running, compare, shared_pair};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -65,20 +66,15 @@ impl Killed {
             migration,
         };
         let running = killed.migration.with_options("run").spawn();
-        killed.await_copy_of("middle");
+        killed.await_middle();
         running.kill9();
         assert_eq!(killed.copied("snapshot-copy"), [r#""public"."large""#]);
         killed
     }
 
-    /// Waits until a partition or the table itself is on its way.
-    fn await_copy_of(&self, table: &str) {
-        let copies = format!(
-            "select count(*) > 0 from pg_stat_activity where datname = current_database() and query like 'COPY%{table}%'"
-        );
-        wait_until("a table is copied", PATIENCE, || {
-            self.pair.source.try_psql(&self.database, &copies).as_deref() == Ok("t")
-        });
+    /// Waits until a partition of the second largest table is on its way.
+    fn await_middle(&self) {
+        await_reading(&self.pair.source, &self.database, "middle");
     }
 
     /// Run again, with the rest to be copied by pghaul; until it is on its way.
@@ -88,7 +84,7 @@ impl Killed {
             .with_options("run")
             .args(["--rest-copy", "snapshot"])
             .spawn();
-        self.await_copy_of("middle");
+        self.await_middle();
         running
     }
 
@@ -237,12 +233,7 @@ fn data_that_are_given_up_are_those_of_both() {
     let (migration, pair, database) = (&killed.migration, killed.pair, &killed.database);
     let second = "select subname from pg_subscription where subname like '%g2a1' and subdbid = (select oid from pg_database where datname = current_database())";
     let second = pair.target.psql(database, second);
-    pair.target
-        .psql(database, &format!("alter subscription {second} disable"));
-    let drop = format!("select pg_drop_replication_slot('{second}')");
-    wait_until("the slot is dropped", PATIENCE, || {
-        pair.source.try_psql(database, &drop).is_ok()
-    });
+    drop_slot(pair, database, &second);
     let status = migration.status_of(database);
     assert_eq!(status["status"], "failed", "{status:#}");
     let restarted = migration

@@ -1,6 +1,6 @@
 //! `run --restart-data`: what can't go on is copied again by the same migration, and nothing else is.
 
-use crate::failures::await_copy;
+use crate::failures::{await_copy, drop_slot};
 use crate::migration::{Migration, assert_nothing_is_left};
 use pghaul_testkit::{ClusterPair, Load, Settings, compare, wait_until};
 use std::time::Duration;
@@ -151,16 +151,10 @@ fn data_that_were_given_up_are_not_dumped_when_replication_is_impossible_by_then
     migration.run().succeeded();
     assert_eq!(migration.status_of("shop")["method"], "replication");
     let subscription = pair.target.psql("shop", "select subname from pg_subscription");
-    pair.target
-        .psql("shop", &format!("alter subscription {subscription} disable"));
-    let drop = format!("select pg_drop_replication_slot('{subscription}')");
-    wait_until("the slot is dropped", PATIENCE, || {
-        pair.source.try_psql("shop", &drop).is_ok()
-    });
+    drop_slot(&pair, "shop", &subscription);
     pair.source.psql("postgres", "alter role mover noreplication");
     let restart = migration.with_options("run").args(["--restart-data", "shop"]);
-    let refused = restart.run();
-    let refused = refused.failed_with(9);
+    let refused = restart.run().failed_with(9);
     assert!(
         refused.stderr.contains("error[replication-impossible]"),
         "{refused}"

@@ -1,5 +1,6 @@
 //! The initial copy that pghaul makes itself: exact under load between versions, whatever happens in the middle.
 
+use crate::failures::await_reading;
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
 use pghaul_testkit::{ClusterPair, Kind, Load, compare, postgres, shared_pair, wait_until};
 use serde_json::Value;
@@ -111,7 +112,7 @@ impl Slow {
 
     /// Waits until the large table is on its way, and so the snapshot is taken and no small table copied.
     fn await_copy(&self) {
-        await_large(self.pair, &self.database);
+        await_reading(&self.pair.source, &self.database, "large");
     }
 
     /// The rows of a journaled copy, by table.
@@ -124,14 +125,6 @@ impl Slow {
         };
         events.iter().filter(of_table).count()
     }
-}
-
-/// Waits until a worker reads the large table, or has read it: what it reads may wait in the network's buffers.
-fn await_large(pair: &ClusterPair, database: &str) {
-    let copies = "select count(*) > 0 from pg_stat_activity where datname = current_database() and query like 'COPY%large%'";
-    wait_until("the large table is copied", Duration::from_secs(60), || {
-        pair.source.try_psql(database, copies).as_deref() == Ok("t")
-    });
 }
 
 /// The last run proves, then nothing of ours is left and both sides are the same.
@@ -209,6 +202,25 @@ fn without_its_snapshot_the_run_goes_on_with_another() {
     ends_equal(&slow.migration, slow.pair, &slow.database);
 }
 
+/// Whichever step misses it first, copying its rows or adding its key, says the same.
+#[test]
+fn a_table_that_is_dropped_on_the_target_is_named() {
+    let slow = Slow::new("snapshot_dropped");
+    let running = slow.migration.with_options("run").spawn();
+    slow.await_copy();
+    slow.pair.target.psql(&slow.database, "drop table small");
+    let outcome = running.wait(Duration::from_secs(120)).failed_with(10);
+    for said in [
+        "error[state-lost]",
+        "public.small",
+        "remove this migration with --force",
+    ] {
+        assert!(outcome.stderr.contains(said), "{said:?} is missing\n{outcome}");
+    }
+    slow.migration.command(&["remove", "--force"]).run().succeeded();
+    assert_nothing_of_it_is_left(&slow.migration, slow.pair, &slow.database);
+}
+
 /// A database that has failed must not keep the source from cleaning up while others are copied.
 #[test]
 fn a_database_that_fails_lets_go_of_its_snapshot() {
@@ -237,7 +249,7 @@ fn a_database_that_fails_lets_go_of_its_snapshot() {
     ]);
     let mut running = migration.with_options("run").spawn();
     let patience = Duration::from_secs(60);
-    await_large(pair, &fails);
+    await_reading(&pair.source, &fails, "large");
     pair.target
         .psql(&fails, "alter table small add constraint never check (id < 0)");
     let holding = format!(

@@ -26,7 +26,11 @@ pub(crate) async fn doctor(session: &Session, args: &DoctorArgs) -> Result<ExitC
         Some(file) => file.migrations()?,
         None => Vec::new(),
     };
-    let servers = Given::new(&args.servers)?.any(journaled(&listed, args)?.as_ref())?;
+    let journaled = match &file {
+        Some(file) => journaled(file, &listed, args)?,
+        None => None,
+    };
+    let servers = Given::new(&args.servers)?.any(journaled.as_ref())?;
     if servers.source.is_none() && servers.target.is_none() {
         return Err(
             Failure::new(Code::BadInput, "there is no server to look at").with_hint(
@@ -44,12 +48,11 @@ pub(crate) async fn doctor(session: &Session, args: &DoctorArgs) -> Result<ExitC
 }
 
 /// The migration whose servers are looked at when none is given.
-fn journaled(listed: &[Listed], args: &DoctorArgs) -> Result<Option<Created>, Failure> {
+fn journaled(file: &JournalFile, listed: &[Listed], args: &DoctorArgs) -> Result<Option<Created>, Failure> {
     if args.servers.source.is_some() || args.servers.target.is_some() || listed.is_empty() {
         return Ok(None);
     }
-    let file = journals::open(&args.journal)?;
-    let entry = journals::existing(&file, args.journal.name.as_deref())?;
+    let entry = journals::existing(file, args.journal.name.as_deref())?;
     let found = listed.iter().find(|l| l.entry.id == entry.id);
     Ok(found.and_then(|l| l.created.clone()))
 }

@@ -85,9 +85,9 @@ fn of_database(event: &DatabaseEvent) -> String {
             )
         }
         DatabaseEvent::SyncingProven { proof } => {
-            format!("{}: {}", paint(GOOD, "syncing"), proven(proof, true))
+            format!("{}: {}", paint(GOOD, "syncing"), proven(proof, "in step up to"))
         }
-        DatabaseEvent::DoneProven { proof } => format!("{}: {}", paint(GOOD, "done"), proven(proof, false)),
+        DatabaseEvent::DoneProven { proof } => format!("{}: {}", paint(GOOD, "done"), proven(proof, "as of")),
         DatabaseEvent::WalLimitReached {
             retained_bytes,
             limit_bytes,
@@ -152,10 +152,9 @@ fn because(failure: Option<&Failure>) -> String {
 
 /// What was proven: `8 tables, 1 200 034 rows copied, in step up to 0/15D6A28`. What does not follow the source stays as it
 /// was at that position.
-pub(crate) fn proven(proof: &Proof, follows: bool) -> String {
+fn proven(proof: &Proof, position: &str) -> String {
     let mut parts = vec![plural(proof.tables, "table")];
     parts.extend(proof.rows.map(|rows| format!("{} rows copied", count(rows))));
-    let position = if follows { "in step up to" } else { "as of" };
     parts.extend(proof.fence.as_ref().map(|fence| format!("{position} {fence}")));
     if !proof.incomplete.is_empty() {
         parts.push(format!(

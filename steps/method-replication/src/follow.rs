@@ -107,11 +107,11 @@ impl Step for Follow {
             await_fence(ctx, &source, &target, &links, &mut standing).await?;
             check_source(ctx, &source, &links, &mut standing.problems).await?;
         }
-        check_copies(ctx, &links, &mut standing.problems)?;
+        let rows = check_copies(ctx, &links, &mut standing.problems)?;
         let as_of = deferred_as_of(ctx)?;
         standing.proof = Proof {
             tables: ctx.plan().replicated().count() as u64,
-            rows: copied_rows(ctx, &links)?,
+            rows,
             incomplete: incomplete_tables(ctx.plan()),
             ..standing.proof
         };
@@ -174,15 +174,26 @@ fn deferred_as_of(ctx: &Context<Database>) -> Result<BTreeMap<u32, String>, Fail
         .collect())
 }
 
+/// A table that pghaul has copied itself.
+#[derive(Deserialize)]
+struct Copied {
+    as_of: String,
+    rows: Option<u64>,
+}
+
 /// Every replicated table that pghaul has copied itself must be of the consistent point of its slot.
-fn check_copies(ctx: &Context<Database>, links: &[Link], problems: &mut Vec<Failure>) -> Result<(), Failure> {
-    #[derive(Deserialize)]
-    struct Copied {
-        as_of: String,
-    }
+///
+/// Returns how many rows our own copies moved; nothing where the target's workers copied some, or a death kept the number
+/// from being noted.
+fn check_copies(
+    ctx: &Context<Database>,
+    links: &[Link],
+    problems: &mut Vec<Failure>,
+) -> Result<Option<u64>, Failure> {
     if ctx.route() != Route::ReplicationBySnapshot {
-        return Ok(());
+        return Ok(None);
     }
+    let mut rows = Some(0);
     let generations = Generations::of(ctx)?;
     let replicated = |t: &&TablePlan| t.copied_by_us(ctx.route()) && !t.deferred();
     for Link { generation, slot, .. } in links {
@@ -201,37 +212,14 @@ fn check_copies(ctx: &Context<Database>, links: &[Link], problems: &mut Vec<Fail
                 ));
             }
         }
-    }
-    Ok(())
-}
-
-/// How many rows our own copies moved; nothing where the target's workers copied some, or a death kept the number from being
-/// noted.
-fn copied_rows(ctx: &Context<Database>, links: &[Link]) -> Result<Option<u64>, Failure> {
-    #[derive(Deserialize)]
-    struct Copied {
-        #[serde(default)]
-        rows: Option<u64>,
-    }
-    if ctx.route() != Route::ReplicationBySnapshot {
-        return Ok(None);
-    }
-    let generations = Generations::of(ctx)?;
-    let mut sum = 0;
-    for Link { generation, slot, .. } in links {
-        if !generations.left_to_the_workers(*generation).is_empty() {
-            return Ok(None);
-        }
         let of_attempt = format!("{}/", slot.attempt);
-        for (item, copied) in ctx.items_of::<Copied>(generation.copy())? {
-            match copied.rows {
-                _ if !item.starts_with(&of_attempt) => {}
-                Some(rows) => sum += rows,
-                None => return Ok(None),
-            }
-        }
+        let copied = items.iter().filter(|(item, _)| item.starts_with(&of_attempt));
+        let copied: Option<u64> = copied.map(|(_, copied)| copied.rows).sum();
+        rows = rows
+            .zip(copied.filter(|_| rest.is_empty()))
+            .map(|(before, more)| before + more);
     }
-    Ok(Some(sum))
+    Ok(rows)
 }
 
 async fn confirmed(source: &Session<Source, ReadOnly>, name: &str) -> Result<Lsn, Failure> {

@@ -151,6 +151,26 @@ fn await_no_session(cluster: &Cluster, database: &str) {
     });
 }
 
+/// Waits until a worker reads this table, or has read it: what it reads may wait in the network's buffers.
+pub(crate) fn await_reading(source: &Cluster, database: &str, table: &str) {
+    let sql = format!(
+        "select count(*) > 0 from pg_stat_activity where datname = current_database() and query like 'COPY%{table}%'"
+    );
+    wait_until("a table is read", PATIENCE, || {
+        source.try_psql(database, &sql).as_deref() == Ok("t")
+    });
+}
+
+/// Drops the slot of a subscription, whose worker lets go of it in its own time.
+pub(crate) fn drop_slot(pair: &ClusterPair, database: &str, subscription: &str) {
+    let disable = format!("alter subscription {subscription} disable");
+    pair.target.psql(database, &disable);
+    let drop = format!("select pg_drop_replication_slot('{subscription}')");
+    wait_until("the slot is dropped", PATIENCE, || {
+        pair.source.try_psql(database, &drop).is_ok()
+    });
+}
+
 /// Waits until rows of this table pass. Other tests have tables of the same name in databases of their own.
 pub(crate) fn await_copy(cluster: &Cluster, database: &str, table: &str) {
     let sql = format!(
