@@ -219,11 +219,7 @@ impl Play<'_> {
         let mut outcome = self.wait_for(running, &migration);
         let lost = ["connection-lost", "connection-refused", "server-not-ready"];
         let lost = lost.map(|code| outcome.stderr.contains(&format!("error[{code}]")));
-        // pg_dump's words for the same.
-        let ended = outcome
-            .stderr
-            .contains("terminating connection due to administrator command");
-        if (ended || lost.contains(&true)) && what != Trouble::AddressChanged {
+        if lost.contains(&true) && what != Trouble::AddressChanged {
             // The sessions that it cost, or the restart that it takes; the next run meets the trouble itself.
             outcome = self.wait_for(None, &migration);
         } else if outcome.status.success() && what.voids_the_plan() {

@@ -143,7 +143,7 @@ impl Trouble {
             T::SubscriptionDisabled | T::RowWritten => &["apply-failed"],
             T::TableNew => &["plan-changed"],
             T::TableDropped => &["plan-changed", "state-lost", "apply-failed", "tool-failed"],
-            T::TargetTableDropped => &["state-lost", "apply-failed", "schema-failed"],
+            T::TargetTableDropped => &["state-lost", "apply-failed"],
             T::ColumnAdded => &["apply-failed", "plan-changed"],
             T::TargetColumnDropped => &["plan-changed", "apply-failed", "schema-failed"],
         }

@@ -339,10 +339,22 @@ fn key_indexes(archive: &Archive) -> BTreeSet<(&str, &str)> {
     keys
 }
 
+/// What the server says when a statement names a table that is not there.
+const UNDEFINED_TABLE: &str = "42P01";
+
+/// Whether it is a primary key, a unique or exclusion constraint, or a foreign key.
+fn is_key(entry: &Entry) -> bool {
+    matches!(entry.kind, ObjectType::Constraint | ObjectType::FkConstraint)
+}
+
 fn failed(entry: &Entry, failure: Failure) -> Failure {
     match failure.code {
         // Troubles of the connection or of locks keep their own codes: they are tried again.
         Code::ConnectionLost | Code::ServerNotReady | Code::LockTimeout => failure,
+        // A key names tables and nothing else, and they were there: somebody has dropped one, which the engine explains.
+        Code::ServerError if is_key(entry) && failure.sqlstate.as_deref() == Some(UNDEFINED_TABLE) => {
+            failure.with_cause(format!("{} could not be restored", entry.label()))
+        }
         code => {
             let code = if code == Code::PermissionDenied {
                 code
