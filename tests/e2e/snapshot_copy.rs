@@ -81,7 +81,11 @@ struct Slow {
 impl Slow {
     /// The large table alone takes some seconds.
     fn new(label: &str) -> Self {
-        let pair = shared_pair(Kind::Ordinary);
+        Self::between(Kind::Ordinary, label)
+    }
+
+    fn between(kind: Kind, label: &str) -> Self {
+        let pair = shared_pair(kind);
         let database = pair.fresh_database(label);
         pair.source.psql(
             &database,
@@ -95,14 +99,10 @@ impl Slow {
              create table keyless (what text);
              insert into keyless values ('a'), ('b')",
         );
-        let migration = Migration::of(&pair.source, &pair.target, &database).options([
-            "--method",
-            "replication",
-            "--jobs",
-            "1",
-            "--rate-limit",
-            "4MB",
-        ]);
+        let pg_dump = postgres::client_from("pg_dump", pair.source.major());
+        let migration = Migration::of(&pair.source, &pair.target, &database)
+            .options(["--method", "replication", "--jobs", "1", "--rate-limit", "4MB"])
+            .env("PGHAUL_PG_DUMP", pg_dump.to_str().expect("a path in UTF-8"));
         Self {
             pair,
             database,
@@ -150,6 +150,51 @@ fn a_table_that_is_rewritten_before_its_copy_costs_only_itself() {
         (slow.copied("large"), slow.copied("small"), slow.copied("other")),
         (1, 0, 0)
     );
+    ends_equal(&slow.migration, slow.pair, &slow.database);
+}
+
+/// Rows that no row of today could be like, and the constraints that say so, on a table, a partitioned one and a domain.
+const OLD_ROWS: &str = "
+    alter table small add constraint young check (id > 50) not valid;
+    create table parts (id int primary key) partition by list (id);
+    create table parts_1 partition of parts for values in (1);
+    insert into parts values (1);
+    alter table parts add constraint none check (id > 1) not valid;
+    create domain word as text;
+    create table said (id int primary key, what word);
+    insert into said values (1, 'old');
+    alter domain word add constraint new check (value <> 'old') not valid;";
+
+/// The same with a constraint that is there from PostgreSQL 18 on.
+const OLD_NULLS: &str = "
+    update small set what = null where id = 60;
+    alter table small add constraint there not null what not valid;";
+
+#[test]
+fn constraints_that_old_rows_violate_wait_for_the_targets_workers() {
+    for kind in [Kind::Ordinary, Kind::Versions(18, 18)] {
+        let slow = Slow::between(kind, "snapshot_old_rows");
+        let old = |sql| slow.pair.source.psql(&slow.database, sql);
+        old(OLD_ROWS);
+        if slow.pair.source.major() >= 18 {
+            old(OLD_NULLS);
+        }
+        let running = slow.migration.with_options("run").spawn();
+        slow.await_copy();
+        old("vacuum full small, parts_1, said");
+        running.wait(Duration::from_secs(120)).succeeded();
+        assert_eq!((slow.copied("large"), slow.copied("small")), (1, 0));
+        ends_equal(&slow.migration, slow.pair, &slow.database);
+    }
+}
+
+#[test]
+fn constraints_that_old_rows_violate_wait_where_the_targets_workers_copy_all() {
+    let mut slow = Slow::between(Kind::Versions(18, 18), "server_old_rows");
+    slow.migration = slow.migration.options(["--initial-copy", "server"]);
+    slow.pair.source.psql(&slow.database, OLD_ROWS);
+    slow.pair.source.psql(&slow.database, OLD_NULLS);
+    slow.migration.run().succeeded();
     ends_equal(&slow.migration, slow.pair, &slow.database);
 }
 

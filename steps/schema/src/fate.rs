@@ -64,7 +64,7 @@ pub(crate) fn fate(entry: &Entry, method: Method, is_key: bool) -> Fate {
         }
         T::Acl | T::DefaultAcl | T::EventTrigger => Fate::Must(Pass::Last),
         T::Comment if entry.tag.starts_with("EVENT TRIGGER ") => Fate::Must(Pass::Last),
-        T::Constraint => Fate::Must(keys),
+        T::Constraint if !entry.may_be_violated() => Fate::Must(keys),
         T::Index | T::IndexAttach if is_key => Fate::Must(keys),
         _ if entry.before_data => Fate::Must(Pass::BeforeData),
         _ => Fate::Must(Pass::AfterData),

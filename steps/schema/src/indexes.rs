@@ -104,7 +104,7 @@ async fn build_beside(ctx: &Context<Database>, copy: &'static str) -> Result<(),
                 ObjectType::Constraint | ObjectType::Index | ObjectType::IndexAttach | ObjectType::Statistics
             )
         })
-        .filter(|entry| !waiting.contains(&entry.id))
+        .filter(|entry| !entry.may_be_violated() && !waiting.contains(&entry.id))
         .collect();
     restorer.restore("indexes and constraints", &left).await?;
     Ok(())

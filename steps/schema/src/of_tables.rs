@@ -56,6 +56,7 @@ impl Tables {
         let mut built: BTreeMap<u32, Built<'a>> = BTreeMap::new();
         for entry in restorer.open(Pass::Keys).chain(restorer.open(Pass::AfterData)) {
             let is_key = match entry.kind {
+                _ if entry.may_be_violated() => continue,
                 ObjectType::Constraint => true,
                 ObjectType::Index | ObjectType::Statistics => false,
                 _ => continue,
@@ -101,9 +102,13 @@ impl Tables {
     }
 
     /// The entries that must wait until the target's workers have copied some tables: what is built from their
-    /// rows but for keys, foreign keys from and to them, and all that depends on one of these.
+    /// rows but for keys, foreign keys from and to them, every constraint that older rows may violate, since a
+    /// domain or parent takes it to tables that no entry names, and all that depends on one of these.
     pub(crate) fn waiting(&self, restorer: &Restorer<'_>, rest: &BTreeSet<u32>) -> BTreeSet<i32> {
         self.with_dependents(restorer, |entry| {
+            if entry.may_be_violated() {
+                return !rest.is_empty();
+            }
             is_built(entry) && !restorer.is_key(entry) && self.concerns(entry, rest)
         })
     }

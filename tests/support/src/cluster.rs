@@ -35,6 +35,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("logging_collector", "off"),
 ];
 
+/// How much of its log a cluster shows when its test fails.
+const LAST_LINES: usize = 150;
+
 /// Beside `postgresql.conf`, which includes it.
 const CONFIGURATION: &str = "testkit.conf";
 
@@ -76,7 +79,8 @@ impl Settings {
     }
 }
 
-/// A running cluster. Dropped, it is stopped and removed; the end of the test process does the same.
+/// A running cluster. Dropped, it is stopped and removed; the end of the test process does the same. When a test
+/// fails, the end of the server's log is part of what the test prints.
 #[derive(Debug)]
 pub struct Cluster {
     server: Mutex<Server>,
@@ -306,9 +310,23 @@ impl Cluster {
 }
 
 impl Drop for Cluster {
+    #[expect(clippy::print_stdout, reason = "a test that fails shows what it has printed")]
     fn drop(&mut self) {
         let server = self.server.get_mut().unwrap_or_else(PoisonError::into_inner);
         server.stop(Stop::Immediate);
+        if std::thread::panicking() {
+            println!(
+                "The log of {} ends with:\n{}",
+                self.directory.display(),
+                last_lines(&server.log_text())
+            );
+        }
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Of a log, what a test that fails shows.
+fn last_lines(log: &str) -> String {
+    let before = log.lines().count().saturating_sub(LAST_LINES);
+    log.lines().skip(before).collect::<Vec<_>>().join("\n")
 }

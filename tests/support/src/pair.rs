@@ -8,10 +8,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// A source and a target.
 #[derive(Debug)]
 pub struct ClusterPair {
+    /// Where the databases are to go. It is stopped first: of a test that fails, its log shows what failed, and not
+    /// that the source is gone.
+    pub target: Cluster,
     /// Where the databases are.
     pub source: Cluster,
-    /// Where they are to go.
-    pub target: Cluster,
 }
 
 impl ClusterPair {
