@@ -8,6 +8,7 @@
 //! - [`check`]: the trait [`Check`]
 //! - [`finding`]: from an author's enum to a [`Finding`]; [`quantity`]: numbers in its sentence
 //! - [`context`]: what a step is given: sessions, the plan, items, outputs of earlier steps
+//! - [`columns`]: whether the target's tables still are what was copied into them
 //! - [`kept`]: what lives no longer than a run
 //! - [`generation`]: the one or two copies that make up the initial copy of replication
 //! - [`extension`]: extensions that a server has, and who may create them; [`aiven_extras`]: one that helps
@@ -21,6 +22,7 @@
 
 pub mod aiven_extras;
 pub mod check;
+pub mod columns;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod context;
@@ -42,6 +44,7 @@ pub mod step;
 pub mod workers;
 
 pub use check::{Check, CheckContext, CheckDescriptor};
+pub use columns::Columns;
 pub use context::{Context, Copying, RunContext, WayBack};
 pub use fault::Faults;
 pub use finding::{FindingKind, exclude_database, listed, quoted, shell_word};

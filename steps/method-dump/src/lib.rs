@@ -2,11 +2,14 @@
 //!
 //! Its rows are moved by step `copy`, its schema by the steps of `pghaul-schema`, its sequences by step
 //! `sequences`. What is left for the step of this package is the end: to prove from the journal that nothing is
-//! missing, and to take our bookkeeping out of the target.
+//! missing, and from the catalogs that nobody has altered the tables since, and to take our bookkeeping out of the
+//! target.
 
 use async_trait::async_trait;
 use pghaul_step::ownership::is_established;
-use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Proof, Route, Standing, Step, StepPhase};
+use pghaul_step::{
+    Columns, Context, Database, Descriptor, Failure, Probe, Proof, Route, Standing, Step, StepPhase,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -57,11 +60,17 @@ impl Step for Complete {
 
     async fn run(&self, ctx: &Context<Database>) -> Result<CompleteOutput, Failure> {
         let output = prove(ctx)?;
+        let source = Columns::read(&ctx.source().await?.doing("read the columns of the tables")).await?;
         let mut target = ctx.target().await?;
         let transaction = ctx.begin(&mut target).await?;
         transaction
             .batch("drop the schema pghaul", "DROP SCHEMA pghaul CASCADE")
             .await?;
+        let found = Columns::read(&transaction.doing("read the columns of the tables")).await?;
+        if let Some(lacking) = found.lacking(&source, ctx).into_iter().next() {
+            transaction.rollback().await?;
+            return Err(lacking);
+        }
         transaction.commit("drop the schema pghaul").await?;
         Ok(output)
     }

@@ -2,7 +2,7 @@
 //!
 //! One pass, in this order: each subscription is ours, enabled, and its tables are exactly the planned ones, all
 //! ready; its publication's tables are the same, unfiltered; its slot is ours and not lost; the source has no
-//! table that the plan lacks; then a fence, which every slot must confirm; then the publications and the source's
+//! table that the plan lacks, and the target every column of the others; then a fence, which every slot must confirm; then the publications and the source's
 //! tables once more. Whatever changed in between is seen by one of the two looks.
 
 use crate::initial_copy::stuck;
@@ -15,8 +15,8 @@ use pghaul_step::postgres::{Lsn, ReadOnly, ReadWrite, Session, Source, Target};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::step::incomplete_tables;
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Generation, Generations, Probe, Progress, Proof, Route,
-    Side, Standing, Step, StepPhase, TablePlan,
+    Code, Columns, Context, Database, Descriptor, Failure, Generation, Generations, Probe, Progress, Proof,
+    Route, Side, Standing, Step, StepPhase, TablePlan,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,6 +103,7 @@ impl Step for Follow {
             check_subscription(&target, link, &mut standing.problems).await?;
         }
         check_source(ctx, &source, &links, &mut standing.problems).await?;
+        check_columns(ctx, &source, &target, &mut standing.problems).await?;
         if standing.problems.is_empty() {
             await_fence(ctx, &source, &target, &links, &mut standing).await?;
             check_source(ctx, &source, &links, &mut standing.problems).await?;
@@ -289,6 +290,20 @@ async fn check_source(
         check_slot(source, &link.slot, problems).await?;
     }
     check_new_tables(ctx, source, problems).await
+}
+
+/// Columns that are missing on the target stop its worker only when a change of their table arrives.
+async fn check_columns(
+    ctx: &Context<Database>,
+    source: &Session<Source, ReadOnly>,
+    target: &Session<Target, ReadWrite>,
+    problems: &mut Vec<Failure>,
+) -> Result<(), Failure> {
+    let reading = "read the columns of the tables";
+    let on_source = Columns::read(&source.doing(reading)).await?;
+    let on_target = Columns::read(&target.doing(reading)).await?;
+    problems.extend(on_target.lacking(&on_source, ctx));
+    Ok(())
 }
 
 async fn check_publication(

@@ -94,3 +94,69 @@ fn a_table_that_is_new_on_the_source() {
     completes(&migration, &pair, &name);
     assert_eq!(migration.status_of(&name)["status"], "syncing");
 }
+
+#[test]
+fn a_column_of_the_target_or_one_that_is_new_on_the_source() {
+    let (pair, migration, name) = in_step();
+    pair.source
+        .psql(&name, "alter table book add column surprise int default 7");
+    let missing = |column: &str| {
+        let status = migration.command(&["status"]).run().failed_with(MIGRATION_FAILED);
+        assert!(status.stdout.contains(column), "{status}");
+        let outcome = migration.run();
+        let text = error(&outcome, MIGRATION_FAILED, "plan-changed");
+        assert!(
+            text.contains(&format!("column {column} of table public.book")),
+            "{outcome}"
+        );
+    };
+    missing("surprise");
+    pair.target
+        .psql(&name, "alter table book add column surprise int default 7");
+    completes(&migration, &pair, &name);
+
+    // No change of that table arrives: no worker fails.
+    pair.target
+        .psql(&name, "alter table book rename column surprise to gone");
+    missing("surprise");
+    pair.target
+        .psql(&name, "alter table book rename column gone to surprise");
+    completes(&migration, &pair, &name);
+}
+
+/// A table or a column that is dropped behind the copy takes its values with it: a dump must not call itself done.
+#[test]
+fn what_was_dumped_already() {
+    for (statement, code, exit_code, what) in [
+        ("drop table note", "state-lost", STATE_LOST, "table public.note"),
+        (
+            "alter table note drop column words",
+            "plan-changed",
+            MIGRATION_FAILED,
+            "column words of table public.note",
+        ),
+    ] {
+        let pair = ClusterPair::start(Settings::new(), Settings::new());
+        let name = database(&pair, "altered");
+        // A view that takes its time holds the run up behind the copy.
+        pair.source.psql(
+            &name,
+            "create table note (words text); insert into note values ('x');
+             create materialized view slow as select pg_sleep(2)::text",
+        );
+        let migration = Migration::of(&pair.source, &pair.target, &name).options(["--method", "dump"]);
+        let running = migration.with_options("run").spawn();
+        let refreshed = "select count(*) from pg_stat_activity where query ilike '%refresh materialized view%' and pid <> pg_backend_pid()";
+        wait_until("the view is filled", PATIENCE, || {
+            pair.target.psql("postgres", refreshed) != "0"
+        });
+        pair.target.psql(&name, statement);
+        let outcome = running.wait(PATIENCE);
+        assert!(error(&outcome, exit_code, code).contains(what), "{outcome}");
+        error(&migration.run(), exit_code, code);
+        migration.command(&["remove", "--force"]).run().succeeded();
+        pair.target.psql("postgres", &format!("drop database {name}"));
+        let again = Migration::of(&pair.source, &pair.target, &name).options(["--method", "dump"]);
+        completes(&again, &pair, &name);
+    }
+}

@@ -8,7 +8,7 @@
 use crate::fault::Faults;
 use pghaul_core::journal::Head;
 use pghaul_core::{Code, DatabaseName, Epoch, Failure, MigrationId, Side};
-use pghaul_postgres::{PgError, ReadWrite, Server, Session, Target, Transaction};
+use pghaul_postgres::{Doing, PgError, ReadWrite, Server, Session, Target, Transaction};
 use std::collections::BTreeSet;
 
 /// What a look for the schema `pghaul` found.
@@ -309,6 +309,11 @@ pub struct OwnedTransaction<'s> {
 }
 
 impl<'s> OwnedTransaction<'s> {
+    /// As [`Session::doing`], inside of this transaction.
+    pub fn doing<'a>(&'a self, operation: &'a str) -> Doing<'a, ReadWrite> {
+        self.transaction.doing(operation)
+    }
+
     /// Notes that the effect with this key is there, once the transaction is committed.
     ///
     /// # Errors
