@@ -105,7 +105,7 @@ pub enum Code {
     ToolFailed,
     /// A check found something that must be mended first.
     CheckFailed,
-    /// The source has changed since the plan was frozen.
+    /// The source, or what was moved to the target, has changed since the plan was frozen.
     PlanChanged,
     /// The counts of both sides differ.
     CountsDiffer,

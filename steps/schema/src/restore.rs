@@ -356,10 +356,11 @@ fn failed(entry: &Entry, failure: Failure) -> Failure {
             failure.with_cause(format!("{} could not be restored", entry.label()))
         }
         code => {
-            let code = if code == Code::PermissionDenied {
-                code
-            } else {
+            // What the server can tell is not the schema's fault: a privilege, a full disk.
+            let code = if code == Code::ServerError {
                 Code::SchemaFailed
+            } else {
+                code
             };
             let message = format!("{} could not be restored", entry.label());
             let cause = failure.message.clone();
@@ -376,6 +377,38 @@ fn failed(entry: &Entry, failure: Failure) -> Failure {
             }
             .with_cause(cause)
             .with_hint(hint)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_the_server_tells_keeps_its_code() {
+        let entry = Entry {
+            id: 1,
+            kind: ObjectType::Index,
+            namespace: "public".to_owned(),
+            tag: "by_day".to_owned(),
+            owner: String::new(),
+            statements: String::new(),
+            drop_statement: String::new(),
+            tablespace: String::new(),
+            access_method: String::new(),
+            before_data: false,
+            dependencies: Vec::new(),
+        };
+        for (told, expected) in [
+            (Code::ServerError, Code::SchemaFailed),
+            (Code::OutOfResources, Code::OutOfResources),
+            (Code::PermissionDenied, Code::PermissionDenied),
+        ] {
+            let failure = failed(&entry, Failure::new(told, "No space left on device"));
+            assert_eq!(failure.code, expected);
+            assert_eq!(failure.message, "INDEX public.by_day could not be restored");
+            assert_eq!(failure.causes, ["No space left on device"]);
         }
     }
 }

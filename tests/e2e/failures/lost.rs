@@ -124,6 +124,18 @@ fn a_column_of_the_target_or_one_that_is_new_on_the_source() {
     completes(&migration, &pair, &name);
 }
 
+/// A view that is not filled as long as the column of the table is there: it holds the run up behind the copy.
+const HELD_UP: &str = "
+    create function held_up() returns text language plpgsql as $$ begin
+        while exists (select from pg_attribute where attrelid = to_regclass('public.note') and attname = 'words') loop
+            perform pg_sleep(0.05);
+        end loop;
+        return 'no longer';
+    end $$;
+    create materialized view held_up as select held_up();
+    create table note (words text);
+    insert into note values ('x')";
+
 /// A table or a column that is dropped behind the copy takes its values with it: a dump must not call itself done.
 #[test]
 fn what_was_dumped_already() {
@@ -138,12 +150,7 @@ fn what_was_dumped_already() {
     ] {
         let pair = ClusterPair::start(Settings::new(), Settings::new());
         let name = database(&pair, "altered");
-        // A view that takes its time holds the run up behind the copy.
-        pair.source.psql(
-            &name,
-            "create table note (words text); insert into note values ('x');
-             create materialized view slow as select pg_sleep(2)::text",
-        );
+        pair.source.psql(&name, HELD_UP);
         let migration = Migration::of(&pair.source, &pair.target, &name).options(["--method", "dump"]);
         let running = migration.with_options("run").spawn();
         let refreshed = "select count(*) from pg_stat_activity where query ilike '%refresh materialized view%' and pid <> pg_backend_pid()";
@@ -156,6 +163,7 @@ fn what_was_dumped_already() {
         error(&migration.run(), exit_code, code);
         migration.command(&["remove", "--force"]).run().succeeded();
         pair.target.psql("postgres", &format!("drop database {name}"));
+        pair.source.psql(&name, "drop materialized view held_up");
         let again = Migration::of(&pair.source, &pair.target, &name).options(["--method", "dump"]);
         completes(&again, &pair, &name);
     }
