@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub struct Columns(BTreeMap<(String, String), Vec<String>>);
 
 impl Columns {
-    /// Reads those of every table, but for generated columns.
+    /// Reads those of every table.
     ///
     /// # Errors
     /// When the server can't be asked.

@@ -1,5 +1,4 @@
--- The columns of each table and partitioned table, but for generated ones, which each server computes itself.
--- `attgenerated` came with PostgreSQL 12.
+-- The columns of each table and partitioned table.
 SELECT n.nspname::text AS schema,
        c.relname::text AS name,
        coalesce(a.columns, '{}') AS columns
@@ -9,7 +8,6 @@ SELECT n.nspname::text AS schema,
                FROM pg_catalog.pg_attribute a
               WHERE a.attnum > 0
                 AND NOT a.attisdropped
-                AND coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') = ''
               GROUP BY a.attrelid) a ON a.attrelid = c.oid
  WHERE c.relkind IN ('r', 'p')
    AND c.relpersistence <> 't'

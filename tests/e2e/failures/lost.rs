@@ -153,16 +153,19 @@ fn what_was_dumped_already() {
         pair.source.psql(&name, HELD_UP);
         let migration = Migration::of(&pair.source, &pair.target, &name).options(["--method", "dump"]);
         let running = migration.with_options("run").spawn();
-        let refreshed = "select count(*) from pg_stat_activity where query ilike '%refresh materialized view%' and pid <> pg_backend_pid()";
+        let refreshed = format!(
+            "select count(*) from pg_stat_activity where datname = '{name}' and state = 'active' and query like 'REFRESH MATERIALIZED VIEW%'"
+        );
         wait_until("the view is filled", PATIENCE, || {
-            pair.target.psql("postgres", refreshed) != "0"
+            pair.target.psql("postgres", &refreshed) != "0"
         });
         pair.target.psql(&name, statement);
         let outcome = running.wait(PATIENCE);
         assert!(error(&outcome, exit_code, code).contains(what), "{outcome}");
         error(&migration.run(), exit_code, code);
         migration.command(&["remove", "--force"]).run().succeeded();
-        pair.target.psql("postgres", &format!("drop database {name}"));
+        pair.target
+            .psql("postgres", &format!("drop database {name} (force)"));
         pair.source.psql(&name, "drop materialized view held_up");
         let again = Migration::of(&pair.source, &pair.target, &name).options(["--method", "dump"]);
         completes(&again, &pair, &name);
