@@ -43,9 +43,6 @@ use world::World;
 /// How long the slice of CI begins rounds.
 const SLICE: Duration = Duration::from_secs(30);
 
-/// So many lines of a server's log are shown when a round has failed.
-const LOGGED: usize = 60;
-
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(
@@ -107,13 +104,7 @@ fn whatever_goes_wrong_the_databases_are_equal_in_the_end() {
 
 /// The end of what both servers have logged.
 fn last_words(world: &World) -> String {
-    let of = |name: &str, cluster: &Cluster| {
-        let log = cluster.log();
-        let lines: Vec<&str> = log.lines().collect();
-        let last = lines.iter().skip(lines.len().saturating_sub(LOGGED));
-        let last: Vec<String> = last.map(|line| format!("  {line}\n")).collect();
-        format!("the {name} has logged\n{}", last.concat())
-    };
+    let of = |name: &str, cluster: &Cluster| format!("the {name} has logged\n{}\n", cluster.end_of_log());
     of("source", &world.pair.source) + &of("target", &world.pair.target)
 }
 

@@ -2,8 +2,9 @@
 //!
 //! One pass, in this order: each subscription is ours, enabled, and its tables are exactly the planned ones, all
 //! ready; its publication's tables are the same, unfiltered; its slot is ours and not lost; the source has no
-//! table that the plan lacks, and the target every column of the others; then a fence, which every slot must confirm; then the publications and the source's
-//! tables once more. Whatever changed in between is seen by one of the two looks.
+//! table that the plan lacks, and the target every column of the others; then a fence, which every slot must
+//! confirm; then the publications and the source's tables once more. Whatever changed in between is seen by one of
+//! the two looks.
 
 use crate::initial_copy::stuck;
 use crate::slot::{SlotOutput, lost};

@@ -267,6 +267,13 @@ impl Cluster {
         self.server().log_text()
     }
 
+    /// The last lines of it, as many as a test that fails shows.
+    pub fn end_of_log(&self) -> String {
+        let log = self.log();
+        let before = log.lines().count().saturating_sub(LAST_LINES);
+        log.lines().skip(before).collect::<Vec<_>>().join("\n")
+    }
+
     fn server(&self) -> MutexGuard<'_, Server> {
         // A test that panicked while it held the lock must not hide its message behind those of others.
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
@@ -312,21 +319,14 @@ impl Cluster {
 impl Drop for Cluster {
     #[expect(clippy::print_stdout, reason = "a test that fails shows what it has printed")]
     fn drop(&mut self) {
-        let server = self.server.get_mut().unwrap_or_else(PoisonError::into_inner);
-        server.stop(Stop::Immediate);
+        self.stop(Stop::Immediate);
         if std::thread::panicking() {
             println!(
                 "The log of {} ends with:\n{}",
                 self.directory.display(),
-                last_lines(&server.log_text())
+                self.end_of_log()
             );
         }
         let _ = std::fs::remove_dir_all(&self.directory);
     }
-}
-
-/// Of a log, what a test that fails shows.
-fn last_lines(log: &str) -> String {
-    let before = log.lines().count().saturating_sub(LAST_LINES);
-    log.lines().skip(before).collect::<Vec<_>>().join("\n")
 }
