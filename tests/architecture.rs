@@ -344,13 +344,14 @@ fn root() -> &'static Path {
         .expect("tests is a folder of the repository")
 }
 
+/// A build downloads what this platform needs; this may download the rest, which is in the lock file too.
 fn metadata() -> &'static Metadata {
     static METADATA: OnceLock<Metadata> = OnceLock::new();
     METADATA.get_or_init(|| {
         let mut command = MetadataCommand::new();
         command
             .manifest_path(root().join("Cargo.toml"))
-            .other_options(["--offline".to_owned(), "--locked".to_owned()]);
+            .other_options(["--locked".to_owned()]);
         command.exec().expect("cargo metadata")
     })
 }
