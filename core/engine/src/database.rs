@@ -10,9 +10,15 @@ use pghaul_step::scope::{Database, DatabaseSubject};
 use pghaul_step::step::ErasedStep;
 use pghaul_step::{Ownership, Registry, RunContext, Standing, StepPhase};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often one run takes another snapshot where one is lost with its connection.
 const SNAPSHOTS: u32 = 3;
+
+/// How often the journal's head is noted in the target while steps finish one after the other: each note is a session of
+/// its own, and a small database has dozens of steps.
+const BETWEEN_NOTES: Duration = Duration::from_secs(1);
 
 /// One database of a running migration.
 pub(crate) struct Journey<'a> {
@@ -163,6 +169,7 @@ impl Journey<'_> {
     async fn run_steps(&self, method: Method, phase: StepPhase) -> Result<(), Failure> {
         let subject = self.subject()?;
         let steps = self.registry.database_steps(self.route(method)?)?;
+        let mut noted = Instant::now();
         for step in steps.iter().filter(|step| step.descriptor().phase == phase) {
             // What every run repeats follows the source. A dump is one copy: what it has finished stays as it is,
             // all the more since its last step takes our schema out of the target.
@@ -176,8 +183,12 @@ impl Journey<'_> {
             let company = company.map(|other| self.complete_step(other.as_ref(), &subject));
             // The first failure ends both; the other one is then as if it had been killed.
             try_join(self.complete_step(step.as_ref(), &subject), try_join_all(company)).await?;
-            self.note_progress().await;
+            if noted.elapsed() >= BETWEEN_NOTES {
+                self.note_progress().await;
+                noted = Instant::now();
+            }
         }
+        self.note_progress().await;
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! One migration, mostly of two databases, from its begin to where nothing of it is left.
 
 use super::scenario::{SECOND, Scenario, TEMPLATE};
-use pghaul_testkit::{ClusterPair, Load, Outcome, Pghaul, Settings, compare, identifier};
+use pghaul_testkit::{Cluster, ClusterPair, Load, Outcome, Pghaul, Settings, compare, identifier, postgres};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const SIGABRT: i32 = 6;
@@ -39,6 +40,14 @@ pub(super) fn servers(scenario: Scenario) -> ClusterPair {
     pair
 }
 
+/// The `PATH` of pghaul: the programs themselves, where Debian's wrappers, which the usual one has, take as long to name
+/// their version as a session takes.
+fn programs(cluster: &Cluster) -> PathBuf {
+    let pg_dump = postgres::client_from("pg_dump", cluster.major());
+    let directory = pg_dump.parent().expect("a program is in a directory");
+    directory.to_owned()
+}
+
 /// How a command ended that was to be stopped at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -60,18 +69,18 @@ impl<'a> Attempt<'a> {
     pub(super) fn begin(servers: &'a ClusterPair, scenario: Scenario) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let create = |template: &&str| {
-            let name = format!("crash {number} {template}");
-            let create = format!("create database {} template {template}", identifier(&name));
-            servers.source.psql("postgres", &create);
-            name
-        };
-        Self {
+        let named = |template: &&str| format!("crash {number} {template}");
+        let attempt = Self {
             servers,
             scenario,
-            databases: scenario.templates().iter().map(create).collect(),
-            pghaul: Pghaul::new(),
-        }
+            databases: scenario.templates().iter().map(named).collect(),
+            pghaul: Pghaul::new().env("PATH", programs(&servers.source)),
+        };
+        let create = scenario.templates().iter().zip(&attempt.databases);
+        let create = create
+            .map(|(template, name)| format!("create database {} template {template};\n", identifier(name)));
+        servers.source.psql("postgres", &create.collect::<String>());
+        attempt
     }
 
     fn run(&self) -> Pghaul {
@@ -147,6 +156,12 @@ impl<'a> Attempt<'a> {
         places
     }
 
+    /// Lets the command go to its end.
+    pub(super) fn go_on(&self) {
+        let outcome = self.command().run();
+        assert!(outcome.status.success(), "it did not go on\n{outcome}");
+    }
+
     pub(super) fn load(&self) -> Load {
         Load::with_script(
             &self.servers.source,
@@ -155,10 +170,8 @@ impl<'a> Attempt<'a> {
         )
     }
 
-    /// The command goes to its end; everything of the migration is taken away, and nothing is left.
+    /// After the command's end: everything of the migration is taken away, and nothing is left.
     pub(super) fn finish(&self, load: Load) {
-        let again = self.command().run();
-        assert!(again.status.success(), "it did not go on\n{again}");
         let report = load.stop();
         assert_eq!(report.errors, 0, "the application noticed: {}", report.messages);
         assert!(report.transactions > 0, "the application did nothing");
@@ -174,14 +187,11 @@ impl<'a> Attempt<'a> {
         }
         let state = self.pghaul.home().join("state/pghaul");
         assert!(!state.join("journal.db.d").exists(), "files are left behind");
-        for (cluster, database) in [source, target]
-            .into_iter()
-            .flat_map(|cluster| self.databases.iter().map(move |database| (cluster, database)))
-        {
-            cluster.psql(
-                "postgres",
-                &format!("drop database {} (force)", identifier(database)),
-            );
-        }
+        let drop = self.databases.iter();
+        let drop: String = drop
+            .map(|name| format!("drop database {} (force);\n", identifier(name)))
+            .collect();
+        source.psql("postgres", &drop);
+        target.psql("postgres", &drop);
     }
 }

@@ -75,6 +75,12 @@ struct Stops {
     second: Option<usize>,
 }
 
+impl Stops {
+    fn once(first: usize) -> Self {
+        Self { first, second: None }
+    }
+}
+
 /// A scenario on its servers.
 struct Trial {
     servers: ClusterPair,
@@ -108,7 +114,7 @@ impl Trial {
         let mut finished =
             (1..=whole.len()).filter(|n| is_about(&whole[n - 1], &["after event item_finished"]));
         let leaves_some = |first: &usize| {
-            let places = self.places_after(*first);
+            let places = self.die(Stops::once(*first));
             let count = |words| places.iter().filter(|place| is_about(place, &[words])).count();
             count("after refresh the subscription") == 1
                 || count("after the commit: create the subscription") == 2
@@ -118,6 +124,7 @@ impl Trial {
             .expect("after some table, others are left")
     }
 
+    /// The names of all positions of a command that nothing stops.
     fn count(&self) -> Vec<String> {
         let attempt = Attempt::begin(&self.servers, self.scenario);
         attempt.prepare(self.copied);
@@ -127,19 +134,8 @@ impl Trial {
         places
     }
 
-    /// The names of all positions of what comes after a death.
-    fn places_after(&self, first: usize) -> Vec<String> {
-        let attempt = Attempt::begin(&self.servers, self.scenario);
-        attempt.prepare(self.copied);
-        let load = attempt.load();
-        attempt.stop_at(first);
-        let places = attempt.places();
-        attempt.finish(load);
-        places
-    }
-
-    /// Dies, and goes on.
-    fn die(&self, stops: Stops) {
+    /// Dies, and goes on to the end. After a single death, the names of all positions that came then.
+    fn die(&self, stops: Stops) -> Vec<String> {
         let attempt = Attempt::begin(&self.servers, self.scenario);
         attempt.prepare(self.copied);
         let load = attempt.load();
@@ -148,55 +144,52 @@ impl Trial {
         // positions less than the one that was counted.
         let ended_before = stops.first + FEWER > self.places.len();
         assert!(ended == End::Died || ended_before, "it did not die");
-        if let Some(second) = stops.second {
-            attempt.stop_at(second);
-        }
+        let places = match stops.second {
+            None => attempt.places(),
+            Some(second) => {
+                attempt.stop_at(second);
+                attempt.go_on();
+                Vec::new()
+            }
+        };
         attempt.finish(load);
+        places
     }
 
-    /// Every position by itself, or a slice of them; and with each a second one.
-    fn stops(&self, full: bool) -> Vec<Stops> {
+    /// The positions to die at first: all, or a slice of them.
+    fn firsts(&self, full: bool) -> Vec<usize> {
         let chosen = (1..=self.places.len()).filter(|position| {
             let place = &self.places[position - 1];
             full || position % SLICE == 0 || (position % DELICATE_SLICE == 0 && is_about(place, DELICATE))
         });
-        let mut stops = Vec::new();
-        for first in chosen {
-            let second = seeded(first, self.places.len() - first.min(self.places.len() - 1));
-            let twice = Stops {
-                first,
-                second: Some(second),
-            };
-            // In the slice, the second death takes the place of the first alone: it comes after it.
-            if full {
-                stops.push(Stops { first, second: None });
-            }
-            stops.push(twice);
-        }
-        stops
+        chosen.collect()
     }
 
-    /// All pairs around what is most delicate.
-    fn pairs(&self) -> Vec<Stops> {
-        let words = if self.scenario == Scenario::Removal {
-            PAIRED_IN_REMOVAL
-        } else {
-            PAIRED
+    /// A second position for a first one.
+    fn twice(&self, first: usize) -> Stops {
+        let second = seeded(first, self.places.len() - first.min(self.places.len() - 1));
+        Stops {
+            first,
+            second: Some(second),
+        }
+    }
+
+    /// All pairs around what is most delicate, of a first position and those that came after it.
+    fn pairs(&self, first: usize, after: &[String]) -> Vec<Stops> {
+        let words = match self.scenario {
+            Scenario::Dump | Scenario::ByServer => return Vec::new(),
+            Scenario::Removal => PAIRED_IN_REMOVAL,
+            Scenario::Replication | Scenario::Rest | Scenario::SecondGeneration => PAIRED,
         };
-        let firsts: Vec<usize> = (1..=self.places.len())
-            .filter(|position| is_about(&self.places[position - 1], words))
-            .collect();
-        let found = Mutex::new(Vec::new());
-        side_by_side(&firsts, |first| {
-            let places = self.places_after(first);
-            let seconds = (1..=places.len()).filter(|position| is_about(&places[position - 1], words));
-            let pairs = seconds.map(|second| Stops {
-                first,
-                second: Some(second),
-            });
-            found.lock().expect("no holder panics").extend(pairs);
-        });
-        found.into_inner().expect("no holder panics")
+        if !is_about(&self.places[first - 1], words) {
+            return Vec::new();
+        }
+        let seconds = (1..=after.len()).filter(|second| is_about(&after[second - 1], words));
+        let pair = |second| Stops {
+            first,
+            second: Some(second),
+        };
+        seconds.map(pair).collect()
     }
 
     fn name(&self, stops: Stops) -> String {
@@ -239,25 +232,30 @@ fn try_positions(scenario: Scenario) {
     let began = Instant::now();
     let full = std::env::var_os("PGHAUL_CRASH_FULL").is_some_and(|value| !value.is_empty());
     let trial = Trial::begin(scenario);
-    let mut stops = trial.stops(full);
-    let once = stops.iter().filter(|stops| stops.second.is_none()).count();
-    let twice = stops.len() - once;
-    if full
-        && matches!(
-            scenario,
-            Scenario::Replication | Scenario::Rest | Scenario::SecondGeneration | Scenario::Removal
-        )
-    {
-        stops.extend(trial.pairs());
-    }
+    let firsts = trial.firsts(full);
+    let mut twice: Vec<Stops> = firsts.iter().map(|first| trial.twice(*first)).collect();
+    // In the slice, the second death takes the place of the first alone: it comes after it.
+    let once: Vec<Stops> = firsts.into_iter().filter(|_| full).map(Stops::once).collect();
+    let found: Mutex<Vec<Stops>> = Mutex::default();
     let failed: Mutex<Vec<String>> = Mutex::default();
-    side_by_side(&stops, |stops| {
+    let die = |stops: Stops| {
         let died = catch_unwind(AssertUnwindSafe(|| trial.die(stops)));
-        if let Err(panic) = died {
-            let told = format!("{}:\n{}", trial.name(stops), message(panic.as_ref()));
-            failed.lock().expect("no holder panics").push(told);
+        match died {
+            Ok(places) => {
+                let pairs = trial.pairs(stops.first, &places);
+                found.lock().expect("no holder panics").extend(pairs);
+            }
+            Err(panic) => {
+                let told = format!("{}:\n{}", trial.name(stops), message(panic.as_ref()));
+                failed.lock().expect("no holder panics").push(told);
+            }
         }
-    });
+    };
+    side_by_side(&once, die);
+    let pairs = std::mem::take(&mut *found.lock().expect("no holder panics"));
+    let seeded = twice.len();
+    twice.extend(&pairs);
+    side_by_side(&twice, die);
     let mut failed = failed.into_inner().expect("no holder panics");
     if failed.is_empty() {
         // A position that failed leaves things behind.
@@ -267,9 +265,10 @@ fn try_positions(scenario: Scenario) {
         }
     }
     println!(
-        "{scenario:?}: {} positions; died once at {once}, twice at {twice}, at {} pairs; {} failed, {:?}",
+        "{scenario:?}: {} positions; died once at {}, twice at {seeded}, at {} pairs; {} failed, {:?}",
         trial.places.len(),
-        stops.len() - once - twice,
+        once.len(),
+        pairs.len(),
         failed.len(),
         Duration::from_secs(began.elapsed().as_secs()),
     );

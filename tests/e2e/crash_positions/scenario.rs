@@ -32,7 +32,7 @@ pub(super) const SECOND: &str = "
 
 /// Changes rows and takes every change back in the same transaction: whatever snapshot is copied, it is the same.
 const QUIET_APPLICATION: &str = "
-    \\sleep 20 ms
+    \\sleep 100 ms
     begin;
     insert into account (id, balance) values (1000 + :client_id, 1);
     update account set balance = 2 where id = 1000 + :client_id;
@@ -45,7 +45,7 @@ const QUIET_APPLICATION: &str = "
 
 /// The same, and rows of the replicated table that stay changed.
 const BUSY_APPLICATION: &str = "
-    \\sleep 20 ms
+    \\sleep 100 ms
     \\set one random(1, 200)
     begin;
     insert into log values (1000 + :client_id, 'x');
@@ -59,7 +59,7 @@ const BUSY_APPLICATION: &str = "
 
 /// Without the table that keeps `remove` from being safe.
 const KEYED_APPLICATION: &str = "
-    \\sleep 20 ms
+    \\sleep 100 ms
     begin;
     insert into account (id, balance) values (1000 + :client_id, 1);
     update account set balance = 2 where id = 1000 + :client_id;

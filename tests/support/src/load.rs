@@ -91,12 +91,10 @@ impl Load {
             stop: Some(stop),
             supervisor: Some(supervisor),
         };
-        let query = format!(
-            "select count(*) >= 2 from pg_stat_activity where application_name = '{name}' and query <> ''"
-        );
+        let works = at_work(&name);
         // A script that fails at once may never be seen at work.
         wait_until("the load runs", Duration::from_secs(30), || {
-            broken_off.load(Ordering::Relaxed) || cluster.try_psql(database, &query).as_deref() == Ok("t")
+            broken_off.load(Ordering::Relaxed) || cluster.try_psql(database, &works).as_deref() == Ok("t")
         });
         load
     }
@@ -111,6 +109,24 @@ impl Drop for Load {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Whether both clients of this name have begun to work, which it waits half a second for: a session for each look would
+/// cost more than the work.
+fn at_work(name: &str) -> String {
+    let works = format!(
+        "(select count(*) >= 2 from pg_stat_activity where application_name = '{name}' and query <> '')"
+    );
+    format!(
+        "do $$ begin
+             for look in 1 .. 25 loop
+                 exit when {works};
+                 perform pg_sleep(0.02);
+                 perform pg_stat_clear_snapshot();
+             end loop;
+         end $$;
+         select {works};"
+    )
 }
 
 /// One run of pgbench after the other.
