@@ -11,11 +11,11 @@ use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
 };
-use pghaul_postgres::{ConnInfo, ReadOnly, ReadWrite, Resolved, Server, Session, Source, Target};
+use pghaul_postgres::{ConnInfo, ReadOnly, ReadWrite, Reader, Resolved, Server, Session, Source, Target};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -327,8 +327,8 @@ impl Context<Database> {
     ///
     /// # Errors
     /// When the server can't be reached.
-    pub async fn source(&self) -> Result<Session<Source, ReadOnly>, Failure> {
-        Ok(self.run.source.connect(self.database().as_str()).await?)
+    pub async fn source(&self) -> Result<Reader<Source>, Failure> {
+        Ok(self.run.source.reader(self.database().as_str()).await?)
     }
 
     /// A session in the database on the source that may create objects of ours.
@@ -337,6 +337,22 @@ impl Context<Database> {
     /// When the server can't be reached.
     pub async fn source_for_writing(&self) -> Result<Session<Source, ReadWrite>, Failure> {
         Ok(self.run.source.connect(self.database().as_str()).await?)
+    }
+
+    /// A session in the database on the target that can only read.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub async fn target_for_reading(&self) -> Result<Reader<Target>, Failure> {
+        Ok(self.run.target.reader(self.database().as_str()).await?)
+    }
+
+    /// The keys of the effects in the target database that begin with a prefix.
+    ///
+    /// # Errors
+    /// When the target can't be asked.
+    pub async fn effects(&self, prefix: &str) -> Result<BTreeSet<String>, Failure> {
+        crate::ownership::effects(&*self.target_for_reading().await?, prefix).await
     }
 
     /// A session in the database on the target.

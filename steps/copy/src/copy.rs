@@ -8,7 +8,6 @@ use crate::crew::Crew;
 use crate::item::{COPIES, CopiedTable, Generation, complete, item_name};
 use crate::load::{matched, take_snapshot};
 use async_trait::async_trait;
-use pghaul_step::ownership::effects;
 use pghaul_step::{
     Code, Context, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase, TablePlan,
 };
@@ -102,7 +101,7 @@ async fn kept_tables(ctx: &Context<Database>) -> Result<BTreeMap<u32, CopiedTabl
     if !ctx.copying().keep_finished_tables {
         return Ok(BTreeMap::new());
     }
-    let keys = effects(&ctx.target().await?, COPIES).await?;
+    let keys = ctx.effects(COPIES).await?;
     let mut complete_in: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     let mut kept = BTreeMap::new();
     for (name, item) in ctx.items::<CopiedTable>()? {

@@ -1,7 +1,7 @@
 //! What the crew is told of each table.
 
 use pghaul_copy::{Formats, Snapshot, Table};
-use pghaul_step::postgres::{ReadWrite, Session, Target};
+use pghaul_step::postgres::{ReadWrite, Right, Session, Target};
 use pghaul_step::retry::pause_before_retry;
 use pghaul_step::{Code, Context, CopyFormat, Database, Failure, Side, TableClass, TablePlan};
 use std::collections::BTreeSet;
@@ -58,7 +58,7 @@ pub(crate) async fn matched(
     snapshot: &Snapshot,
 ) -> Result<Vec<Load>, Failure> {
     refuse_new_tables(ctx, snapshot)?;
-    let target = ctx.target().await?;
+    let target = ctx.target_for_reading().await?;
     let constrained = is_constrained(&target, planned).await?;
     let formats = match ctx.copying().format {
         Some(_) => Formats::default(),
@@ -91,8 +91,8 @@ pub(crate) async fn matched(
 ///
 /// # Errors
 /// When the target can't be asked.
-pub(crate) async fn is_constrained(
-    target: &Session<Target, ReadWrite>,
+pub(crate) async fn is_constrained<R: Right>(
+    target: &Session<Target, R>,
     planned: &[&TablePlan],
 ) -> Result<bool, Failure> {
     // What an extension has made itself, it has made with the schema.

@@ -15,7 +15,6 @@ use crate::item::{COPIES, CopiedTable, complete, item_name, keys_of_copies};
 use crate::load::{Load, act_as_replica, is_constrained, matched, take_snapshot};
 use async_trait::async_trait;
 use pghaul_copy::Snapshot;
-use pghaul_step::ownership::effects;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
@@ -154,7 +153,7 @@ impl SnapshotCopy {
         let workers_can = may_publish(ctx, units).await?;
         match self.0 {
             // Foreign keys between the generations would have to be taken away again.
-            Generation::First if is_constrained(&ctx.target().await?, planned).await? => {
+            Generation::First if is_constrained(&*ctx.target_for_reading().await?, planned).await? => {
                 if workers_can {
                     Ok(InitialCopy::Server)
                 } else {
@@ -243,7 +242,7 @@ async fn unfinished(
     planned: &[&TablePlan],
 ) -> Result<BTreeSet<u32>, Failure> {
     let generation = slot.attempt;
-    let keys = effects(&ctx.target().await?, &format!("{COPIES}{generation}/")).await?;
+    let keys = ctx.effects(&format!("{COPIES}{generation}/")).await?;
     let there = complete(&keys, generation);
     let journaled = ctx.items::<CopiedTable>()?;
     let (mut items, mut rest, mut gone) = (Vec::new(), BTreeSet::new(), Vec::new());

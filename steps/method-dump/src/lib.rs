@@ -52,7 +52,7 @@ impl Step for Complete {
 
     /// Once this step has begun, a missing schema `pghaul` means that it had come to its end.
     async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<CompleteOutput>, Failure> {
-        if ctx.was_started() && !is_established(&ctx.target().await?).await? {
+        if ctx.was_started() && !is_established(&*ctx.target_for_reading().await?).await? {
             return Ok(Probe::Present(prove(ctx)?));
         }
         Ok(Probe::Absent)

@@ -4,7 +4,6 @@ use crate::subscription::{refuse_consumed_slot, slot_output};
 use crate::{Named, last_name, new_name, or_dump};
 use async_trait::async_trait;
 use pghaul_copy::{PgOrFailure, SlotWithSnapshot, Snapshot};
-use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{Lsn, PgError, RELEASE_TIMEOUT, ReadOnly, Session, Source};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
@@ -107,14 +106,14 @@ impl Step for Slot {
         }
         if self.0 == Generation::Second {
             // Without the first one, all of this would be in vain.
-            refuse_consumed_slot(&ctx.source().await?, &slot_output(ctx, Generation::First)?).await?;
+            refuse_consumed_slot(&*ctx.source().await?, &slot_output(ctx, Generation::First)?).await?;
         }
         let name = new_name(ctx, self.0).await?;
         let point = match ctx.route() {
             Route::ReplicationBySnapshot => create_with_snapshot(ctx, &name).await?,
             Route::ReplicationByServer | Route::Dump => create(ctx, &name).await?,
         };
-        self.output(ctx, &ctx.source().await?, name, point).await
+        self.output(ctx, &*ctx.source().await?, name, point).await
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
@@ -239,7 +238,7 @@ async fn something_is_copied(ctx: &Context<Database>) -> Result<bool, Failure> {
         return Ok(true);
     }
     let prefix = format!("copy/{attempt}/");
-    let keys = effects(&ctx.target().await?, &prefix).await?;
+    let keys = ctx.effects(&prefix).await?;
     let number = |key: &str| key.strip_prefix(&prefix)?.split('/').next().map(str::to_owned);
     // A part alone is none: the table is copied again.
     Ok(keys

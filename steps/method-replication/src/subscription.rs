@@ -52,7 +52,7 @@ impl Step for Subscription {
         let Some(name) = last_name(ctx)? else {
             return Ok(Probe::Absent);
         };
-        let found = ctx.target().await?.subscription(&name).await?;
+        let found = ctx.target_for_reading().await?.subscription(&name).await?;
         Ok(match found {
             // Tables that are left to the workers may not have been handed to them yet.
             Some(_) if Generations::of(ctx)?.left_to_the_workers(self.0).is_empty() => {

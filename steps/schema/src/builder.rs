@@ -107,7 +107,7 @@ impl<'a> Builder<'a> {
         restorer: &'a Restorer<'a>,
         built: BTreeMap<u32, Built<'a>>,
     ) -> Result<Self, Failure> {
-        let target = restorer.ctx.target().await?;
+        let target = restorer.ctx.target_for_reading().await?;
         Ok(Self {
             restorer,
             built,

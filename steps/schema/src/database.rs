@@ -2,7 +2,7 @@
 
 use pghaul_step::check::maintenance;
 use pghaul_step::ownership::owner;
-use pghaul_step::postgres::{Ident, ReadOnly, ReadWrite, Row, Server, Session, Target, literal};
+use pghaul_step::postgres::{Ident, ReadWrite, Row, Server, Session, Target, literal};
 use pghaul_step::{Code, Context, Database, Failure, Side};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -109,7 +109,7 @@ fn refuse(name: &str, why: String) -> Failure {
 
 /// Whether a database exists.
 pub(crate) async fn exists(target: &Server<Target>, name: &str) -> Result<bool, Failure> {
-    let session: Session<Target, ReadOnly> = maintenance(target).await?;
+    let session = target.reader(target.resolved().database()).await?;
     let sql = "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1";
     Ok(session
         .doing("look for the database")
@@ -131,8 +131,9 @@ async fn creation(ctx: &Context<Database>, name: &str) -> Result<String, Failure
         .doing("read the encoding and locale of the database")
         .query_one(include_str!("target_database.sql"), &[&ctx.database().as_str()])
         .await?;
-    let target: Session<Target, ReadOnly> = maintenance(ctx.target_server()).await?;
-    statement(name, &row, target.server_version())
+    let target = ctx.target_server();
+    let on_target = target.reader(target.resolved().database()).await?;
+    statement(name, &row, on_target.server_version())
 }
 
 fn statement(name: &str, row: &Row, target_version: u32) -> Result<String, Failure> {

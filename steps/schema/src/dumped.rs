@@ -3,7 +3,6 @@
 use crate::archive::Archive;
 use crate::pg_dump::{self, PgDump};
 use crate::seal;
-use pghaul_step::ownership::effects;
 use pghaul_step::{Code, Context, Database, Failure, Side};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -93,7 +92,7 @@ async fn something_is_restored(ctx: &Context<Database>) -> Result<bool, Failure>
     if !crate::database::exists(ctx.target_server(), ctx.database().as_str()).await? {
         return Ok(false);
     }
-    Ok(!effects(&ctx.target().await?, "schema/").await?.is_empty())
+    Ok(!ctx.effects("schema/").await?.is_empty())
 }
 
 async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, String), Failure> {
@@ -102,12 +101,10 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
     remove(directory)?;
     let session = ctx.source().await?;
     let target = ctx.target_server();
-    let target_version = pghaul_step::check::maintenance::<_, pghaul_step::postgres::ReadOnly>(target)
-        .await?
-        .server_version();
-    let target_major = target_version / 10_000;
+    let on_target = target.reader(target.resolved().database()).await?;
+    let target_major = on_target.server_version() / 10_000;
     let pg_dump: PgDump = pg_dump::find(session.server_version() / 10_000, target_major).await?;
-    session.close().await;
+    drop((session, on_target));
     let (source, database) = (ctx.source_server(), ctx.database().as_str());
     pg_dump::dump_schema(&pg_dump, target_major, source, database, &writing).await?;
     seal::set(&writing).map_err(|e| on_disk(&writing, &e))?;

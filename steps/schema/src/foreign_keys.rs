@@ -53,7 +53,7 @@ pub(crate) async fn restore<'a>(
 /// Validates every foreign key that is noted as not validated, but for those that have to wait.
 async fn validate(restorer: &Restorer<'_>, waiting: &BTreeSet<i32>) -> Result<(), Failure> {
     let ctx = restorer.ctx;
-    let target = ctx.target().await?;
+    let target = ctx.target_for_reading().await?;
     let keys = effects(&target, UNVALIDATED).await?;
     let open: Vec<&Entry> = restorer
         .archive

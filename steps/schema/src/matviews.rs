@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use pghaul_step::ownership::effects;
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Progress, Step, StepPhase};
 use serde::{Deserialize, Serialize};
@@ -39,7 +38,7 @@ impl Step for Matviews {
         let source = ctx.source().await?;
         let doing = source.doing("list the materialized views");
         let rows = doing.query(include_str!("matviews.sql"), &[]).await?;
-        let done = effects(&ctx.target().await?, "matview/").await?;
+        let done = ctx.effects("matview/").await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in &rows {
             let (schema, name): (String, String) = (row.get("schema"), row.get("name"));

@@ -8,7 +8,6 @@ use crate::constraint::Key;
 use crate::fate::{Fate, Pass, fate};
 use crate::script::script;
 use libpgdump::ObjectType;
-use pghaul_step::ownership::effects;
 use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{Code, Context, Database, Failure, Method, Progress};
@@ -114,7 +113,7 @@ pub(crate) struct Restorer<'a> {
 impl<'a> Restorer<'a> {
     /// Reads what is restored already.
     pub(crate) async fn new(ctx: &'a Context<Database>, archive: &'a Archive) -> Result<Self, Failure> {
-        let done = effects(&ctx.target().await?, PREFIX).await?;
+        let done = ctx.effects(PREFIX).await?;
         let held_back = match ctx.method() {
             Method::Replication => ctx.plan().held_back.iter().map(tagged).collect(),
             Method::Dump => BTreeMap::new(),

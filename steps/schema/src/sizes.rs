@@ -1,6 +1,6 @@
 //! The sizes of tables on the target, by which work is dealt out.
 
-use pghaul_step::postgres::{ReadWrite, Session, Target};
+use pghaul_step::postgres::{Right, Session, Target};
 use pghaul_step::{DatabasePlan, Failure, TablePlan};
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ pub(crate) struct Sizes(BTreeMap<u32, u64>);
 
 impl Sizes {
     /// Asks the target.
-    pub(crate) async fn read(
-        target: &Session<Target, ReadWrite>,
+    pub(crate) async fn read<R: Right>(
+        target: &Session<Target, R>,
         plan: &DatabasePlan,
     ) -> Result<Self, Failure> {
         let sizes = target.table_sizes().await?;

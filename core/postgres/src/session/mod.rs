@@ -7,6 +7,7 @@
 mod copy_out;
 mod doing;
 mod epoch;
+mod idle;
 mod quiet;
 mod rehearsal;
 mod release;
@@ -20,6 +21,7 @@ mod transaction;
 pub use copy_out::CopyOut;
 pub use doing::Doing;
 pub use epoch::OLDER_EPOCHS_TIMEOUT;
+pub use idle::Reader;
 pub use rehearsal::Rehearsed;
 pub use release::RELEASE_TIMEOUT;
 pub use replication::ReplicationSession;

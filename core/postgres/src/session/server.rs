@@ -1,5 +1,6 @@
 //! A server and the way to it.
 
+use super::idle::{Idle, Reader};
 use super::{ReadOnly, Right, Session, SideMarker, Way, settings};
 use crate::connect::{self, Address, Connected, SocketOptions, Startup, Target};
 use crate::conninfo::{Endpoint, Resolved, SessionAttributes};
@@ -20,7 +21,7 @@ const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_
 /// One of the two servers: how to reach it, under which name, with how many connections at most. Cheap to clone.
 #[derive(Debug)]
 pub struct Server<S> {
-    inner: Arc<Inner>,
+    inner: Arc<Inner<S>>,
     side: PhantomData<fn() -> S>,
 }
 
@@ -33,16 +34,17 @@ impl<S> Clone for Server<S> {
     }
 }
 
-struct Inner {
+struct Inner<S> {
     resolved: Resolved,
     application_name: String,
     budget: Arc<Semaphore>,
     tls: OnceCell<Arc<Tls>>,
     /// Where the first connection went; later ones go nowhere else.
     pinned: Mutex<Option<Target>>,
+    idle: Arc<Idle<S>>,
 }
 
-impl std::fmt::Debug for Inner {
+impl<S> std::fmt::Debug for Inner<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server")
             .field("conninfo", &self.resolved)
@@ -61,6 +63,7 @@ impl<S: SideMarker> Server<S> {
             budget: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
             tls: OnceCell::new(),
             pinned: Mutex::new(None),
+            idle: Arc::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -90,7 +93,7 @@ impl<S: SideMarker> Server<S> {
 
     /// How many more sessions could be opened now.
     pub fn free_connections(&self) -> usize {
-        self.inner.budget.available_permits()
+        self.inner.budget.available_permits() + self.inner.idle.len()
     }
 
     /// Opens a session in a database, waiting for a free place in the connection budget.
@@ -109,6 +112,20 @@ impl<S: SideMarker> Server<S> {
             permit,
         };
         Session::begin(connected, place, way).await
+    }
+
+    /// A session to read in, in a database: one that somebody has just read in, or a new one as by
+    /// [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn reader(&self, database: &str) -> Result<Reader<S>, PgError> {
+        let idle = &self.inner.idle;
+        let session = match idle.take(database).await {
+            Some(session) => session,
+            None => self.connect(database).await?,
+        };
+        Ok(Reader::new(session, idle))
     }
 
     /// Reads something, and does it again on a new session when the connection was lost or the server was not
@@ -151,7 +168,15 @@ impl<S: SideMarker> Server<S> {
     }
 
     pub(super) async fn permit(&self, place: &Place) -> Result<OwnedSemaphorePermit, PgError> {
-        let permit = Arc::clone(&self.inner.budget).acquire_owned().await;
+        let budget = &self.inner.budget;
+        if let Ok(permit) = Arc::clone(budget).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _waiting = self.inner.idle.wait();
+        if let Some(session) = self.inner.idle.oldest() {
+            session.close().await;
+        }
+        let permit = Arc::clone(budget).acquire_owned().await;
         permit.map_err(|closed| {
             PgError::new(Code::Bug, place, "wait for a free connection", closed.to_string())
         })

@@ -13,5 +13,6 @@ mod connecting;
 mod epochs;
 mod local;
 mod quoting;
+mod readers;
 mod sessions;
 mod tls;

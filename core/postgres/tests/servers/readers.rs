@@ -1,0 +1,94 @@
+//! Sessions to read in, and who has them next.
+
+use crate::cluster::{database, shared, superuser};
+use pghaul_postgres::local::LocalCluster;
+use pghaul_postgres::{ReadOnly, Reader, Server, Session, Source};
+use std::time::Duration;
+
+fn with_budget(cluster: &LocalCluster, connections: usize) -> Server<Source> {
+    Server::new(superuser(cluster).resolved().clone(), "readers", connections)
+}
+
+async fn reader(server: &Server<Source>, database: &str) -> Reader<Source> {
+    server.reader(database).await.unwrap()
+}
+
+async fn lives(observer: &Session<Source, ReadOnly>, pid: i32) -> bool {
+    let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)";
+    let row = observer.doing("look").query_one(sql, &[&pid]).await.unwrap();
+    row.get(0)
+}
+
+#[tokio::test]
+async fn one_reads_after_the_other_in_the_same_session() {
+    let Some(cluster) = shared() else { return };
+    database(&cluster, "readers").await;
+    let server = with_budget(&cluster, 10);
+    let first = reader(&server, "postgres").await.backend_pid();
+    assert_eq!(reader(&server, "postgres").await.backend_pid(), first);
+    assert_ne!(reader(&server, "readers").await.backend_pid(), first);
+    let two = (
+        reader(&server, "postgres").await,
+        reader(&server, "postgres").await,
+    );
+    assert_eq!(two.0.backend_pid(), first);
+    assert_ne!(two.1.backend_pid(), first);
+}
+
+#[tokio::test]
+async fn it_is_closed_when_nobody_reads() {
+    let Some(cluster) = shared() else { return };
+    let observer = superuser(&cluster).connect::<ReadOnly>("postgres").await.unwrap();
+    let server = with_budget(&cluster, 10);
+    let pid = reader(&server, "postgres").await.backend_pid();
+    assert!(lives(&observer, pid).await);
+    let gone = async {
+        while lives(&observer, pid).await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_broken_one_is_replaced() {
+    let Some(cluster) = shared() else { return };
+    let observer = superuser(&cluster).connect::<ReadOnly>("postgres").await.unwrap();
+    let server = with_budget(&cluster, 10);
+    let pid = reader(&server, "postgres").await.backend_pid();
+    let sql = "SELECT pg_terminate_backend($1)";
+    observer.doing("end it").query_one(sql, &[&pid]).await.unwrap();
+    assert_ne!(reader(&server, "postgres").await.backend_pid(), pid);
+}
+
+#[tokio::test]
+async fn it_gives_its_place_to_who_needs_one() {
+    let Some(cluster) = shared() else { return };
+    let narrow = with_budget(&cluster, 1);
+    let kept = reader(&narrow, "postgres").await.backend_pid();
+    assert_eq!(narrow.free_connections(), 1);
+    let session = narrow.connect::<ReadOnly>("postgres").await.unwrap();
+    assert_ne!(session.backend_pid(), kept);
+    assert_eq!(narrow.free_connections(), 0);
+}
+
+#[tokio::test]
+async fn it_is_not_kept_from_who_waits() {
+    let Some(cluster) = shared() else { return };
+    let narrow = with_budget(&cluster, 1);
+    let reading = reader(&narrow, "postgres").await;
+    let pid = reading.backend_pid();
+    let waiting = tokio::spawn({
+        let narrow = narrow.clone();
+        async move {
+            narrow
+                .connect::<ReadOnly>("postgres")
+                .await
+                .map(|s| s.backend_pid())
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(reading);
+    let session = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+    assert_ne!(session.unwrap().unwrap().unwrap(), pid);
+}
