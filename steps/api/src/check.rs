@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use pghaul_core::{
     Acceptance, Code, DatabaseName, Failure, Finding, InitialCopy, Method, Migration, MigrationId,
 };
-use pghaul_postgres::{PgError, Rehearsal, Right, Server, Session, SideMarker, Source, Target};
+use pghaul_postgres::{PgError, Reader, Rehearsal, Right, Server, Session, SideMarker, Source, Target};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -277,6 +277,14 @@ impl CheckContext<Database> {
 /// When the server can't be reached.
 pub async fn maintenance<S: SideMarker, R: Right>(server: &Server<S>) -> Result<Session<S, R>, PgError> {
     server.connect(server.resolved().database()).await
+}
+
+/// The same, only to read in.
+///
+/// # Errors
+/// When the server can't be reached.
+pub async fn maintenance_for_reading<S: SideMarker>(server: &Server<S>) -> Result<Reader<S>, PgError> {
+    server.reader(server.resolved().database()).await
 }
 
 /// Something that looks at servers and reports what it found.

@@ -14,8 +14,8 @@ pub use conflicts::{Conflict, RestoreConflicts};
 pub use objects::{RemovedObject, RemovedObjects};
 pub use types::{RemovedTypes, TypeProblem};
 
-use pghaul_step::check::maintenance;
-use pghaul_step::postgres::{ReadOnly, Session, Target};
+use pghaul_step::check::maintenance_for_reading;
+use pghaul_step::postgres::{Reader, Target};
 use pghaul_step::{CheckContext, Database, Failure, Subject};
 
 /// What the checks of one database come after.
@@ -26,8 +26,8 @@ fn database(ctx: &CheckContext<Database>) -> Subject {
 }
 
 /// A session for looking at the target as a whole.
-async fn target(ctx: &CheckContext<Database>) -> Result<Session<Target, ReadOnly>, Failure> {
-    Ok(maintenance(ctx.target_server()).await?)
+async fn target(ctx: &CheckContext<Database>) -> Result<Reader<Target>, Failure> {
+    Ok(maintenance_for_reading(ctx.target_server()).await?)
 }
 
 /// A list that is a finding unless it is empty.

@@ -23,8 +23,8 @@ pub use money::{Money, MoneyDiffers};
 pub use settings::{SettingDiffers, SettingsDiffer};
 pub use time_zones::{TimeZoneProblem, TimeZones};
 
-use pghaul_step::check::maintenance;
-use pghaul_step::postgres::{ReadOnly, Session, Target};
+use pghaul_step::check::maintenance_for_reading;
+use pghaul_step::postgres::{Reader, Target};
 use pghaul_step::{CheckContext, Database, Failure, Subject};
 
 /// What the checks of one database come after.
@@ -35,6 +35,6 @@ fn database(ctx: &CheckContext<Database>) -> Subject {
 }
 
 /// A session for looking at the target as a whole.
-async fn target(ctx: &CheckContext<Database>) -> Result<Session<Target, ReadOnly>, Failure> {
-    Ok(maintenance(ctx.target_server()).await?)
+async fn target(ctx: &CheckContext<Database>) -> Result<Reader<Target>, Failure> {
+    Ok(maintenance_for_reading(ctx.target_server()).await?)
 }

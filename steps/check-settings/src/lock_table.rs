@@ -1,6 +1,6 @@
 //! The check `lock-table`.
 
-use pghaul_step::postgres::{ReadOnly, Right, Session, SideMarker};
+use pghaul_step::postgres::{Right, Session, SideMarker};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Concern, Database, Failure, Finding, FindingKind, Side, async_trait,
 };
@@ -93,7 +93,7 @@ impl Check for LockTable {
             .await?;
         let (tables, sequences): (i64, i64) = (row.get("tables"), row.get("sequences"));
         let of_source = too_small(&source, tables.max(sequences)).await?;
-        let target: Session<_, ReadOnly> = super::target(ctx).await?;
+        let target = super::target(ctx).await?;
         let of_target = too_small(&target, tables).await?;
         let both = [of_source, of_target];
         Ok(both

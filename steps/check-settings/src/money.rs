@@ -1,6 +1,6 @@
 //! The check `money`.
 
-use pghaul_step::postgres::{ReadOnly, Row, Session, Target};
+use pghaul_step::postgres::Row;
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, async_trait,
 };
@@ -79,7 +79,7 @@ impl Check for Money {
         if columns == 0 {
             return Ok(Vec::new());
         }
-        let target: Session<Target, ReadOnly> = super::target(ctx).await?;
+        let target = super::target(ctx).await?;
         let there = target
             .doing("see how amounts of money are written")
             .query_one(include_str!("money.sql"), &[])

@@ -1,6 +1,6 @@
 //! The target database: adopted where it exists and is empty, created where it does not.
 
-use pghaul_step::check::maintenance;
+use pghaul_step::check::{maintenance, maintenance_for_reading};
 use pghaul_step::ownership::owner;
 use pghaul_step::postgres::{Ident, ReadWrite, Row, Server, Session, Target, literal};
 use pghaul_step::{Code, Context, Database, Failure, Side};
@@ -109,7 +109,7 @@ fn refuse(name: &str, why: String) -> Failure {
 
 /// Whether a database exists.
 pub(crate) async fn exists(target: &Server<Target>, name: &str) -> Result<bool, Failure> {
-    let session = target.reader(target.resolved().database()).await?;
+    let session = maintenance_for_reading(target).await?;
     let sql = "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1";
     Ok(session
         .doing("look for the database")
@@ -132,7 +132,7 @@ async fn creation(ctx: &Context<Database>, name: &str) -> Result<String, Failure
         .query_one(include_str!("target_database.sql"), &[&ctx.database().as_str()])
         .await?;
     let target = ctx.target_server();
-    let on_target = target.reader(target.resolved().database()).await?;
+    let on_target = maintenance_for_reading(target).await?;
     statement(name, &row, on_target.server_version())
 }
 

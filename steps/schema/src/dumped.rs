@@ -101,7 +101,7 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
     remove(directory)?;
     let session = ctx.source().await?;
     let target = ctx.target_server();
-    let on_target = target.reader(target.resolved().database()).await?;
+    let on_target = pghaul_step::check::maintenance_for_reading(target).await?;
     let target_major = on_target.server_version() / 10_000;
     let pg_dump: PgDump = pg_dump::find(session.server_version() / 10_000, target_major).await?;
     drop((session, on_target));
