@@ -14,20 +14,13 @@ pub use conflicts::{Conflict, RestoreConflicts};
 pub use objects::{RemovedObject, RemovedObjects};
 pub use types::{RemovedTypes, TypeProblem};
 
-use pghaul_step::check::maintenance_for_reading;
-use pghaul_step::postgres::{Reader, Target};
-use pghaul_step::{CheckContext, Database, Failure, Subject};
+use pghaul_step::{CheckContext, Database, Subject};
 
 /// What the checks of one database come after.
 const AFTER: &[&str] = &["database-connection", "version"];
 
 fn database(ctx: &CheckContext<Database>) -> Subject {
     Subject::Database(ctx.database().clone())
-}
-
-/// A session for looking at the target as a whole.
-async fn target(ctx: &CheckContext<Database>) -> Result<Reader<Target>, Failure> {
-    Ok(maintenance_for_reading(ctx.target_server()).await?)
 }
 
 /// A list that is a finding unless it is empty.

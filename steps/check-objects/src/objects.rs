@@ -166,7 +166,7 @@ impl Check for RemovedObjects {
         let mut by_class = objects(&source).await?;
         let columns = system_columns(&source).await?;
         let settings = settings(&source).await?;
-        let target = super::target(ctx).await?;
+        let target = ctx.target().await?;
         let to = target.server_version();
         let mut class = |name: &str, since: u32| {
             let names = by_class.remove(name).unwrap_or_default();

@@ -117,7 +117,7 @@ impl Check for RemovedTypes {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let to = super::target(ctx).await?.server_version();
+        let to = ctx.target().await?.server_version();
         let mut columns: [Vec<String>; 4] = Default::default();
         let [removed, unknown, row_types, names] = &mut columns;
         for row in &rows {

@@ -187,7 +187,7 @@ impl Check for Collations {
         let used = rows.iter().map(Used::of).collect::<Result<Vec<_>, _>>()?;
         let default = Default::read(&source).await?;
         let mut found: Vec<CollationProblem> = sorted_by_older(ctx, &used, &default).into_iter().collect();
-        let target = super::target(ctx).await?;
+        let target = ctx.target().await?;
         let there = known(&target, &used, &default).await?;
         let can_try = !target.is_standby().await?;
         let of_system = used.iter().filter(|collation| collation.of_system);

@@ -88,7 +88,7 @@ impl Check for Encoding {
         let Some(there) = facts(&source, ctx).await? else {
             return Ok(Vec::new());
         };
-        let here = facts(&*super::target(ctx).await?, ctx).await?;
+        let here = facts(&*ctx.target().await?, ctx).await?;
         let mut found = Vec::new();
         if there.encoding == "SQL_ASCII" {
             found.push(EncodingProblem::SqlAscii);

@@ -93,7 +93,7 @@ impl Check for LockTable {
             .await?;
         let (tables, sequences): (i64, i64) = (row.get("tables"), row.get("sequences"));
         let of_source = too_small(&source, tables.max(sequences)).await?;
-        let target = super::target(ctx).await?;
+        let target = ctx.target().await?;
         let of_target = too_small(&target, tables).await?;
         let both = [of_source, of_target];
         Ok(both

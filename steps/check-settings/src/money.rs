@@ -79,7 +79,7 @@ impl Check for Money {
         if columns == 0 {
             return Ok(Vec::new());
         }
-        let target = super::target(ctx).await?;
+        let target = ctx.target().await?;
         let there = target
             .doing("see how amounts of money are written")
             .query_one(include_str!("money.sql"), &[])

@@ -158,8 +158,7 @@ impl<'a> Attempt<'a> {
 
     /// Lets the command go to its end.
     pub(super) fn go_on(&self) {
-        let outcome = self.command().run();
-        assert!(outcome.status.success(), "it did not go on\n{outcome}");
+        self.command().run().succeeded();
     }
 
     pub(super) fn load(&self) -> Load {
@@ -187,11 +186,11 @@ impl<'a> Attempt<'a> {
         }
         let state = self.pghaul.home().join("state/pghaul");
         assert!(!state.join("journal.db.d").exists(), "files are left behind");
-        let drop = self.databases.iter();
-        let drop: String = drop
+        let drops = self.databases.iter();
+        let drops: String = drops
             .map(|name| format!("drop database {} (force);\n", identifier(name)))
             .collect();
-        source.psql("postgres", &drop);
-        target.psql("postgres", &drop);
+        source.psql("postgres", &drops);
+        target.psql("postgres", &drops);
     }
 }

@@ -79,6 +79,13 @@ impl Stops {
     fn once(first: usize) -> Self {
         Self { first, second: None }
     }
+
+    fn twice(first: usize, second: usize) -> Self {
+        Self {
+            first,
+            second: Some(second),
+        }
+    }
 }
 
 /// A scenario on its servers.
@@ -167,11 +174,8 @@ impl Trial {
 
     /// A second position for a first one.
     fn twice(&self, first: usize) -> Stops {
-        let second = seeded(first, self.places.len() - first.min(self.places.len() - 1));
-        Stops {
-            first,
-            second: Some(second),
-        }
+        let left = self.places.len() - first.min(self.places.len() - 1);
+        Stops::twice(first, seeded(first, left))
     }
 
     /// All pairs around what is most delicate, of a first position and those that came after it.
@@ -185,11 +189,7 @@ impl Trial {
             return Vec::new();
         }
         let seconds = (1..=after.len()).filter(|second| is_about(&after[second - 1], words));
-        let pair = |second| Stops {
-            first,
-            second: Some(second),
-        };
-        seconds.map(pair).collect()
+        seconds.map(|second| Stops::twice(first, second)).collect()
     }
 
     fn name(&self, stops: Stops) -> String {
@@ -233,7 +233,7 @@ fn try_positions(scenario: Scenario) {
     let full = std::env::var_os("PGHAUL_CRASH_FULL").is_some_and(|value| !value.is_empty());
     let trial = Trial::begin(scenario);
     let firsts = trial.firsts(full);
-    let mut twice: Vec<Stops> = firsts.iter().map(|first| trial.twice(*first)).collect();
+    let twice: Vec<Stops> = firsts.iter().map(|first| trial.twice(*first)).collect();
     // In the slice, the second death takes the place of the first alone: it comes after it.
     let once: Vec<Stops> = firsts.into_iter().filter(|_| full).map(Stops::once).collect();
     let found: Mutex<Vec<Stops>> = Mutex::default();
@@ -253,9 +253,8 @@ fn try_positions(scenario: Scenario) {
     };
     side_by_side(&once, die);
     let pairs = std::mem::take(&mut *found.lock().expect("no holder panics"));
-    let seeded = twice.len();
-    twice.extend(&pairs);
-    side_by_side(&twice, die);
+    let all: Vec<Stops> = twice.iter().chain(&pairs).copied().collect();
+    side_by_side(&all, die);
     let mut failed = failed.into_inner().expect("no holder panics");
     if failed.is_empty() {
         // A position that failed leaves things behind.
@@ -265,9 +264,10 @@ fn try_positions(scenario: Scenario) {
         }
     }
     println!(
-        "{scenario:?}: {} positions; died once at {}, twice at {seeded}, at {} pairs; {} failed, {:?}",
+        "{scenario:?}: {} positions; died once at {}, twice at {}, at {} pairs; {} failed, {:?}",
         trial.places.len(),
         once.len(),
+        twice.len(),
         pairs.len(),
         failed.len(),
         Duration::from_secs(began.elapsed().as_secs()),

@@ -1,8 +1,9 @@
 //! The server that the tests share. It ends with the last test that uses it, also when that one panics.
 
 use pghaul_postgres::local::{ClusterSettings, LocalCluster, find_binaries};
-use pghaul_postgres::{ConnInfo, Environment, Server, Source};
+use pghaul_postgres::{ConnInfo, Environment, PgError, ReadOnly, Server, Source};
 use std::sync::{Arc, Mutex, Weak};
+use tokio::task::JoinHandle;
 
 /// Passwords with everything that could be quoted wrongly.
 pub(crate) const PASSWORD: &str = r#"p'a"s s\w%or=d@ü"#;
@@ -46,6 +47,20 @@ pub(crate) fn shared() -> Option<Arc<LocalCluster>> {
     let cluster = Arc::new(LocalCluster::create(&binaries, &settings).unwrap());
     *shared = Arc::downgrade(&cluster);
     Some(cluster)
+}
+
+/// The superuser's way to a server, with at most so many sessions at a time.
+pub(crate) fn with_budget(cluster: &LocalCluster, connections: usize) -> Server<Source> {
+    Server::new(superuser(cluster).resolved().clone(), "narrow", connections)
+}
+
+/// Opens a session beside the test; the process that serves it.
+pub(crate) fn connecting(server: &Server<Source>) -> JoinHandle<Result<i32, PgError>> {
+    let server = server.clone();
+    tokio::spawn(async move {
+        let session = server.connect::<ReadOnly>("postgres").await?;
+        Ok(session.backend_pid())
+    })
 }
 
 /// The programs that the tests use.

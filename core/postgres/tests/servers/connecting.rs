@@ -1,6 +1,6 @@
 //! Ways in, and every way in which a server keeps us out.
 
-use crate::cluster::{PASSWORD, database, server, shared, superuser};
+use crate::cluster::{PASSWORD, connecting, database, server, shared, superuser, with_budget};
 use pghaul_core::{Code, Failure};
 use pghaul_postgres::{ConnInfo, PgError, ReadOnly, ReadWrite, Session, Source};
 use std::net::TcpListener;
@@ -221,19 +221,10 @@ async fn the_journals_text_finds_the_server_again() {
 #[tokio::test]
 async fn the_budget_is_kept() {
     let Some(cluster) = shared() else { return };
-    let resolved = superuser(&cluster).resolved().clone();
-    let narrow = pghaul_postgres::Server::<Source>::new(resolved, "narrow", 1);
+    let narrow = with_budget(&cluster, 1);
     let first = narrow.connect::<ReadOnly>("postgres").await.unwrap();
     assert_eq!(narrow.free_connections(), 0);
-    let waiting = tokio::spawn({
-        let narrow = narrow.clone();
-        async move {
-            narrow
-                .connect::<ReadOnly>("postgres")
-                .await
-                .map(|session| session.backend_pid())
-        }
-    });
+    let waiting = connecting(&narrow);
     let pid = first.backend_pid();
     first.close().await;
     assert_ne!(waiting.await.unwrap().unwrap(), pid);

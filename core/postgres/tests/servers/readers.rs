@@ -1,13 +1,8 @@
 //! Sessions to read in, and who has them next.
 
-use crate::cluster::{database, shared, superuser};
-use pghaul_postgres::local::LocalCluster;
+use crate::cluster::{connecting, database, shared, superuser, with_budget};
 use pghaul_postgres::{ReadOnly, Reader, Server, Session, Source};
 use std::time::Duration;
-
-fn with_budget(cluster: &LocalCluster, connections: usize) -> Server<Source> {
-    Server::new(superuser(cluster).resolved().clone(), "readers", connections)
-}
 
 async fn reader(server: &Server<Source>, database: &str) -> Reader<Source> {
     server.reader(database).await.unwrap()
@@ -78,16 +73,9 @@ async fn it_is_not_kept_from_who_waits() {
     let narrow = with_budget(&cluster, 1);
     let reading = reader(&narrow, "postgres").await;
     let pid = reading.backend_pid();
-    let waiting = tokio::spawn({
-        let narrow = narrow.clone();
-        async move {
-            narrow
-                .connect::<ReadOnly>("postgres")
-                .await
-                .map(|s| s.backend_pid())
-        }
-    });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let waiting = connecting(&narrow);
+    // It runs until it has to wait: for a place.
+    tokio::task::yield_now().await;
     drop(reading);
     let session = tokio::time::timeout(Duration::from_secs(30), waiting).await;
     assert_ne!(session.unwrap().unwrap().unwrap(), pid);
