@@ -35,6 +35,10 @@ pub async fn read<R: Right>(
         .await?;
     let mut tables = BTreeMap::new();
     for row in rows {
+        // A table that is dropped while it is looked at has no size.
+        let Some(bytes) = row.get::<_, Option<i64>>("bytes") else {
+            continue;
+        };
         let schema: String = row.get("schema");
         let name: String = row.get("name");
         let columns: Vec<String> = row.get("columns");
@@ -42,8 +46,8 @@ pub async fn read<R: Right>(
             oid: row.get("oid"),
             name: QualifiedName::new(schema.as_str(), name.as_str())?,
             columns: columns.into_iter().map(Ident::new).collect::<Result<_, _>>()?,
-            bytes: row.get::<_, i64>("bytes").unsigned_abs(),
-            blocks: row.get::<_, i64>("blocks").unsigned_abs(),
+            bytes: bytes.unsigned_abs(),
+            blocks: row.get::<_, Option<i64>>("blocks").unwrap_or(0).unsigned_abs(),
             file_node: row.get::<_, Option<u32>>("file_node").unwrap_or(0),
         };
         tables.insert((schema, name), table);

@@ -171,9 +171,12 @@ async fn sizes<S: SideMarker>(
     }
     let doing = session.doing("measure the databases");
     let rows = doing.query(include_str!("sizes.sql"), &[&databases]).await?;
-    let size =
-        |row: &pghaul_step::postgres::Row| (row.get("name"), row.get::<_, i64>("bytes").unsigned_abs());
-    Ok(rows.iter().map(size).collect())
+    // A database that is dropped while it is looked at has no size.
+    let size = |row: &pghaul_step::postgres::Row| {
+        let bytes = row.get::<_, Option<i64>>("bytes")?;
+        Some((row.get("name"), bytes.unsigned_abs()))
+    };
+    Ok(rows.iter().filter_map(size).collect())
 }
 
 #[cfg(test)]
