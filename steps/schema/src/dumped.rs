@@ -104,7 +104,8 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
     let on_target = pghaul_step::check::maintenance_for_reading(target).await?;
     let target_major = on_target.server_version() / 10_000;
     let pg_dump: PgDump = pg_dump::find(session.server_version() / 10_000, target_major).await?;
-    drop((session, on_target));
+    on_target.close().await;
+    session.close().await;
     let (source, database) = (ctx.source_server(), ctx.database().as_str());
     pg_dump::dump_schema(&pg_dump, target_major, source, database, &writing).await?;
     seal::set(&writing).map_err(|e| on_disk(&writing, &e))?;

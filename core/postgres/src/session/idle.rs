@@ -1,16 +1,19 @@
 //! Sessions to read in that are used one after the other: to open one costs more than most questions.
 
 use super::{ReadOnly, Session, SideMarker};
+use futures_util::future::join_all;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::SimpleQueryMessage;
 
 /// How long a session waits for whoever reads next.
 const KEPT: Duration = Duration::from_secs(2);
 
-/// How long a session may take to show that it still works, before another is opened in its place.
+/// How long a session may take to show that it still works, before another is opened in its place; and to end, before its
+/// connection is just closed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A read-only session for as long as somebody reads in it. Then it waits a little for whoever reads next in the same
@@ -45,6 +48,13 @@ impl<S: SideMarker> Reader<S> {
         Self {
             session: Some(session),
             idle: Arc::clone(idle),
+        }
+    }
+
+    /// Ends it: nobody reads next, and its place on the server is needed.
+    pub async fn close(mut self) {
+        if let Some(session) = self.session.take() {
+            session.close().await;
         }
     }
 }
@@ -100,8 +110,7 @@ impl<S: SideMarker> Idle<S> {
     pub(super) async fn take(&self, database: &str) -> Option<Session<S, ReadOnly>> {
         loop {
             let session = self.find(database)?;
-            let answer = session.client.simple_query("");
-            if let Ok(Ok(_)) = timeout(PATIENCE, answer).await {
+            if let Ok(true) = timeout(PATIENCE, is_free(&session)).await {
                 return Some(session);
             }
         }
@@ -114,8 +123,14 @@ impl<S: SideMarker> Idle<S> {
         Some(sessions.free.remove(position).session)
     }
 
-    /// The one that has waited longest.
-    pub(super) fn oldest(&self) -> Option<Session<S, ReadOnly>> {
+    /// Ends the one that has waited longest, for its place in the connection budget.
+    pub(super) async fn close_oldest(&self) {
+        if let Some(session) = self.oldest() {
+            end(session).await;
+        }
+    }
+
+    fn oldest(&self) -> Option<Session<S, ReadOnly>> {
         let mut sessions = self.sessions();
         (!sessions.free.is_empty()).then(|| sessions.free.remove(0).session)
     }
@@ -138,9 +153,7 @@ impl<S: SideMarker> Idle<S> {
         runtime.spawn(async move {
             sleep(KEPT).await;
             let expired = idle.upgrade().map(|idle| idle.expired());
-            for session in expired.into_iter().flatten() {
-                session.close().await;
-            }
+            join_all(expired.into_iter().flatten().map(end)).await;
         });
     }
 
@@ -150,6 +163,19 @@ impl<S: SideMarker> Idle<S> {
         let expired = sessions.free.extract_if(.., is_expired);
         expired.map(|free| free.session).collect()
     }
+}
+
+/// Whether a session answers, and is in no transaction that somebody left open in it.
+async fn is_free<S: SideMarker>(session: &Session<S, ReadOnly>) -> bool {
+    let sql = "SELECT 1 WHERE pg_catalog.now() = pg_catalog.statement_timestamp()";
+    let answer = session.client.simple_query(sql).await;
+    let is_row = |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(_));
+    answer.is_ok_and(|messages| messages.iter().any(is_row))
+}
+
+/// Ends a session; one that is still at work is cut off.
+async fn end<S: SideMarker>(session: Session<S, ReadOnly>) {
+    let _in_time = timeout(PATIENCE, session.close()).await;
 }
 
 impl<S> Drop for Waiting<'_, S> {

@@ -63,13 +63,11 @@ struct Facts {
 }
 
 /// The task that moves the bytes; it ends with the session.
-struct Driver(Option<JoinHandle<()>>);
+struct Driver(JoinHandle<()>);
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
+        self.0.abort();
     }
 }
 
@@ -155,14 +153,14 @@ impl<S: SideMarker, R: Right> Session<S, R> {
     }
 
     /// Tells the server goodbye and waits until that is sent, so that no session of ours is left behind.
+    ///
+    /// It waits for a statement that is under way; who does not want to, drops the future, and with it the connection.
     pub async fn close(self) {
         let Self {
             client, mut driver, ..
         } = self;
         drop(client);
-        if let Some(task) = driver.0.take() {
-            let _ended = task.await;
-        }
+        let _ended = (&mut driver.0).await;
     }
 
     /// Asks for the facts and sets what only some versions know.
@@ -173,7 +171,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
             encrypted,
             counts,
         } = connected;
-        let driver = Driver(Some(driver));
+        let driver = Driver(driver);
         let facts = facts(&client, &place).await?;
         if let Some(statement) = settings::for_version(facts.version) {
             client

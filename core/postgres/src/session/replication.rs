@@ -34,7 +34,7 @@ impl Server<Source> {
         let mut startup = self.startup(database, &settings::for_replication(version));
         startup.replication = true;
         let (Connected { client, driver, .. }, _) = self.open(startup, &place).await?;
-        let _driver = Driver(Some(driver));
+        let _driver = Driver(driver);
         let facts = super::facts(&client, &place).await?;
         // Before the first command there is no snapshot to lose.
         if let Some(statement) = settings::for_version(version) {

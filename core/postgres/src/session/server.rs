@@ -173,9 +173,7 @@ impl<S: SideMarker> Server<S> {
             return Ok(permit);
         }
         let _waiting = self.inner.idle.wait();
-        if let Some(session) = self.inner.idle.oldest() {
-            session.close().await;
-        }
+        self.inner.idle.close_oldest().await;
         let permit = Arc::clone(budget).acquire_owned().await;
         permit.map_err(|closed| {
             PgError::new(Code::Bug, place, "wait for a free connection", closed.to_string())

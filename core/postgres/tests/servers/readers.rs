@@ -57,6 +57,34 @@ async fn a_broken_one_is_replaced() {
 }
 
 #[tokio::test]
+async fn one_that_is_left_in_a_transaction_is_not_handed_on() {
+    let Some(cluster) = shared() else { return };
+    let server = with_budget(&cluster, 10);
+    let first = reader(&server, "postgres").await;
+    first.begin_snapshot().await.unwrap();
+    let pid = first.backend_pid();
+    drop(first);
+    assert_ne!(reader(&server, "postgres").await.backend_pid(), pid);
+}
+
+#[tokio::test]
+async fn one_that_is_still_at_work_does_not_keep_its_place() {
+    let Some(cluster) = shared() else { return };
+    let narrow = with_budget(&cluster, 1);
+    let reading = reader(&narrow, "postgres").await;
+    let doing = reading.doing("sleep");
+    let sleep = doing.query("SELECT pg_sleep(60)", &[]);
+    let soon = Duration::from_millis(200);
+    tokio::time::timeout(soon, sleep).await.unwrap_err();
+    drop(reading);
+    let other = narrow.connect::<ReadOnly>("postgres");
+    tokio::time::timeout(Duration::from_secs(10), other)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
 async fn it_gives_its_place_to_who_needs_one() {
     let Some(cluster) = shared() else { return };
     let narrow = with_budget(&cluster, 1);
