@@ -59,6 +59,12 @@ pub enum JournalError {
         /// What the store says.
         reason: String,
     },
+    /// The journal could not be read.
+    #[error("the journal can't be read: {reason}")]
+    NotRead {
+        /// What the store says.
+        reason: String,
+    },
     /// Another process appended to this migration although we hold its lock.
     #[error("another process wrote event {seq} of this migration")]
     Overtaken {
@@ -84,6 +90,14 @@ pub trait Journal: Send + Sync {
 
     /// The end of the journal.
     fn head(&self) -> Head;
+
+    /// Whether the journal goes on from a head that was seen earlier. Without hashes, numbers are all that tells.
+    ///
+    /// # Errors
+    /// When the journal can't be read.
+    async fn continues(&self, earlier: &Head) -> Result<bool, JournalError> {
+        Ok(earlier.seq <= self.head().seq)
+    }
 }
 
 impl dyn Journal + '_ {

@@ -34,6 +34,7 @@ const MOST: usize = 1024;
 /// gives the lock back.
 #[derive(Debug)]
 pub struct Writer {
+    file: JournalFile,
     migration: MigrationId,
     shared: Arc<Shared>,
     queue: Option<Sender<Request>>,
@@ -105,6 +106,7 @@ impl Writer {
             .spawn(move || committer.work(&requests))
             .map_err(|e| StoreError::io("start a thread for", file.path(), e))?;
         Ok(Self {
+            file: file.clone(),
             migration: id.clone(),
             shared,
             queue: Some(queue),
@@ -162,6 +164,18 @@ impl Journal for Writer {
             .unwrap_or_else(PoisonError::into_inner)
             .head
             .clone()
+    }
+
+    async fn continues(&self, earlier: &Head) -> Result<bool, JournalError> {
+        if earlier.seq == Seq(0) {
+            return Ok(true);
+        }
+        let read = self.file.read_migration(&self.migration);
+        let found = read.and_then(|open| open.hash_at(earlier.seq));
+        let hash = found.map_err(|error| JournalError::NotRead {
+            reason: error.to_string(),
+        })?;
+        Ok(hash.as_deref() == Some(earlier.hash.as_str()))
     }
 }
 

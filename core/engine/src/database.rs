@@ -158,7 +158,7 @@ impl Journey<'_> {
     pub(crate) async fn claim(&self) -> Result<(), Failure> {
         let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
         let claim = ownership
-            .claim(&self.run.target, self.database, &self.run.recorder.head())
+            .claim(&self.run.target, self.database, &self.run.recorder)
             .await?;
         if claim == Claim::Absent {
             tracing::debug!(database = %self.database, "the target has no schema pghaul (yet, or any more)");

@@ -2,6 +2,7 @@
 
 use crate::fault::Faults;
 use crate::progress::{Observer, Progress};
+use pghaul_core::journal::Head;
 use pghaul_core::{Code, DatabaseName, Event, Failure, Journal, JournalError, Migration, Seq};
 use std::sync::Arc;
 
@@ -53,8 +54,16 @@ impl Recorder {
     }
 
     /// The journal's end.
-    pub fn head(&self) -> pghaul_core::journal::Head {
+    pub fn head(&self) -> Head {
         self.journal.head()
+    }
+
+    /// Whether the journal goes on from a head that was seen earlier.
+    ///
+    /// # Errors
+    /// When the journal can't be read.
+    pub async fn continues(&self, earlier: &Head) -> Result<bool, Failure> {
+        self.journal.continues(earlier).await.map_err(journal_failure)
     }
 
     /// The fault positions.
@@ -74,6 +83,8 @@ fn journal_failure(error: JournalError) -> Failure {
         JournalError::Illegal(_) | JournalError::Format(_) => Failure::bug(error.to_string()),
         JournalError::NotWritten { .. } => Failure::new(Code::JournalUnusable, error.to_string())
             .with_hint("make room for the journal or make it writable, then run the same command again"),
+        JournalError::NotRead { .. } => Failure::new(Code::JournalUnusable, error.to_string())
+            .with_hint("make the journal readable, then run the same command again"),
         JournalError::Overtaken { .. } => Failure::new(Code::JournalDamaged, error.to_string()).with_hint(
             "the journal must be used by one runner alone; look for another process that has it open",
         ),

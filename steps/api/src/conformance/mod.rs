@@ -383,7 +383,7 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
         let target: Session<Target, ReadWrite> = self.run.target.connect(name.as_str()).await?;
         target.terminate_older_epochs(id, epoch, FENCE).await?;
         self.ownership()
-            .claim(&self.run.target, name, &self.journal.head())
+            .claim(&self.run.target, name, &self.run.recorder)
             .await?;
         Ok(())
     }

@@ -6,8 +6,9 @@
 //! for every effect that was committed: what the journal does not know yet can be read there.
 
 use crate::fault::Faults;
+use crate::recorder::Recorder;
 use pghaul_core::journal::Head;
-use pghaul_core::{Code, DatabaseName, Epoch, Failure, MigrationId, Side};
+use pghaul_core::{Code, DatabaseName, Epoch, Failure, MigrationId, Seq, Side};
 use pghaul_postgres::{Doing, PgError, ReadWrite, Server, Session, Target, Transaction};
 use std::collections::BTreeSet;
 
@@ -18,6 +19,14 @@ pub enum Claim {
     Claimed,
     /// The database, or the schema in it, does not exist.
     Absent,
+}
+
+/// The row of `pghaul.owner`.
+struct Owner {
+    migration: String,
+    epoch: i32,
+    /// The end of the journal as the target last heard of it.
+    seen: Head,
 }
 
 /// A migration and an epoch: the right to write.
@@ -65,12 +74,12 @@ impl Ownership {
     ///
     /// # Errors
     /// [`Code::TargetNotOurs`] where it belongs to another migration, [`Code::JournalStale`] where it has seen
-    /// a later event than our journal holds, [`Code::AlreadyRunning`] where a newer runner has claimed it.
+    /// an event that our journal does not hold, [`Code::AlreadyRunning`] where a newer runner has claimed it.
     pub async fn claim(
         &self,
         target: &Server<Target>,
         database: &DatabaseName,
-        head: &Head,
+        journal: &Recorder,
     ) -> Result<Claim, Failure> {
         let mut session: Session<Target, ReadWrite> = match target.connect(database.as_str()).await {
             Ok(session) => session,
@@ -82,64 +91,89 @@ impl Ownership {
         }
         let transaction = session.transaction().await?;
         let doing = transaction.doing("claim the target database");
-        let sql = "SELECT migration, epoch, journal_seq FROM pghaul.owner FOR UPDATE";
+        let sql = "SELECT migration, epoch, journal_seq, head FROM pghaul.owner FOR UPDATE";
         let row = doing.query_opt(sql, &[]).await?;
-        let owner = row.map(|row| {
-            (
-                row.get::<_, String>(0),
-                row.get::<_, i32>(1),
-                row.get::<_, i64>(2),
-            )
+        let owner = row.map(|row| Owner {
+            migration: row.get(0),
+            epoch: row.get(1),
+            seen: seen(row.get(2), row.get(3)),
         });
-        self.judge(owner, database, head)?;
+        self.judge(owner, database, journal).await?;
+        let head = journal.head();
         let sql = "UPDATE pghaul.owner SET epoch = $1, journal_seq = $2, head = $3";
         doing
-            .execute(sql, &[&self.epoch(), &seq(head), &head.to_string()])
+            .execute(sql, &[&self.epoch(), &seq(&head), &head.to_string()])
             .await?;
         transaction.commit().await?;
         Ok(Claim::Claimed)
     }
 
-    fn judge(
+    /// Refuses what is not ours, an old copy of the journal, and a runner that was followed by another.
+    async fn judge(
         &self,
-        owner: Option<(String, i32, i64)>,
+        owner: Option<Owner>,
         database: &DatabaseName,
-        head: &Head,
+        journal: &Recorder,
     ) -> Result<(), Failure> {
-        let refuse = |code, message: String| {
+        let refuse = |code, message: String, hint| {
             Err(Failure::new(code, message)
                 .with_side(Side::Target)
-                .with_database(database.as_str()))
+                .with_database(database.as_str())
+                .with_hint(hint))
         };
-        match owner {
-            Some((migration, ..)) if migration != self.migration.as_str() => refuse(
-                Code::TargetNotOurs,
-                format!("database {database} on the target belongs to the migration {migration}"),
-            )
-            .map_err(|f| f.with_hint("finish that migration first, with the journal that it began with")),
-            None => refuse(
+        let old_copy = "this journal is an old copy; use the one that was last run with";
+        let Some(Owner {
+            migration,
+            epoch,
+            seen,
+        }) = owner
+        else {
+            return refuse(
                 Code::TargetNotOurs,
                 format!("pghaul.owner in {database} is empty"),
-            )
-            .map_err(|f| f.with_hint("somebody has changed the schema pghaul; look into it")),
-            Some((_, _, seen)) if seen > seq(head) => refuse(
+                "somebody has changed the schema pghaul; look into it",
+            );
+        };
+        if migration != self.migration.as_str() {
+            return refuse(
+                Code::TargetNotOurs,
+                format!("database {database} on the target belongs to the migration {migration}"),
+                "finish that migration first, with the journal that it began with",
+            );
+        }
+        let end = journal.head().seq;
+        if seen.seq > end {
+            return refuse(
                 Code::JournalStale,
                 format!(
-                    "the target has seen event {seen} of this migration, the journal ends at {}",
-                    head.seq
+                    "the target has seen event {} of this migration, the journal ends at {end}",
+                    seen.seq
                 ),
-            )
-            .map_err(|f| f.with_hint("this journal is an old copy; use the one that was last run with")),
-            Some((_, epoch, _)) if epoch > self.epoch() => refuse(
+                old_copy,
+            );
+        }
+        if epoch > self.epoch() {
+            return refuse(
                 Code::AlreadyRunning,
                 format!(
                     "a newer runner (epoch {epoch}) works on database {database}; this one is {}",
                     self.epoch
                 ),
-            )
-            .map_err(|f| f.with_hint("use the journal that the newer runner uses")),
-            Some(_) => Ok(()),
+                "use the journal that the newer runner uses",
+            );
         }
+        // An old copy that was run with has as many events, but others.
+        if !journal.continues(&seen).await? {
+            return refuse(
+                Code::JournalStale,
+                format!(
+                    "the target has seen another event {} of this migration than the journal holds",
+                    seen.seq
+                ),
+                old_copy,
+            );
+        }
+        Ok(())
     }
 
     /// Writes the journal's head into the target.
@@ -242,6 +276,15 @@ fn schema_is_gone(error: PgError) -> Failure {
     .with_hint(
         "either this journal is an old copy, and a newer one has finished this database: use that; or somebody has dropped the schema: then remove this migration with --force, drop the target database, and begin anew",
     )
+}
+
+/// What the owner row says of the journal's end: its number, and a head as text.
+fn seen(number: i64, head: &str) -> Head {
+    let hash = head.split_once(':').map_or("", |(_, hash)| hash);
+    Head {
+        seq: Seq(number.unsigned_abs()),
+        hash: hash.to_owned(),
+    }
 }
 
 fn seq(head: &Head) -> i64 {
