@@ -18,8 +18,8 @@ const MOST: usize = 8;
 /// How rows are copied.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct CopyingArgs {
-    /// How many workers copy tables and build indexes, of all databases together; by default as many as this
-    /// machine has cores, or 4 where a server is elsewhere
+    /// How many workers copy tables and build indexes, of all databases together, as far as --max-connections
+    /// allows; by default as many as this machine has cores, 2 to 8, or 4 where a server is elsewhere
     #[arg(
         long,
         value_name = "N",

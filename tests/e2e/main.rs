@@ -21,6 +21,7 @@ mod kills;
 mod large_rows;
 mod large_tables;
 mod many_databases;
+mod matviews;
 mod migration;
 mod network;
 mod pgbench_live;

@@ -1,5 +1,5 @@
 //! How long it takes to look at a large cluster. Not part of CI:
-//! `cargo build --release && PGHAUL_BIN=target/release/pghaul cargo test -p pghaul-tests --test e2e many_databases -- --ignored --nocapture`
+//! `cargo build --release && PGHAUL_BIN=$PWD/target/release/pghaul cargo test -p pghaul-tests --test e2e many_databases -- --ignored --nocapture`
 
 use crate::migration::Migration;
 use pghaul_testkit::{ClusterPair, Settings};

@@ -4,7 +4,7 @@ use super::columns::{Align, lines};
 use crate::style::{BOLD, DIM, paint};
 use pghaul_core::status::method_label;
 use pghaul_step::step::EVERY_ROUTE;
-use pghaul_step::{Descriptor, Registry, RegistryError, Route};
+use pghaul_step::{Descriptor, Registry, RegistryError, Repeats, Route};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -66,9 +66,10 @@ fn steps(title: &str, steps: &[Descriptor]) -> String {
         .iter()
         .map(|s| {
             let again = match (s.repeats, s.beside) {
-                (true, _) => " (by every run)".to_owned(),
-                (false, Some(other)) => format!(" (beside {other})"),
-                (false, None) => String::new(),
+                (Repeats::EveryRun, _) => " (by every run)".to_owned(),
+                (Repeats::Removal, _) => " (also by remove)".to_owned(),
+                (Repeats::Never, Some(other)) => format!(" (beside {other})"),
+                (Repeats::Never, None) => String::new(),
             };
             vec![
                 format!("  {}", s.name),

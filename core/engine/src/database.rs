@@ -8,7 +8,7 @@ use pghaul_core::{
 use pghaul_step::ownership::Claim;
 use pghaul_step::scope::{Database, DatabaseSubject};
 use pghaul_step::step::ErasedStep;
-use pghaul_step::{Ownership, Registry, RunContext, Standing, StepPhase};
+use pghaul_step::{Descriptor, Ownership, Registry, Repeats, RunContext, Standing, StepPhase};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -180,9 +180,13 @@ impl Journey<'_> {
             let company = steps
                 .iter()
                 .filter(|other| other.descriptor().beside == Some(name));
-            let company = company.map(|other| self.complete_step(other.as_ref(), &subject));
+            let company = company.map(|other| self.complete_step(other.as_ref(), &subject, false));
             // The first failure ends both; the other one is then as if it had been killed.
-            try_join(self.complete_step(step.as_ref(), &subject), try_join_all(company)).await?;
+            try_join(
+                self.complete_step(step.as_ref(), &subject, false),
+                try_join_all(company),
+            )
+            .await?;
             if noted.elapsed() >= BETWEEN_NOTES {
                 self.note_progress().await;
                 noted = Instant::now();
@@ -196,11 +200,12 @@ impl Journey<'_> {
         &self,
         step: &dyn ErasedStep<Database>,
         subject: &DatabaseSubject,
+        again: bool,
     ) -> Result<(), Failure> {
         // What holds something for a step is asked again until that one has finished.
         let steps = self.registry.step_names(subject.route())?;
         let waits = |name: &str| steps.iter().any(|s| s.as_str() == name) && !self.has_finished(name);
-        let again = step.descriptor().holds_for.is_some_and(waits);
+        let again = again || step.descriptor().holds_for.is_some_and(waits);
         let execution = Execution {
             run: self.run,
             step,
@@ -302,19 +307,26 @@ impl Journey<'_> {
 
     /// Another `run` of a database that is in step: what every run repeats, then the proof once more.
     async fn keep_in_step(&self) -> Result<(), Failure> {
-        self.repeat_steps().await?;
+        self.repeat_steps(Repeats::EveryRun).await?;
         let proof = self.proven_standing(Method::Replication).await?.proof;
         self.append(DatabaseEvent::SyncingProven { proof }).await
     }
 
-    /// The steps that every run does once more while the database is replicated.
-    pub(crate) async fn repeat_steps(&self) -> Result<(), Failure> {
+    /// The steps that are done once more on this occasion while the database is replicated, and those of which a run or a
+    /// removal was killed meanwhile. Returns how many.
+    pub(crate) async fn repeat_steps(&self, occasion: Repeats) -> Result<usize, Failure> {
         let subject = self.subject()?;
         let steps = self.registry.database_steps(self.route(Method::Replication)?)?;
-        for step in steps.iter().filter(|step| step.descriptor().repeats) {
-            self.complete_step(step.as_ref(), &subject).await?;
+        let mut repeated = 0;
+        for step in &steps {
+            let Descriptor { name, repeats, .. } = step.descriptor();
+            let again = repeats == occasion;
+            if again || (repeats != Repeats::Never && !self.has_finished(name)) {
+                self.complete_step(step.as_ref(), &subject, again).await?;
+                repeated += 1;
+            }
         }
-        Ok(())
+        Ok(repeated)
     }
 
     /// A fresh look that has nothing to complain of, and a fence. A target that lags gets time to catch up as

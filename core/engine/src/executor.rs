@@ -5,7 +5,7 @@ use pghaul_core::{Code, DatabaseEvent, DatabaseState, Event, Failure, StepEvent,
 use pghaul_step::retry::pause_before_retry;
 use pghaul_step::scope::Scope;
 use pghaul_step::step::ErasedStep;
-use pghaul_step::{Context, Descriptor, Probe, Progress, RunContext};
+use pghaul_step::{Context, Descriptor, Probe, Progress, Repeats, RunContext};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl<S: Scope> Execution<'_, S> {
     /// that every run repeats or is asked `again`.
     pub(crate) async fn complete(&self, again: bool) -> Result<(), Failure> {
         let descriptor = self.step.descriptor();
-        if self.state() == StepState::Finished && !descriptor.repeats && !again {
+        if self.state() == StepState::Finished && descriptor.repeats != Repeats::EveryRun && !again {
             return Ok(());
         }
         let context = self.context();
@@ -86,7 +86,7 @@ impl<S: Scope> Execution<'_, S> {
     async fn attempt(&self, context: &Context<S>, descriptor: &Descriptor) -> Result<(), Failure> {
         match self.step.probe(context).await? {
             Probe::Foreign(failure) | Probe::Lost(failure) => return Err(failure),
-            Probe::Present(output) if !descriptor.repeats => {
+            Probe::Present(output) if descriptor.repeats == Repeats::Never => {
                 if self.state() != StepState::Running {
                     self.append(StepEvent::StepStarted).await?;
                 }

@@ -6,7 +6,7 @@ use pghaul_core::event::{Incomplete, Selection};
 use pghaul_core::{
     Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, MigrationEvent, Phase,
 };
-use pghaul_step::StepPhase;
+use pghaul_step::{Repeats, StepPhase};
 
 /// What a removal may leave undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -193,11 +193,16 @@ impl Engine {
         journey.append(DatabaseEvent::Removed).await
     }
 
-    /// What must be true at the moment of removal: everything up to now is on the target, sequences too.
+    /// What must be true at the moment of removal: everything up to now is on the target, materialized views and sequences
+    /// too.
     async fn settle(&self, journey: &Journey<'_>) -> Result<(), Failure> {
         self.warn_of_applications(journey.database).await;
-        let proof = journey.proven_standing(Method::Replication).await?.proof;
-        journey.repeat_steps().await?;
+        let mut proof = journey.proven_standing(Method::Replication).await?.proof;
+        if journey.repeat_steps(Repeats::Removal).await? > 0 {
+            // That may have taken hours.
+            proof = journey.proven_standing(Method::Replication).await?.proof;
+        }
+        journey.repeat_steps(Repeats::EveryRun).await?;
         journey.append(DatabaseEvent::SyncingProven { proof }).await
     }
 

@@ -20,6 +20,20 @@ pub enum StepPhase {
     Data,
 }
 
+/// When a step that has finished is done once more, because what it follows changes on the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Display)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Repeats {
+    /// Once is enough.
+    #[default]
+    Never,
+    /// By every `run` and by `remove`, as for sequences.
+    EveryRun,
+    /// By `remove`, where the database is in step: for what may take long.
+    Removal,
+}
+
 /// What the engine knows of a step without running it.
 #[derive(Debug, Clone)]
 pub struct Descriptor {
@@ -39,8 +53,8 @@ pub struct Descriptor {
     pub beside: Option<&'static str>,
     /// Whether rows get to the target: once it has started, there is no falling back to a dump.
     pub copies_rows: bool,
-    /// Whether every `run` does it once more, as for sequences.
-    pub repeats: bool,
+    /// When it is done once more, in a database that is replicated.
+    pub repeats: Repeats,
     /// Whether it tries again by itself what may pass, so that the engine need not.
     pub retries_itself: bool,
     /// What it makes lives no longer than the process: every run asks it again until this step has finished.
@@ -69,7 +83,7 @@ impl Descriptor {
             after: &[],
             beside: None,
             copies_rows: false,
-            repeats: false,
+            repeats: Repeats::Never,
             retries_itself: false,
             holds_for: None,
         }

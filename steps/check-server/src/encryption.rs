@@ -68,8 +68,8 @@ impl FindingKind for OpenConnection {
                 format!("add sslmode=verify-full and sslrootcert=FILE (or sslrootcert=system) to the {side}'s conninfo")
             }
             Self::SubscriptionNotVerified { .. } => {
-                "give --source-from-target with sslmode=verify-full, and an sslrootcert that is a file on the target's \
-                 machine or system"
+                "give --source-from-target with sslmode=verify-full, with the root certificate in \
+                 ~/.postgresql/root.crt of the user that the target's server runs as, or sslrootcert=system from version 16 on"
                     .to_owned()
             }
         })

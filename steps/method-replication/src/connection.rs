@@ -9,7 +9,9 @@ use crate::{aiven, name_of};
 use async_trait::async_trait;
 use pghaul_step::postgres::{Ident, literal, renewed_conninfo};
 use pghaul_step::step::REPLICATION;
-use pghaul_step::{Context, Database, Descriptor, Failure, Generation, Generations, Probe, Step, StepPhase};
+use pghaul_step::{
+    Context, Database, Descriptor, Failure, Generation, Generations, Probe, Repeats, Step, StepPhase,
+};
 use std::collections::BTreeSet;
 
 /// The subscriptions of a database that this run has told already: it has created them.
@@ -44,7 +46,7 @@ impl Step for Connection {
         Descriptor {
             routes: REPLICATION,
             after: &["subscription", "rest-subscription"],
-            repeats: true,
+            repeats: Repeats::EveryRun,
             ..Descriptor::new(
                 "connection",
                 "lets the subscription connect to the source as it is reached now",

@@ -1,10 +1,14 @@
 //! Step `matviews`: refreshes the materialized views that are populated on the source, each after those that it reads.
+//!
+//! After the copy, and once more in `remove`: replication does not carry them, and until then they show the rows of the
+//! copy.
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pghaul_step::postgres::QualifiedName;
-use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Progress, Step, StepPhase};
+use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Progress, Repeats, Step, StepPhase};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The step.
@@ -26,6 +30,7 @@ impl Step for Matviews {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             after: &["post-data"],
+            repeats: Repeats::Removal,
             ..Descriptor::new("matviews", "refreshes materialized views", StepPhase::Data)
         }
     }
@@ -38,25 +43,28 @@ impl Step for Matviews {
         let source = ctx.source().await?;
         let doing = source.doing("list the materialized views");
         let rows = doing.query(include_str!("matviews.sql"), &[]).await?;
-        let done = ctx.effects("matview/").await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in &rows {
             let (schema, name): (String, String) = (row.get("schema"), row.get("name"));
-            let view = View {
-                name: QualifiedName::new(schema, name)?,
-                depth: row.get("depth"),
-            };
-            if !done.contains(&view.key()) {
-                views.push(view);
-            }
+            let (name, depth) = (QualifiedName::new(schema, name)?, row.get("depth"));
+            views.push(View { name, depth });
         }
-        let total = rows.len() as u64;
+        let once_more = ctx.output::<MatviewsOutput>("matviews")?.is_some();
+        if once_more {
+            retain_those_there(ctx, &mut views).await?;
+        }
+        let total = views.len() as u64;
+        if !once_more {
+            let done = ctx.effects("matview/").await?;
+            views.retain(|view| !done.contains(&view.key()));
+        }
         let refreshed = AtomicU64::new(total - views.len() as u64);
         // Those of the same depth do not read each other.
         for same_depth in views.chunk_by(|a, b| a.depth == b.depth) {
             let mut crew = Vec::new();
             for view in same_depth {
-                crew.push(refresh(ctx, view, &refreshed, total));
+                let key = (!once_more).then(|| view.key());
+                crew.push(refresh(ctx, view, key, &refreshed, total));
             }
             let side_by_side = stream::iter(crew).buffer_unordered(ctx.jobs());
             side_by_side.try_collect::<()>().await?;
@@ -79,10 +87,23 @@ impl View {
     }
 }
 
-/// Refreshes a view and analyzes it: its rows are new.
+/// Leaves out the views that the target does not have: no change of the schema since the copy was moved.
+async fn retain_those_there(ctx: &Context<Database>, views: &mut Vec<View>) -> Result<(), Failure> {
+    let names: Vec<String> = views.iter().map(|view| view.name.to_string()).collect();
+    let target = ctx.target_for_reading().await?;
+    let sql = "SELECT name FROM pg_catalog.unnest($1::text[]) AS name WHERE pg_catalog.to_regclass(name) IS NOT NULL";
+    let doing = target.doing("look for the materialized views");
+    let rows = doing.query(sql, &[&names]).await?;
+    let there: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    views.retain(|view| there.contains(&view.name.to_string()));
+    Ok(())
+}
+
+/// Refreshes a view and analyzes it: its rows are new. Its effect key is noted with it.
 async fn refresh(
     ctx: &Context<Database>,
     view: &View,
+    key: Option<String>,
     refreshed: &AtomicU64,
     total: u64,
 ) -> Result<(), Failure> {
@@ -95,7 +116,9 @@ async fn refresh(
     transaction
         .batch("refresh a materialized view", &statements)
         .await?;
-    transaction.effect(&view.key()).await?;
+    if let Some(key) = key {
+        transaction.effect(&key).await?;
+    }
     transaction.commit("refresh a materialized view").await?;
     ctx.progress(Progress::Count {
         what: "materialized views",

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source, literal};
-use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Step, StepPhase};
+use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Repeats, Step, StepPhase};
 use serde::{Deserialize, Serialize};
 
 /// How many sequences are read, and set, with one statement.
@@ -37,7 +37,7 @@ impl Step for Sequences {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             after: &["copy", "post-data"],
-            repeats: true,
+            repeats: Repeats::EveryRun,
             ..Descriptor::new(
                 "sequences",
                 "sets the sequences to the source's values",

@@ -5,11 +5,12 @@
 //! second death while it goes on. Meanwhile an application works on the source and must not notice.
 //!
 //! Normal test runs try a slice: some of the positions, and of those around the creation of slot and subscription more.
-//! All of them, and all pairs around slot, snapshot, subscription and removal, in an hour or more; in memory, as every attempt
-//! makes and drops four databases:
+//! All of them, and all pairs around slot, snapshot, subscription and removal, within an hour on two cores; in memory, as
+//! every attempt makes and drops four databases, and with a release build:
 //!
 //! ```sh
-//! TMPDIR=/dev/shm PGHAUL_CRASH_FULL=1 cargo test -p pghaul-tests --test e2e crash_positions -- --nocapture --test-threads 2
+//! cargo build --release && TMPDIR=/dev/shm PGHAUL_CRASH_FULL=1 PGHAUL_BIN=$PWD/target/release/pghaul \
+//!     cargo test -p pghaul-tests --test e2e -- crash_positions --nocapture --test-threads 2
 //! ```
 
 mod attempt;

@@ -33,7 +33,7 @@ use crate::ownership::Ownership;
 use crate::progress::Blind;
 use crate::recorder::Recorder;
 use crate::scope::{Database, DatabaseSubject, Scope as _};
-use crate::step::{Probe, Step, StepPhase};
+use crate::step::{Probe, Repeats, Step, StepPhase};
 use crate::workers::Workers;
 use pghaul_core::event::{Created, Endpoint, Runner, Selection};
 use pghaul_core::plan::InitialCopy;
@@ -279,7 +279,7 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
     /// As the engine does it: probe, then run unless everything is there.
     async fn complete(&self, when: &'static str) -> Result<(), Violation> {
         let output = match self.probe(when).await? {
-            Probe::Present(output) if !self.step.descriptor().repeats => output,
+            Probe::Present(output) if self.step.descriptor().repeats == Repeats::Never => output,
             Probe::Present(_) | Probe::Absent | Probe::Partial => {
                 self.start(when).await?;
                 self.act(when).await?
