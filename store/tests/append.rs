@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod support;
 
-use pghaul_core::journal::JournalError;
+use pghaul_core::journal::{Head, JournalError};
 use pghaul_core::{Epoch, Journal, MigrationId, Phase, Seq, StepEvent};
 use pghaul_store::{Clock, Standing, StoreError};
 use std::os::unix::fs::PermissionsExt;
@@ -47,6 +47,30 @@ async fn state_head_and_events_survive_a_restart() {
     assert_eq!(state(&writer), migration);
     writer.append(vec![runner(2)]).await.unwrap();
     assert_eq!(state(&writer).epoch, Epoch(2));
+}
+
+#[tokio::test]
+async fn it_continues_from_what_was_seen_of_it_and_nothing_else() {
+    let scratch = Scratch::new();
+    let writer = begin(&scratch.file, &id(), "app").await;
+    let nothing = Head {
+        seq: Seq(0),
+        hash: String::new(),
+    };
+    let seen = writer.head();
+    writer.append(vec![fact("one")]).await.unwrap();
+    let newest = writer.head();
+    let hash = "0".repeat(64);
+    let other = Head { seq: seen.seq, hash };
+    let beyond = Head {
+        seq: newest.seq.next(),
+        hash: newest.hash.clone(),
+    };
+    let mut continues = Vec::new();
+    for head in [nothing, seen, newest, other, beyond] {
+        continues.push(writer.continues(&head).await.unwrap());
+    }
+    assert_eq!(continues, [true, true, true, false, false]);
 }
 
 #[tokio::test]
