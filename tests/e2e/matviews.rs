@@ -38,6 +38,30 @@ fn what_they_show_is_that_of_the_removal() {
     assert_nothing_of_it_is_left(&migration, pair, &database);
 }
 
+#[test]
+fn a_forced_removal_sets_the_sequences_although_a_view_can_not_be_refreshed() {
+    let pair = shared_pair(Kind::Ordinary);
+    let (source, target) = (&pair.source, &pair.target);
+    let database = pair.fresh_database("matviews");
+    source.psql(&database, SCHEMA);
+    source.psql(
+        &database,
+        "create sequence number; create materialized view ratio as select 1 / min(amount) from sale",
+    );
+    let migration = Migration::of(source, target, &database);
+    migration.run().succeeded();
+    source.psql(
+        &database,
+        "insert into sale values (0, 0); select setval('number', 4711)",
+    );
+    let refused = migration.remove();
+    assert!(refused.stderr.contains("division by zero"), "{refused}");
+    migration.run().succeeded();
+    migration.command(&["remove", "--force"]).run().succeeded();
+    assert_eq!(target.psql(&database, "select last_value from number"), "4711");
+    assert_nothing_of_it_is_left(&migration, pair, &database);
+}
+
 /// How often the step has finished.
 fn refreshes(migration: &Migration) -> usize {
     let events = migration.events();

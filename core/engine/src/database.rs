@@ -8,7 +8,7 @@ use pghaul_core::{
 use pghaul_step::ownership::Claim;
 use pghaul_step::scope::{Database, DatabaseSubject};
 use pghaul_step::step::ErasedStep;
-use pghaul_step::{Descriptor, Ownership, Registry, Repeats, RunContext, Standing, StepPhase};
+use pghaul_step::{Ownership, Registry, Repeats, RunContext, Standing, StepPhase};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -312,17 +312,14 @@ impl Journey<'_> {
         self.append(DatabaseEvent::SyncingProven { proof }).await
     }
 
-    /// The steps that are done once more on this occasion while the database is replicated, and those of which a run or a
-    /// removal was killed meanwhile. Returns how many.
+    /// The steps that are done once more on this occasion while the database is replicated. Returns how many.
     pub(crate) async fn repeat_steps(&self, occasion: Repeats) -> Result<usize, Failure> {
         let subject = self.subject()?;
         let steps = self.registry.database_steps(self.route(Method::Replication)?)?;
         let mut repeated = 0;
         for step in &steps {
-            let Descriptor { name, repeats, .. } = step.descriptor();
-            let again = repeats == occasion;
-            if again || (repeats != Repeats::Never && !self.has_finished(name)) {
-                self.complete_step(step.as_ref(), &subject, again).await?;
+            if step.descriptor().repeats == occasion {
+                self.complete_step(step.as_ref(), &subject, true).await?;
                 repeated += 1;
             }
         }

@@ -198,11 +198,14 @@ impl Engine {
     async fn settle(&self, journey: &Journey<'_>) -> Result<(), Failure> {
         self.warn_of_applications(journey.database).await;
         let mut proof = journey.proven_standing(Method::Replication).await?.proof;
-        if journey.repeat_steps(Repeats::Removal).await? > 0 {
+        let repeated = journey.repeat_steps(Repeats::Removal).await;
+        if let Ok(1..) = repeated {
             // That may have taken hours.
             proof = journey.proven_standing(Method::Replication).await?.proof;
         }
+        // Also where that failed: a forced removal goes on.
         journey.repeat_steps(Repeats::EveryRun).await?;
+        repeated?;
         journey.append(DatabaseEvent::SyncingProven { proof }).await
     }
 
