@@ -5,7 +5,7 @@
 //! 1. [`id`] names things: migrations, databases, steps, epochs.
 //! 2. [`failure`] and [`finding`] say what can go wrong, during the work and before it; an [`acceptance`] overrides
 //!    a check.
-//! 3. [`plan`] says what is moved, and how.
+//! 3. [`catalog`] says what a database holds, and [`plan`] what is moved of it, and how.
 //! 4. [`event`] is the vocabulary of the journal.
 //! 5. [`machine`] holds the state machines; their one transition function serves live runs and replay.
 //! 6. [`status`] derives what users see from the states.
@@ -14,6 +14,7 @@
 //! No tokio, no SQL, no clock, no randomness: time and ids come in as values. A test keeps it so.
 
 pub mod acceptance;
+pub mod catalog;
 pub mod event;
 pub mod failure;
 pub mod finding;
@@ -24,6 +25,7 @@ pub mod plan;
 pub mod status;
 
 pub use acceptance::Acceptance;
+pub use catalog::TableName;
 pub use event::{DatabaseEvent, Envelope, Event, MigrationEvent, StepEvent};
 pub use failure::{Code, Failure, Side};
 pub use finding::{Concern, Finding, Severity, Subject};

@@ -7,7 +7,7 @@ use super::wrap::wrapped;
 use crate::style::{BOLD, DIM, ERROR, WARNING, paint};
 use pghaul_core::plan::{HeldBack, NotOurs, RelationKind, Route};
 use pghaul_core::status::method_label;
-use pghaul_core::{DatabasePlan, Failure, Finding, Method, TableClass, TablePlan};
+use pghaul_core::{DatabasePlan, Failure, Finding, Method, TableClass, TableName, TablePlan};
 use pghaul_engine::{Survey, SurveyedDatabase, estimate};
 use pghaul_step::quoted;
 use serde_json::{Value, json};
@@ -114,10 +114,7 @@ fn details(database: &SurveyedDatabase, plan: &DatabasePlan, width: usize) -> St
             sentence = format!("{}{rest}", paint(WARNING, &number));
         }
         text.push_str(&format!("  {sentence}\n"));
-        let names = tables
-            .iter()
-            .take(NAMED)
-            .map(|table| qualified(&table.schema, &table.name));
+        let names = tables.iter().take(NAMED).map(|table| qualified(&table.name));
         let names = names.collect::<Vec<_>>().join(", ");
         let more = match tables.len().saturating_sub(NAMED) {
             0 => String::new(),
@@ -188,8 +185,7 @@ fn paragraph(indent: &str, text: &str, width: usize) -> String {
 }
 
 fn size_of(database: &SurveyedDatabase, table: &TablePlan) -> u64 {
-    let name = (table.schema.clone(), table.name.clone());
-    database.sizes.get(&name).copied().unwrap_or(0)
+    database.sizes.get(&table.name).copied().unwrap_or(0)
 }
 
 fn held_back(object: &HeldBack) -> String {
@@ -201,16 +197,16 @@ fn held_back(object: &HeldBack) -> String {
 }
 
 fn held_back_object(object: &HeldBack) -> String {
-    let table = match object.table.as_str() {
-        "" => String::new(),
-        table => format!(" of {}", qualified(&object.schema, table)),
+    let table = match &object.table {
+        None => String::new(),
+        Some(table) => format!(" of {}", qualified(table)),
     };
     format!("{} {}{table}", object.kind, object.name)
 }
 
 /// The name as SQL would have it.
-fn qualified(schema: &str, name: &str) -> String {
-    format!("{}.{}", quoted(schema), quoted(name))
+fn qualified(table: &TableName) -> String {
+    format!("{}.{}", quoted(&table.schema), quoted(&table.name))
 }
 
 /// What happens to a table that is neither simply replicated nor simply copied.
@@ -321,7 +317,7 @@ fn table_json(database: &SurveyedDatabase, table: &TablePlan) -> Value {
 fn not_exact(plan: &DatabasePlan) -> Vec<Value> {
     let tables = plan.tables.iter().filter_map(|table| {
         let why = fate(table, plan.method)?;
-        let object = format!("{} {}", table.kind, qualified(&table.schema, &table.name));
+        let object = format!("{} {}", table.kind, qualified(&table.name));
         Some(json!({ "object": object, "why": why }))
     });
     let held_back = plan

@@ -1,7 +1,7 @@
 //! The snapshot that all tables of a database are copied from.
 
 use crate::tables::{self, Table};
-use pghaul_core::{Code, Failure, Side};
+use pghaul_core::{Code, Failure, Side, TableName};
 use pghaul_postgres::{
     Ident, Lsn, PgError, ReadOnly, ReplicationSession, Server, Session, SnapshotId, Source,
 };
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub struct Snapshot {
     id: SnapshotId,
     position: Lsn,
-    tables: BTreeMap<(String, String), Table>,
+    tables: BTreeMap<TableName, Table>,
     keeper: Session<Source, ReadOnly>,
 }
 
@@ -53,8 +53,8 @@ impl Snapshot {
         self.position
     }
 
-    /// The tables of the database, by schema and name, as of just before the snapshot.
-    pub fn tables(&self) -> &BTreeMap<(String, String), Table> {
+    /// The tables of the database as of just before the snapshot.
+    pub fn tables(&self) -> &BTreeMap<TableName, Table> {
         &self.tables
     }
 
@@ -100,7 +100,7 @@ fn lost(error: &PgError) -> Failure {
 pub struct SlotWithSnapshot {
     replication: ReplicationSession,
     keeper: Session<Source, ReadOnly>,
-    tables: BTreeMap<(String, String), Table>,
+    tables: BTreeMap<TableName, Table>,
 }
 
 impl SlotWithSnapshot {

@@ -1,6 +1,6 @@
 //! What COPY must know of each table.
 
-use pghaul_core::Failure;
+use pghaul_core::{Failure, TableName};
 use pghaul_postgres::{Ident, QualifiedName, Right, Session, Source};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,13 +22,11 @@ pub struct Table {
     pub file_node: u32,
 }
 
-/// Reads every table of the session's database, by schema and name.
+/// Reads every table of the session's database.
 ///
 /// # Errors
 /// When the source can't be asked.
-pub async fn read<R: Right>(
-    session: &Session<Source, R>,
-) -> Result<BTreeMap<(String, String), Table>, Failure> {
+pub async fn read<R: Right>(session: &Session<Source, R>) -> Result<BTreeMap<TableName, Table>, Failure> {
     let rows = session
         .doing("read the columns of the tables")
         .query(include_str!("tables.sql"), &[])
@@ -39,18 +37,17 @@ pub async fn read<R: Right>(
         let Some(bytes) = row.get::<_, Option<i64>>("bytes") else {
             continue;
         };
-        let schema: String = row.get("schema");
-        let name: String = row.get("name");
+        let name = TableName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"));
         let columns: Vec<String> = row.get("columns");
         let table = Table {
             oid: row.get("oid"),
-            name: QualifiedName::new(schema.as_str(), name.as_str())?,
+            name: QualifiedName::try_from(&name)?,
             columns: columns.into_iter().map(Ident::new).collect::<Result<_, _>>()?,
             bytes: bytes.unsigned_abs(),
             blocks: row.get::<_, Option<i64>>("blocks").unwrap_or(0).unsigned_abs(),
             file_node: row.get::<_, Option<u32>>("file_node").unwrap_or(0),
         };
-        tables.insert((schema, name), table);
+        tables.insert(name, table);
     }
     Ok(tables)
 }

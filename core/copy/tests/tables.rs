@@ -57,6 +57,6 @@ async fn a_table_that_is_dropped_meanwhile_is_left_out() {
     };
     let both = async { tokio::join!(tables::read(&reader), commit) };
     let (read, ()) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
-    let names: Vec<String> = read.unwrap().into_keys().map(|(_, name)| name).collect();
+    let names: Vec<String> = read.unwrap().into_keys().map(|table| table.name).collect();
     assert_eq!(names, ["stays"]);
 }

@@ -9,6 +9,7 @@ use futures_util::{StreamExt as _, stream};
 use pghaul_core::plan::{MethodChoice, choose_method};
 use pghaul_core::{
     CheckName, Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Route, Severity, Subject,
+    TableName,
 };
 use pghaul_postgres::{Server, Source, Target};
 use pghaul_step::check::Landscape;
@@ -30,8 +31,8 @@ pub struct SurveyedDatabase {
     pub plan: Option<DatabasePlan>,
     /// The bytes of its tables on the source.
     pub bytes: u64,
-    /// The bytes of each, by schema and name.
-    pub sizes: BTreeMap<(String, String), u64>,
+    /// The bytes of each.
+    pub sizes: BTreeMap<TableName, u64>,
 }
 
 /// What a survey found out.

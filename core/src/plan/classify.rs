@@ -1,6 +1,7 @@
 //! Which class a table is in: a pure function of its catalog facts.
 
 use super::{NoIdentity, NotOurs, RelationKind, TableClass, TablePlan, Unpublishable};
+use crate::catalog::TableName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the source's catalogs say about one relation that can hold rows.
@@ -8,10 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct RelationFacts {
     /// `pg_class.oid`.
     pub oid: u32,
-    /// The schema, unquoted.
-    pub schema: String,
-    /// The name, unquoted.
-    pub name: String,
+    /// Its name.
+    pub name: TableName,
     /// The kind.
     pub kind: RelationKind,
     /// Whether it is unlogged.
@@ -57,7 +56,6 @@ pub fn classify(relations: &[RelationFacts], publish_roots: bool) -> Vec<TablePl
         .zip(1..)
         .map(|(relation, number)| TablePlan {
             number,
-            schema: relation.schema.clone(),
             name: relation.name.clone(),
             kind: relation.kind,
             class: trees.class(relation),
@@ -144,8 +142,7 @@ mod tests {
     fn table(oid: u32, name: &str) -> RelationFacts {
         RelationFacts {
             oid,
-            schema: "public".into(),
-            name: name.into(),
+            name: TableName::new("public", name),
             kind: RelationKind::Table,
             unlogged: false,
             root: None,

@@ -1,6 +1,7 @@
 //! Which objects replication must hold back until the cutover: a pure function of the plan's tables.
 
 use super::{TableClass, TablePlan};
+use crate::catalog::TableName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use strum::Display;
@@ -26,10 +27,9 @@ pub enum HeldBackKind {
 pub struct HeldBack {
     /// Its kind.
     pub kind: HeldBackKind,
-    /// The schema of its table, unquoted; empty for event triggers.
-    pub schema: String,
-    /// Its table, unquoted; empty for event triggers.
-    pub table: String,
+    /// Its table; none for event triggers. In JSON the fields `schema` and `table`, which are empty then.
+    #[serde(flatten, with = "of_table")]
+    pub table: Option<TableName>,
     /// Its name, unquoted.
     pub name: String,
     /// Why, in one sentence without a full stop.
@@ -41,19 +41,17 @@ pub struct HeldBack {
 pub struct ForeignKeyFacts {
     /// Its name.
     pub name: String,
-    /// Schema and name of the table that has it.
-    pub table: (String, String),
-    /// Schema and name of the table that it references.
-    pub references: (String, String),
+    /// The table that has it.
+    pub table: TableName,
+    /// The table that it references.
+    pub references: TableName,
 }
 
 /// A trigger that fires also for replicated changes, or an event trigger, which has no table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TriggerFacts {
-    /// The schema of its table.
-    pub schema: Option<String>,
     /// Its table.
-    pub table: Option<String>,
+    pub table: Option<TableName>,
     /// Its name.
     pub name: String,
 }
@@ -68,46 +66,71 @@ pub fn hold_back(
     foreign_keys: &[ForeignKeyFacts],
     triggers: &[TriggerFacts],
 ) -> Vec<HeldBack> {
-    let replicated: BTreeSet<(&str, &str)> = tables
+    let replicated: BTreeSet<&TableName> = tables
         .iter()
         .filter(|t| t.class == TableClass::Replicate)
-        .map(|t| (t.schema.as_str(), t.name.as_str()))
+        .map(|t| &t.name)
         .collect();
-    let follows = |name: &(String, String)| replicated.contains(&(name.0.as_str(), name.1.as_str()));
+    let follows = |name: &TableName| replicated.contains(name);
     let keys = foreign_keys
         .iter()
         .filter(|k| !follows(&k.table) || !follows(&k.references))
         .map(|k| {
-            let (schema, table) = if follows(&k.table) {
+            let missing = if follows(&k.table) {
                 &k.references
             } else {
                 &k.table
             };
             HeldBack {
                 kind: HeldBackKind::ForeignKey,
-                schema: k.table.0.clone(),
-                table: k.table.1.clone(),
+                table: Some(k.table.clone()),
                 name: k.name.clone(),
-                why: format!("table {schema}.{table} is not replicated"),
+                why: format!("table {missing} is not replicated"),
             }
         });
-    let triggers = triggers.iter().map(|t| match (&t.schema, &t.table) {
-        (Some(schema), Some(table)) => HeldBack {
-            kind: HeldBackKind::Trigger,
-            schema: schema.clone(),
-            table: table.clone(),
+    let triggers = triggers.iter().map(|t| {
+        let (kind, why) = match &t.table {
+            Some(_) => (HeldBackKind::Trigger, "it would fire for replicated changes"),
+            None => (
+                HeldBackKind::EventTrigger,
+                "it would fire for statements of pghaul",
+            ),
+        };
+        HeldBack {
+            kind,
+            table: t.table.clone(),
             name: t.name.clone(),
-            why: "it would fire for replicated changes".to_owned(),
-        },
-        _ => HeldBack {
-            kind: HeldBackKind::EventTrigger,
-            schema: String::new(),
-            table: String::new(),
-            name: t.name.clone(),
-            why: "it would fire for statements of pghaul".to_owned(),
-        },
+            why: why.to_owned(),
+        }
     });
     keys.chain(triggers).collect()
+}
+
+/// The table of a held-back object as the fields `schema` and `table`.
+mod of_table {
+    use super::TableName;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Fields {
+        schema: String,
+        table: String,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        table: &Option<TableName>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let TableName { schema, name } = table.clone().unwrap_or_else(|| TableName::new("", ""));
+        Fields { schema, table: name }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<TableName>, D::Error> {
+        let Fields { schema, table } = Fields::deserialize(deserializer)?;
+        Ok((!table.is_empty()).then(|| TableName::new(schema, table)))
+    }
 }
 
 #[cfg(test)]
@@ -118,8 +141,7 @@ mod tests {
     fn table(name: &str, class: TableClass) -> TablePlan {
         TablePlan {
             number: 1,
-            schema: "public".into(),
-            name: name.into(),
+            name: TableName::new("public", name),
             kind: RelationKind::Table,
             class,
             root: None,
@@ -129,8 +151,8 @@ mod tests {
     fn key(name: &str, from: &str, to: &str) -> ForeignKeyFacts {
         ForeignKeyFacts {
             name: name.into(),
-            table: ("public".into(), from.into()),
-            references: ("public".into(), to.into()),
+            table: TableName::new("public", from),
+            references: TableName::new("public", to),
         }
     }
 
@@ -161,12 +183,10 @@ mod tests {
     #[test]
     fn triggers_that_fire_for_replication_are_held_back() {
         let trigger = TriggerFacts {
-            schema: Some("public".into()),
-            table: Some("a".into()),
+            table: Some(TableName::new("public", "a")),
             name: "t".into(),
         };
         let event = TriggerFacts {
-            schema: None,
             table: None,
             name: "e".into(),
         };
@@ -175,5 +195,23 @@ mod tests {
             .map(|h| h.kind)
             .collect();
         assert_eq!(kinds, [HeldBackKind::Trigger, HeldBackKind::EventTrigger]);
+    }
+
+    #[test]
+    fn the_journal_names_the_table_in_two_fields() {
+        let held_back = |table: Option<TableName>| HeldBack {
+            kind: HeldBackKind::Trigger,
+            table,
+            name: "audit".into(),
+            why: "because".into(),
+        };
+        for (table, schema, name) in [(Some(TableName::new("s", "t")), "s", "t"), (None, "", "")] {
+            let json = serde_json::json!({
+                "kind": "trigger", "schema": schema, "table": name, "name": "audit", "why": "because",
+            });
+            let object = held_back(table);
+            assert_eq!(serde_json::to_value(&object).unwrap(), json);
+            assert_eq!(serde_json::from_value::<HeldBack>(json).unwrap(), object);
+        }
     }
 }

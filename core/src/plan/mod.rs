@@ -6,6 +6,7 @@ mod hold_back;
 pub use classify::{RelationFacts, classify};
 pub use hold_back::{ForeignKeyFacts, HeldBack, HeldBackKind, TriggerFacts, hold_back};
 
+use crate::catalog::TableName;
 use crate::finding::Finding;
 use crate::id::DatabaseName;
 use serde::{Deserialize, Serialize};
@@ -180,10 +181,9 @@ pub enum NotOurs {
 pub struct TablePlan {
     /// Its number in the plan, from 1; effects and items name tables by it.
     pub number: u32,
-    /// The schema, unquoted.
-    pub schema: String,
-    /// The name, unquoted.
-    pub name: String,
+    /// Its name.
+    #[serde(flatten)]
+    pub name: TableName,
     /// Its kind.
     pub kind: RelationKind,
     /// What happens to its rows.

@@ -6,13 +6,13 @@
 use crate::context::Context;
 use crate::scope::Database;
 use pghaul_core::plan::TableClass;
-use pghaul_core::{Code, Failure, Side};
+use pghaul_core::{Code, Failure, Side, TableName};
 use pghaul_postgres::{Doing, Right};
 use std::collections::BTreeMap;
 
 /// The tables of a database and their columns.
 #[derive(Debug, Clone, Default)]
-pub struct Columns(BTreeMap<(String, String), Vec<String>>);
+pub struct Columns(BTreeMap<TableName, Vec<String>>);
 
 impl Columns {
     /// Reads those of every table.
@@ -21,9 +21,12 @@ impl Columns {
     /// When the server can't be asked.
     pub async fn read<R: Right>(doing: &Doing<'_, R>) -> Result<Self, Failure> {
         let rows = doing.query(include_str!("columns.sql"), &[]).await?;
-        let tables = rows
-            .iter()
-            .map(|row| ((row.get("schema"), row.get("name")), row.get("columns")));
+        let tables = rows.iter().map(|row| {
+            (
+                TableName::new(row.get::<_, String>("schema"), row.get::<_, String>("name")),
+                row.get("columns"),
+            )
+        });
         Ok(Self(tables.collect()))
     }
 
@@ -35,14 +38,12 @@ impl Columns {
             .tables
             .iter()
             .filter(|t| t.class == TableClass::Replicate || t.copied_by_us(ctx.route()));
-        ours.filter_map(|table| self.lacks(source, (table.schema.clone(), table.name.clone())))
-            .collect()
+        ours.filter_map(|table| self.lacks(source, &table.name)).collect()
     }
 
-    fn lacks(&self, source: &Self, table: (String, String)) -> Option<Failure> {
-        let expected = source.0.get(&table)?;
-        let name = format!("{}.{}", table.0, table.1);
-        let Some(found) = self.0.get(&table) else {
+    fn lacks(&self, source: &Self, name: &TableName) -> Option<Failure> {
+        let expected = source.0.get(name)?;
+        let Some(found) = self.0.get(name) else {
             let message = format!("table {name} is gone from the target");
             let hint = "somebody has dropped or renamed it there, and its rows are lost: remove this migration with --force, drop the target database, and begin anew";
             return Some(failure(Code::StateLost, message, hint));
@@ -63,17 +64,17 @@ fn failure(code: Code, message: String, hint: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::Columns;
-    use pghaul_core::Code;
+    use pghaul_core::{Code, TableName};
 
     fn table(columns: &[&str]) -> Columns {
         let columns = columns.iter().map(|&column| column.to_owned()).collect();
-        Columns([(("public".to_owned(), "t".to_owned()), columns)].into())
+        Columns([(TableName::new("public", "t"), columns)].into())
     }
 
     #[test]
     fn what_the_target_lacks_is_named() {
         let lacks = |target: &Columns, source: &Columns| {
-            let found = target.lacks(source, ("public".to_owned(), "t".to_owned()));
+            let found = target.lacks(source, &TableName::new("public", "t"));
             found.map(|failure| (failure.code, failure.message))
         };
         let source = table(&["id", "word"]);

@@ -66,6 +66,6 @@ pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 pub use pghaul_core::{
     Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Severity, Side, Subject, TableClass,
-    TablePlan, plan,
+    TableName, TablePlan, plan,
 };
 pub use pghaul_postgres as postgres;

@@ -252,7 +252,7 @@ fn erase(output: &impl Serialize) -> Result<Value, Failure> {
 pub fn incomplete_tables(plan: &pghaul_core::DatabasePlan) -> Vec<Incomplete> {
     plan.deferred()
         .map(|table| Incomplete {
-            object: format!("table {}.{}", table.schema, table.name),
+            object: format!("table {}", table.name),
             why: match &table.class {
                 pghaul_core::TableClass::NoIdentity { why } => {
                     format!("not replicated: it has no usable replica identity ({why})")

@@ -141,12 +141,9 @@ fn proven(
         ..CopyOutput::default()
     };
     for plan in planned {
-        let item = items.get(&item_name(generation, plan.number)).ok_or_else(|| {
-            Failure::bug(format!(
-                "table {}.{} was not copied, and nobody noticed",
-                plan.schema, plan.name
-            ))
-        })?;
+        let item = items
+            .get(&item_name(generation, plan.number))
+            .ok_or_else(|| Failure::bug(format!("table {} was not copied, and nobody noticed", plan.name)))?;
         output.tables += 1;
         output.rows += item.rows.unwrap_or(0);
         output.numbers.insert(plan.number);

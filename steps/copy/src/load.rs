@@ -3,7 +3,7 @@
 use pghaul_copy::{Formats, Snapshot, Table};
 use pghaul_step::postgres::{ReadWrite, Right, Session, Target};
 use pghaul_step::retry::pause_before_retry;
-use pghaul_step::{Code, Context, CopyFormat, Database, Failure, Side, TableClass, TablePlan};
+use pghaul_step::{Code, Context, CopyFormat, Database, Failure, Side, TableClass, TableName, TablePlan};
 use std::collections::BTreeSet;
 
 /// A table to be copied.
@@ -65,11 +65,10 @@ pub(crate) async fn matched(
         None => Formats::read(snapshot.keeper(), &target).await?,
     };
     let load = |plan: &&TablePlan| {
-        let key = (plan.schema.clone(), plan.name.clone());
-        let table = snapshot.tables().get(&key).cloned().ok_or_else(|| {
+        let table = snapshot.tables().get(&plan.name).cloned().ok_or_else(|| {
             changed(format!(
-                "table {}.{} is in the plan, but no longer on the source",
-                plan.schema, plan.name
+                "table {} is in the plan, but no longer on the source",
+                plan.name
             ))
         })?;
         Ok(Load {
@@ -100,7 +99,7 @@ pub(crate) async fn is_constrained<R: Right>(
         .iter()
         .filter(|plan| !matches!(plan.class, TableClass::ExtensionRows { .. }));
     let (schemas, names): (Vec<&str>, Vec<&str>) = ours
-        .map(|plan| (plan.schema.as_str(), plan.name.as_str()))
+        .map(|plan| (plan.name.schema.as_str(), plan.name.name.as_str()))
         .unzip();
     let doing = target.doing("look for triggers and foreign keys");
     let row = doing
@@ -124,14 +123,9 @@ pub(crate) async fn act_as_replica(target: &Session<Target, ReadWrite>) -> Resul
 }
 
 fn refuse_new_tables(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<(), Failure> {
-    let known: BTreeSet<(&str, &str)> = ctx
-        .plan()
-        .tables
-        .iter()
-        .map(|t| (t.schema.as_str(), t.name.as_str()))
-        .collect();
+    let known: BTreeSet<&TableName> = ctx.plan().tables.iter().map(|t| &t.name).collect();
     let mut found = snapshot.tables().iter();
-    match found.find(|((s, n), _)| !known.contains(&(s.as_str(), n.as_str()))) {
+    match found.find(|(name, _)| !known.contains(name)) {
         Some((_, table)) => Err(changed(format!(
             "table {} is new on the source since the plan",
             table.name

@@ -178,7 +178,7 @@ impl SnapshotCopy {
 async fn may_publish(ctx: &Context<Database>, units: &BTreeSet<u32>) -> Result<bool, Failure> {
     let tables = units.iter().filter_map(|number| ctx.plan().table(*number));
     let (schemas, names): (Vec<&str>, Vec<&str>) = tables
-        .map(|plan| (plan.schema.as_str(), plan.name.as_str()))
+        .map(|plan| (plan.name.schema.as_str(), plan.name.name.as_str()))
         .unzip();
     let source = ctx.source().await?;
     let doing = source.doing("look who owns the tables that are left");
@@ -257,7 +257,7 @@ async fn unfinished(
             rest.insert(plan.number);
         } else if !known {
             let item = CopiedTable {
-                table: QualifiedName::new(plan.schema.as_str(), plan.name.as_str())?.to_string(),
+                table: QualifiedName::try_from(&plan.name)?.to_string(),
                 generation,
                 as_of: slot.consistent_point.clone(),
                 rows: None,
@@ -284,8 +284,8 @@ fn forgotten(plan: &TablePlan) -> Failure {
     Failure::new(
         Code::StateLost,
         format!(
-            "the target has lost table {}.{}, which was complete",
-            plan.schema, plan.name
+            "the target has lost table {}, which was complete",
+            plan.name
         ),
     )
     .with_side(Side::Target)
@@ -311,10 +311,7 @@ async fn copy_deferred(
         None => Ok(()),
         Some(plan) => Err(Failure::new(
             Code::PlanChanged,
-            format!(
-                "table {}.{} is truncated or rewritten again and again",
-                plan.schema, plan.name
-            ),
+            format!("table {} is truncated or rewritten again and again", plan.name),
         )
         .with_side(Side::Source)
         .with_hint("run again when the source leaves the table alone for a moment")),
@@ -338,7 +335,7 @@ async fn empty(
     }
     let verb = if constrained { "DELETE FROM" } else { "TRUNCATE" };
     for plan in planned.iter().filter(|plan| units.contains(&published_as(plan))) {
-        let name = QualifiedName::new(plan.schema.as_str(), plan.name.as_str())?;
+        let name = QualifiedName::try_from(&plan.name)?;
         let transaction = ctx.begin(&mut target).await?;
         let empty = format!("{verb} ONLY {name}");
         transaction.batch("empty a table", &empty).await?;
@@ -363,12 +360,9 @@ fn proven(
         .iter()
         .filter(|plan| plan.kind == RelationKind::Table && !units.contains(&published_as(plan)));
     for plan in ours {
-        let item = items.get(&item_name(slot.attempt, plan.number)).ok_or_else(|| {
-            Failure::bug(format!(
-                "table {}.{} was not copied, and nobody noticed",
-                plan.schema, plan.name
-            ))
-        })?;
+        let item = items
+            .get(&item_name(slot.attempt, plan.number))
+            .ok_or_else(|| Failure::bug(format!("table {} was not copied, and nobody noticed", plan.name)))?;
         output.tables += 1;
         output.rows += item.rows.unwrap_or(0);
         if plan.deferred() {

@@ -100,10 +100,7 @@ fn prove(ctx: &Context<Database>) -> Result<CompleteOutput, Failure> {
         .ok_or_else(|| Failure::bug("step copy has not finished"))?;
     let planned = ctx.plan().tables.iter().filter(|t| t.copied_by_us(Route::Dump));
     match planned.into_iter().find(|t| !copied.numbers.contains(&t.number)) {
-        Some(missing) => Err(Failure::bug(format!(
-            "table {}.{} was not copied",
-            missing.schema, missing.name
-        ))),
+        Some(missing) => Err(Failure::bug(format!("table {} was not copied", missing.name))),
         None => Ok(CompleteOutput {
             tables: copied.tables,
             rows: copied.rows,

@@ -8,7 +8,7 @@ use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{
     PgError, QualifiedName, Right, Session, SideMarker, Source, Target, Transaction,
 };
-use pghaul_step::{Code, Failure, Side, TablePlan};
+use pghaul_step::{Code, Failure, Side, TableName, TablePlan};
 use std::collections::BTreeSet;
 
 /// Whether a statement was refused for lack of a right.
@@ -53,11 +53,11 @@ pub(crate) async fn create_publication(
         doing.batch(&alter).await?;
     }
     let rows = doing.query(include_str!("published.sql"), &[&name]).await?;
-    let published: BTreeSet<(String, String)> = rows
+    let published: BTreeSet<TableName> = rows
         .iter()
-        .map(|row| (row.get("schema"), row.get("name")))
+        .map(|row| TableName::new(row.get::<_, String>("schema"), row.get::<_, String>("name")))
         .collect();
-    let wanted = tables.iter().map(|t| (t.schema.clone(), t.name.clone()));
+    let wanted = tables.iter().map(|t| t.name.clone());
     if published == wanted.collect() {
         return Ok(());
     }
@@ -73,11 +73,10 @@ fn plain_name(table: &TablePlan) -> Result<String, Failure> {
         letters.next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
             && letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
-    let (schema, name) = (table.schema.as_str(), table.name.as_str());
-    if is_plain(schema) && is_plain(name) {
-        return Ok(format!("{schema}.{name}"));
+    if is_plain(&table.name.schema) && is_plain(&table.name.name) {
+        return Ok(table.name.to_string());
     }
-    let quoted = QualifiedName::new(schema, name)?;
+    let quoted = QualifiedName::try_from(&table.name)?;
     Err(impossible(&format!(
         "aiven_extras can't publish table {quoted}, whose name needs quotes"
     )))

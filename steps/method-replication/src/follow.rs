@@ -12,12 +12,12 @@ use crate::subscription::slot_output;
 use crate::{name_of, slot};
 use async_trait::async_trait;
 use pghaul_step::plan::RelationKind;
-use pghaul_step::postgres::{Lsn, ReadOnly, ReadWrite, Session, Source, Target};
+use pghaul_step::postgres::{Lsn, ReadOnly, ReadWrite, Row, Session, Source, Target};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::step::incomplete_tables;
 use pghaul_step::{
     Code, Columns, Context, Database, Descriptor, Failure, Generation, Generations, Probe, Progress, Proof,
-    Route, Side, Standing, Step, StepPhase, TablePlan,
+    Route, Side, Standing, Step, StepPhase, TableName, TablePlan,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,7 @@ const NO_PROGRESS: Duration = Duration::from_secs(120);
 /// waits for a fence of its own.
 const NEAR: u64 = 16 * 1024 * 1024;
 
-type Names = BTreeSet<(String, String)>;
+type Names = BTreeSet<TableName>;
 
 /// One way that changes take to the target, and the tables whose changes take it.
 struct Link {
@@ -58,7 +58,7 @@ fn links(ctx: &Context<Database>) -> Result<Vec<Link>, Failure> {
             publication: name_of(ctx, generation.publication())?,
             slot: slot_output(ctx, generation)?,
             subscription: name_of(ctx, generation.subscription())?,
-            tables: tables.map(|t| (t.schema.clone(), t.name.clone())).collect(),
+            tables: tables.map(|t| t.name.clone()).collect(),
         })
     };
     generations.all().iter().copied().map(link).collect()
@@ -207,10 +207,12 @@ fn check_copies(
             let item = items.get(&format!("{}/{}", slot.attempt, table.number));
             let left_to_the_server = rest.contains(&table.root.unwrap_or(table.number));
             if !left_to_the_server && item.is_none_or(|item| item.as_of != point) {
-                let (schema, name) = (&table.schema, &table.name);
                 problems.push(gone(
                     Side::Target,
-                    format!("table {schema}.{name} was not copied from the snapshot of its slot"),
+                    format!(
+                        "table {} was not copied from the snapshot of its slot",
+                        table.name
+                    ),
                 ));
             }
         }
@@ -265,14 +267,14 @@ async fn check_subscription(
     }
     let doing = target.doing("read the subscription's tables");
     let rows = doing.query(include_str!("subscribed.sql"), &[name]).await?;
-    let states: BTreeMap<(String, String), String> = rows
+    let states: BTreeMap<TableName, String> = rows
         .iter()
-        .map(|row| ((row.get("schema"), row.get("name")), row.get("state")))
+        .map(|row| (table_name(row), row.get("state")))
         .collect();
     let subscribed: Names = states.keys().cloned().collect();
     compare(&link.tables, &subscribed, "subscribed on the target", problems);
-    for ((schema, table), state) in states.iter().filter(|(_, state)| state.as_str() != "r") {
-        let message = format!("table {schema}.{table} is not ready: its state is {state}");
+    for (table, state) in states.iter().filter(|(_, state)| state.as_str() != "r") {
+        let message = format!("table {table} is not ready: its state is {state}");
         problems.push(Failure::new(Code::ApplyFailed, message).with_side(Side::Target).with_hint(
             "wait until the target's workers have copied it; if that does not end, see the target's log",
         ));
@@ -325,10 +327,7 @@ async fn check_publication(
     }
     let doing = source.doing("read the publication's tables");
     let rows = doing.query(include_str!("published.sql"), &[name]).await?;
-    let published: Names = rows
-        .iter()
-        .map(|row| (row.get("schema"), row.get("name")))
-        .collect();
+    let published: Names = rows.iter().map(table_name).collect();
     compare(&link.tables, &published, "published on the source", problems);
     if rows.iter().any(|row| row.get("filtered")) {
         problems.push(gone(
@@ -373,17 +372,10 @@ async fn check_new_tables(
 ) -> Result<(), Failure> {
     let doing = source.doing("read the source's tables");
     let rows = doing.query(include_str!("source_tables.sql"), &[]).await?;
-    let known: BTreeSet<(&str, &str)> = ctx
-        .plan()
-        .tables
-        .iter()
-        .map(|t| (t.schema.as_str(), t.name.as_str()))
-        .collect();
-    for row in &rows {
-        let (schema, name): (&str, &str) = (row.get("schema"), row.get("name"));
-        if !known.contains(&(schema, name)) {
-            let message =
-                format!("table not replicated: {schema}.{name} is new on the source since the plan");
+    let known: BTreeSet<&TableName> = ctx.plan().tables.iter().map(|t| &t.name).collect();
+    for table in rows.iter().map(table_name) {
+        if !known.contains(&table) {
+            let message = format!("table not replicated: {table} is new on the source since the plan");
             problems.push(Failure::new(Code::PlanChanged, message).with_side(Side::Source).with_hint(
                 "drop the table on the source, or begin a new migration; tables that are made during a migration are not moved",
             ));
@@ -392,17 +384,18 @@ async fn check_new_tables(
     Ok(())
 }
 
+fn table_name(row: &Row) -> TableName {
+    TableName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"))
+}
+
 fn compare(planned: &Names, found: &Names, what: &str, problems: &mut Vec<Failure>) {
-    for (schema, name) in planned.difference(found) {
-        problems.push(gone(
-            Side::Source,
-            format!("table {schema}.{name} is no longer {what}"),
-        ));
+    for table in planned.difference(found) {
+        problems.push(gone(Side::Source, format!("table {table} is no longer {what}")));
     }
-    for (schema, name) in found.difference(planned) {
+    for table in found.difference(planned) {
         problems.push(gone(
             Side::Source,
-            format!("table {schema}.{name} is {what}, but not in the plan"),
+            format!("table {table} is {what}, but not in the plan"),
         ));
     }
 }

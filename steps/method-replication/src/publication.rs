@@ -6,7 +6,8 @@ use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{Ident, PgError, QualifiedName, ReadWrite, Right, Session, Source, literal};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Context, Database, Descriptor, Failure, Generation, Generations, Probe, Route, Step, StepPhase, TablePlan,
+    Context, Database, Descriptor, Failure, Generation, Generations, Probe, Route, Step, StepPhase,
+    TableName, TablePlan,
 };
 use std::collections::BTreeSet;
 
@@ -150,7 +151,7 @@ fn statement<'p>(
 /// A table as a publication lists it. Children of a plain table are tables of their own in the plan; those of a
 /// partitioned one belong to it.
 fn listed(table: &TablePlan) -> Result<String, Failure> {
-    let qualified = QualifiedName::new(table.schema.as_str(), table.name.as_str())?;
+    let qualified = QualifiedName::try_from(&table.name)?;
     let only = if table.kind == RelationKind::PartitionedTable {
         ""
     } else {
@@ -173,7 +174,7 @@ pub(crate) async fn alter(
         .plan()
         .replicated()
         .filter(|t| numbers.contains(&t.number))
-        .filter(|t| published.contains(&(t.schema.clone(), t.name.clone())) == (verb == Alter::Drop))
+        .filter(|t| published.contains(&t.name) == (verb == Alter::Drop))
         .map(listed)
         .collect::<Result<_, _>>()?;
     if tables.is_empty() {
@@ -203,16 +204,16 @@ pub(crate) enum Alter {
     Drop,
 }
 
-/// Schema and name of the tables of a publication, as its subscribers see them.
+/// The tables of a publication, as its subscribers see them.
 async fn published<R: Right>(
     session: &Session<Source, R>,
     name: &str,
-) -> Result<BTreeSet<(String, String)>, Failure> {
+) -> Result<BTreeSet<TableName>, Failure> {
     let doing = session.doing("read the publication's tables");
     let rows = doing.query(include_str!("published.sql"), &[&name]).await?;
     Ok(rows
         .iter()
-        .map(|row| (row.get("schema"), row.get("name")))
+        .map(|row| TableName::new(row.get::<_, String>("schema"), row.get::<_, String>("name")))
         .collect())
 }
 
@@ -225,8 +226,7 @@ mod tests {
     fn tables_are_listed_one_by_one() {
         let table = |name: &str, kind| TablePlan {
             number: 1,
-            schema: "my schema".into(),
-            name: name.into(),
+            name: TableName::new("my schema", name),
             kind,
             class: TableClass::Replicate,
             root: None,

@@ -10,7 +10,7 @@ use crate::restore::{Restorer, Skipped};
 use crate::{Restored, dumped, foreign_keys};
 use async_trait::async_trait;
 use libpgdump::ObjectType;
-use pghaul_step::plan::{HeldBack, HeldBackKind, RelationKind};
+use pghaul_step::plan::{HeldBack, RelationKind};
 use pghaul_step::{
     Context, Database, Descriptor, Failure, Incomplete, Method, Probe, Proof, Route, Standing, Step,
     StepPhase,
@@ -114,12 +114,9 @@ impl Step for PostData {
             .iter()
             .chain(constrained.iter().flat_map(|constrained| &constrained.held_back))
             .map(|held| Incomplete {
-                object: match held.kind {
-                    HeldBackKind::EventTrigger => format!("{} {}", held.kind, held.name),
-                    _ => format!(
-                        "{} {} of table {}.{}",
-                        held.kind, held.name, held.schema, held.table
-                    ),
+                object: match &held.table {
+                    None => format!("{} {}", held.kind, held.name),
+                    Some(table) => format!("{} {} of table {table}", held.kind, held.name),
                 },
                 why: format!("held back: {}", held.why),
                 as_of: None,

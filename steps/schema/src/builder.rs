@@ -277,7 +277,7 @@ impl<'a> Builder<'a> {
                 batch.then(&statements, key);
             }
             _ => {
-                let name = QualifiedName::new(table.schema.as_str(), table.name.as_str())?;
+                let name = QualifiedName::try_from(&table.name)?;
                 batch.then(&format!("ANALYZE {name};\n"), key);
             }
         }

@@ -49,22 +49,24 @@ fn held_back(restorer: &Restorer<'_>, tables: &Tables, entry: &Entry) -> HeldBac
     let concerned: Vec<&TablePlan> = tables.of_entry(entry).filter_map(|n| plan.table(n)).collect();
     // The tag is the table's name, a space, and the key's own.
     let own = concerned.iter().find_map(|table| {
-        let name = entry.tag.strip_prefix(table.name.as_str())?.strip_prefix(' ')?;
-        (table.schema == entry.namespace).then_some((*table, name))
+        let name = entry
+            .tag
+            .strip_prefix(table.name.name.as_str())?
+            .strip_prefix(' ')?;
+        (table.name.schema == entry.namespace).then_some((*table, name))
     });
     let other = concerned
         .iter()
         .find(|table| own.is_none_or(|(own, _)| own.number != table.number));
     let why = other.map_or_else(String::new, |table| {
         format!(
-            "table {}.{} was copied at another time and is replicated by another subscription",
-            table.schema, table.name
+            "table {} was copied at another time and is replicated by another subscription",
+            table.name
         )
     });
     HeldBack {
         kind: HeldBackKind::ForeignKey,
-        schema: entry.namespace.clone(),
-        table: own.map_or_else(String::new, |(table, _)| table.name.clone()),
+        table: own.map(|(table, _)| table.name.clone()),
         name: own.map_or_else(|| entry.tag.clone(), |(_, name)| name.to_owned()),
         why,
     }

@@ -35,7 +35,7 @@ impl Tables {
         let numbers: BTreeMap<(&str, &str), u32> = plan
             .tables
             .iter()
-            .map(|t| ((t.schema.as_str(), t.name.as_str()), t.number))
+            .map(|t| ((t.name.schema.as_str(), t.name.name.as_str()), t.number))
             .collect();
         let tables = archive.entries.iter().filter(|e| e.kind == ObjectType::Table);
         Self(

@@ -297,11 +297,11 @@ impl<'a> Restorer<'a> {
 /// A held-back object by the tag of its entry: pg_dump tags objects of a table with the table's name, a space, and
 /// their own.
 fn tagged(held: &HeldBack) -> ((HeldBackKind, &str, String), &HeldBack) {
-    let tag = match held.kind {
-        HeldBackKind::ForeignKey | HeldBackKind::Trigger => format!("{} {}", held.table, held.name),
-        HeldBackKind::EventTrigger => held.name.clone(),
+    let (schema, tag) = match &held.table {
+        Some(table) => (table.schema.as_str(), format!("{} {}", table.name, held.name)),
+        None => ("", held.name.clone()),
     };
-    ((held.kind, held.schema.as_str(), tag), held)
+    ((held.kind, schema, tag), held)
 }
 
 /// The effect key of an entry.

@@ -102,19 +102,20 @@ fn ownership(entry: &Entry) -> Result<String, Failure> {
 /// Foreign keys that are held back are not created at all; triggers are created, and disabled.
 fn disabling(held_back: &HeldBack) -> Result<String, Failure> {
     let name = Ident::new(held_back.name.as_str())?;
-    Ok(match held_back.kind {
-        HeldBackKind::ForeignKey => String::new(),
-        HeldBackKind::Trigger => {
-            let table = QualifiedName::new(held_back.schema.as_str(), held_back.table.as_str())?;
+    Ok(match (held_back.kind, &held_back.table) {
+        (HeldBackKind::ForeignKey, _) => String::new(),
+        (_, Some(table)) => {
+            let table = QualifiedName::try_from(table)?;
             format!("\nALTER TABLE {table} DISABLE TRIGGER {name};\n")
         }
-        HeldBackKind::EventTrigger => format!("\nALTER EVENT TRIGGER {name} DISABLE;\n"),
+        (_, None) => format!("\nALTER EVENT TRIGGER {name} DISABLE;\n"),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pghaul_step::TableName;
 
     fn entry(kind: ObjectType) -> Entry {
         Entry {
@@ -158,8 +159,7 @@ mod tests {
     fn a_held_back_trigger_is_created_and_disabled() {
         let held_back = HeldBack {
             kind: HeldBackKind::Trigger,
-            schema: "s".into(),
-            table: "t".into(),
+            table: Some(TableName::new("s", "t")),
             name: "audit".into(),
             why: String::new(),
         };

@@ -18,7 +18,7 @@ impl Sizes {
     ) -> Result<Self, Failure> {
         let sizes = target.table_sizes().await?;
         let size = |t: &TablePlan| {
-            let bytes = sizes.get(&(t.schema.clone(), t.name.clone())).copied();
+            let bytes = sizes.get(&t.name).copied();
             (t.number, bytes.unwrap_or(0))
         };
         Ok(Self(plan.tables.iter().map(size).collect()))

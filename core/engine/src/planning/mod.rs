@@ -3,7 +3,7 @@
 use pghaul_core::plan::{
     ForeignKeyFacts, HeldBack, RelationFacts, RelationKind, TablePlan, TriggerFacts, classify, hold_back,
 };
-use pghaul_core::{Code, Failure, Side};
+use pghaul_core::{Code, Failure, Side, TableName};
 use pghaul_postgres::{ReadOnly, Session, Source};
 
 /// PostgreSQL 13 is the first that can publish a partition tree as its root.
@@ -29,22 +29,23 @@ pub(crate) async fn held_back(
     let keys = keys.iter().map(|row| {
         Ok(ForeignKeyFacts {
             name: row.try_get("name").map_err(unexpected)?,
-            table: (
-                row.try_get("schema").map_err(unexpected)?,
-                row.try_get("table_name").map_err(unexpected)?,
-            ),
-            references: (
-                row.try_get("referenced_schema").map_err(unexpected)?,
-                row.try_get("referenced_table").map_err(unexpected)?,
-            ),
+            table: TableName {
+                schema: row.try_get("schema").map_err(unexpected)?,
+                name: row.try_get("table_name").map_err(unexpected)?,
+            },
+            references: TableName {
+                schema: row.try_get("referenced_schema").map_err(unexpected)?,
+                name: row.try_get("referenced_table").map_err(unexpected)?,
+            },
         })
     });
     let keys: Vec<ForeignKeyFacts> = keys.collect::<Result<_, Failure>>()?;
     let triggers = doing.query(include_str!("triggers.sql"), &[]).await?;
     let triggers = triggers.iter().map(|row| {
+        let schema: Option<String> = row.try_get("schema").map_err(unexpected)?;
+        let table: Option<String> = row.try_get("table_name").map_err(unexpected)?;
         Ok(TriggerFacts {
-            schema: row.try_get("schema").map_err(unexpected)?,
-            table: row.try_get("table_name").map_err(unexpected)?,
+            table: schema.zip(table).map(|(schema, name)| TableName { schema, name }),
             name: row.try_get("name").map_err(unexpected)?,
         })
     });
@@ -57,8 +58,10 @@ fn relation(row: &pghaul_postgres::Row) -> Result<RelationFacts, Failure> {
     let identity: String = row.try_get("replica_identity").map_err(unexpected)?;
     Ok(RelationFacts {
         oid: row.try_get("oid").map_err(unexpected)?,
-        schema: row.try_get("schema").map_err(unexpected)?,
-        name: row.try_get("name").map_err(unexpected)?,
+        name: TableName {
+            schema: row.try_get("schema").map_err(unexpected)?,
+            name: row.try_get("name").map_err(unexpected)?,
+        },
         kind: match kind.as_str() {
             "r" => RelationKind::Table,
             "p" => RelationKind::PartitionedTable,

@@ -112,8 +112,10 @@ impl Journey<'_> {
         let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
         let transaction = ownership.begin(session, self.run.recorder.faults()).await?;
         let tables: Vec<&TablePlan> = plan.tables.iter().filter(|table| is_copied(table)).collect();
-        let names = |name: fn(&TablePlan) -> &str| tables.iter().map(|t| name(t)).collect::<Vec<&str>>();
-        let (schemas, names) = (names(|t| &t.schema), names(|t| &t.name));
+        let (schemas, names): (Vec<&str>, Vec<&str>) = tables
+            .iter()
+            .map(|t| (t.name.schema.as_str(), t.name.name.as_str()))
+            .unzip();
         let doing = transaction.inner().doing("look at the tables to be emptied");
         let rows = doing
             .query(include_str!("tables.sql"), &[&schemas, &names])
@@ -122,7 +124,7 @@ impl Journey<'_> {
         for row in &rows {
             let place = usize::try_from(row.get::<_, i64>("place") - 1).unwrap_or(usize::MAX);
             let Some(table) = tables.get(place) else { continue };
-            let name = QualifiedName::new(table.schema.as_str(), table.name.as_str())?;
+            let name = QualifiedName::try_from(&table.name)?;
             if row.get("subscribed") {
                 return Err(Failure::new(
                     Code::StateLost,

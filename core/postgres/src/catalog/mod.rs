@@ -5,12 +5,13 @@
 use crate::error::PgError;
 use crate::lsn::Lsn;
 use crate::session::{Doing, Right, Session, SideMarker};
+use pghaul_core::TableName;
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql};
 
-/// Bytes by schema and name.
-pub type TableSizes = BTreeMap<(String, String), u64>;
+/// Bytes by table.
+pub type TableSizes = BTreeMap<TableName, u64>;
 
 /// A database of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -277,10 +278,11 @@ impl<S: SideMarker, R: Right> Session<S, R> {
                 |columns| {
                     // A table that was dropped meanwhile has no size.
                     let bytes: Option<i64> = columns.get(2)?;
-                    Ok((
-                        (columns.get(0)?, columns.get(1)?),
-                        bytes.unwrap_or(0).unsigned_abs(),
-                    ))
+                    let name = TableName {
+                        schema: columns.get(0)?,
+                        name: columns.get(1)?,
+                    };
+                    Ok((name, bytes.unwrap_or(0).unsigned_abs()))
                 },
             )
             .await?;

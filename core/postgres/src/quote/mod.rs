@@ -5,6 +5,7 @@
 
 mod key_words;
 
+use pghaul_core::TableName;
 use std::fmt;
 
 /// A name that can't be written in SQL at all.
@@ -98,6 +99,14 @@ impl QualifiedName {
     /// Quoted only where needed, for people.
     pub fn short(&self) -> String {
         format!("{}.{}", self.schema.short(), self.name.short())
+    }
+}
+
+impl TryFrom<&TableName> for QualifiedName {
+    type Error = QuoteError;
+
+    fn try_from(table: &TableName) -> Result<Self, QuoteError> {
+        Self::new(table.schema.as_str(), table.name.as_str())
     }
 }
 

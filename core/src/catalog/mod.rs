@@ -1,0 +1,5 @@
+//! What a database holds, as facts.
+
+mod name;
+
+pub use name::TableName;
