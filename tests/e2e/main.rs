@@ -24,6 +24,7 @@ mod many_databases;
 mod matviews;
 mod migration;
 mod network;
+mod order;
 mod pgbench_live;
 mod remove_forced;
 mod remove_hung;

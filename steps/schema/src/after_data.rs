@@ -60,10 +60,12 @@ impl Step for Constraints {
         let archive = &dumped.archive;
         let restorer = Restorer::new(ctx, archive).await?;
         let tables = Tables::of(archive, ctx.plan());
-        let Crossing { entries, held_back } = Crossing::of(&restorer, &tables)?;
+        let Crossing {
+            entries, held_back, ..
+        } = Crossing::of(&restorer, &tables)?;
         let mut waiting = tables.waiting(&restorer, &rest(ctx)?);
         waiting.extend(entries);
-        let Restored { skipped } = restore_after_data(ctx, archive, &waiting).await?;
+        let Restored { skipped, .. } = restore_after_data(ctx, archive, &waiting).await?;
         Ok(Constrained { skipped, held_back })
     }
 }
@@ -100,7 +102,9 @@ impl Step for PostData {
         let builder = Builder::new(&restorer, tables.built(&restorer)).await?;
         builder.build(EveryTable::of(ctx)).await?;
         let crossing = Crossing::of(&restorer, &tables)?;
-        restore_after_data(ctx, archive, &crossing.entries).await
+        let mut restored = restore_after_data(ctx, archive, &crossing.entries).await?;
+        restored.incomplete.extend(without(&restorer, &crossing));
+        Ok(restored)
     }
 
     /// Names what is held back until the cutover, and what is not moved at all.
@@ -114,15 +118,17 @@ impl Step for PostData {
             .iter()
             .chain(constrained.iter().flat_map(|constrained| &constrained.held_back))
             .map(|held| Incomplete {
-                object: match &held.table {
-                    None => format!("{} {}", held.kind, held.name),
-                    Some(table) => format!("{} {} of table {table}", held.kind, held.name),
-                },
+                object: object(held),
                 why: format!("held back: {}", held.why),
                 as_of: None,
             });
+        let restored: Option<Restored> = ctx.output("post-data")?;
+        let listed = restored.into_iter().flat_map(|restored| restored.incomplete);
         let proof = Proof {
-            incomplete: incomplete.chain(large_objects(ctx).await?).collect(),
+            incomplete: incomplete
+                .chain(listed)
+                .chain(large_objects(ctx).await?)
+                .collect(),
             ..Proof::default()
         };
         Ok(Some(Standing {
@@ -130,6 +136,31 @@ impl Step for PostData {
             ..Standing::default()
         }))
     }
+}
+
+/// How a held-back object is named.
+fn object(held: &HeldBack) -> String {
+    match &held.table {
+        None => format!("{} {}", held.kind, held.name),
+        Some(table) => format!("{} {} of table {table}", held.kind, held.name),
+    }
+}
+
+/// What is not created since it depends on a foreign key that is held back.
+fn without(restorer: &Restorer<'_>, crossing: &Crossing<'_>) -> Vec<Incomplete> {
+    let of_plan = restorer.without().map(|(entry, held)| (entry, object(held)));
+    let crossing = crossing
+        .dependents
+        .iter()
+        .map(|(entry, key)| (*entry, key.object()));
+    of_plan
+        .chain(crossing)
+        .map(|(entry, key)| Incomplete {
+            object: entry.object(),
+            why: format!("held back with {key}"),
+            as_of: None,
+        })
+        .collect()
 }
 
 /// The large objects of the source: the user has accepted that they are not moved.
@@ -195,5 +226,8 @@ async fn restore_after_data(
     skipped.extend(restorer.restore("triggers and rules", &others).await?);
     let last: Vec<&Entry> = open(Pass::Last).collect();
     skipped.extend(restorer.restore("privileges", &last).await?);
-    Ok(Restored { skipped })
+    Ok(Restored {
+        skipped,
+        ..Restored::default()
+    })
 }

@@ -4,7 +4,7 @@ use crate::seal;
 use libpgdump::ObjectType;
 use pghaul_step::{Code, Failure, Side};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 /// One entry of the archive: a few statements that make, change or describe one object.
@@ -29,6 +29,9 @@ pub(crate) struct Entry {
     pub(crate) tablespace: String,
     /// The table access method, empty for the default.
     pub(crate) access_method: String,
+    /// Whether it is a partitioned table. Archives of a pg_dump before 17 do not say so; there such a table has no
+    /// access method.
+    pub(crate) partitioned: bool,
     /// Whether it belongs before the data.
     pub(crate) before_data: bool,
     /// The places of the entries that it depends on, in ascending order.
@@ -44,6 +47,48 @@ impl Entry {
             format!("{}.{}", self.namespace, self.tag)
         };
         format!("{} {name}", self.kind.as_str())
+    }
+
+    /// How `status` names it, and a user who accepts that it is missing: `index public.orders_by_day`.
+    pub(crate) fn object(&self) -> String {
+        let kind = self.kind.as_str().to_lowercase();
+        let within = |text: String| match self.namespace.as_str() {
+            "" => text,
+            schema => format!("{text} in schema {schema}"),
+        };
+        match &self.kind {
+            ObjectType::Comment => within(format!("comment on {}", self.tag)),
+            ObjectType::SecurityLabel => within(format!("security label of {}", self.tag)),
+            ObjectType::Acl => within(format!("privileges on {}", self.tag)),
+            ObjectType::DefaultAcl => within("default privileges".to_owned() + " " + &self.tag),
+            _ => match self.of_table() {
+                Some((table, name)) => {
+                    let kind = match self.kind {
+                        ObjectType::FkConstraint => "foreign key",
+                        ObjectType::CheckConstraint => "check constraint",
+                        _ => &kind,
+                    };
+                    format!("{kind} {name} of table {}.{table}", self.namespace)
+                }
+                None if self.namespace.is_empty() => format!("{kind} {}", self.tag),
+                None => format!("{kind} {}.{}", self.namespace, self.tag),
+            },
+        }
+    }
+
+    /// The table and the own name of an object that pg_dump tags with both, where the tag is not ambiguous.
+    fn of_table(&self) -> Option<(&str, &str)> {
+        let tagged = matches!(
+            self.kind,
+            ObjectType::Constraint
+                | ObjectType::FkConstraint
+                | ObjectType::CheckConstraint
+                | ObjectType::Trigger
+                | ObjectType::Rule
+                | ObjectType::Policy
+        );
+        let (table, name) = self.tag.split_once(' ').filter(|_| tagged)?;
+        (!name.contains(' ')).then_some((table, name))
     }
 
     /// Whether rows that are older than it may violate it. Constraints that are part of their table or domain have
@@ -84,6 +129,17 @@ impl Archive {
                 .map(|(entry, place)| read(entry, place, &places))
                 .collect(),
         })
+    }
+
+    /// The places of the chosen entries, and of all that depend on one of them.
+    pub(crate) fn with_dependents(&self, chosen: impl Fn(&Entry) -> bool) -> BTreeSet<i32> {
+        let mut found = BTreeSet::new();
+        for entry in &self.entries {
+            if chosen(entry) || entry.dependencies.iter().any(|id| found.contains(id)) {
+                found.insert(entry.id);
+            }
+        }
+        found
     }
 
     /// The SHA-256 of everything that decides what will be sent to the target, and in which order. The journal keeps
@@ -139,6 +195,7 @@ fn read(entry: &libpgdump::Entry, place: i32, places: &HashMap<i32, i32>) -> Ent
         drop_statement: entry.drop_stmt.clone().unwrap_or_default(),
         tablespace: entry.tablespace.clone().unwrap_or_default(),
         access_method: entry.tableam.clone().unwrap_or_default(),
+        partitioned: entry.relkind == Some('p'),
         before_data: entry.section == libpgdump::Section::PreData,
         dependencies,
     }

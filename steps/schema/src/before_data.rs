@@ -115,6 +115,9 @@ impl Step for Keys {
         let restorer = Restorer::new(ctx, archive).await?;
         let entries: Vec<_> = restorer.open(Pass::Keys).collect();
         let skipped = restorer.restore("keys", &entries).await?;
-        Ok(Restored { skipped })
+        Ok(Restored {
+            skipped,
+            ..Restored::default()
+        })
     }
 }

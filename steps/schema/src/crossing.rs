@@ -15,16 +15,18 @@ use std::collections::BTreeSet;
 
 /// The foreign keys between the generations, and everything that depends on them.
 #[derive(Debug, Default)]
-pub(crate) struct Crossing {
+pub(crate) struct Crossing<'a> {
     /// The numbers of the entries that are not restored.
     pub(crate) entries: BTreeSet<i32>,
     /// The keys.
     pub(crate) held_back: Vec<HeldBack>,
+    /// What depends on a key, with that key.
+    pub(crate) dependents: Vec<(&'a Entry, &'a Entry)>,
 }
 
-impl Crossing {
+impl<'a> Crossing<'a> {
     /// The same at any time once the generations are known: it follows from the archive and the plan alone.
-    pub(crate) fn of(restorer: &Restorer<'_>, tables: &Tables) -> Result<Self, Failure> {
+    pub(crate) fn of(restorer: &Restorer<'a>, tables: &Tables) -> Result<Self, Failure> {
         let second = second(restorer.ctx)?;
         if second.is_empty() {
             return Ok(Self::default());
@@ -36,10 +38,25 @@ impl Crossing {
                 && tables.of_entry(entry).any(is_in_second)
                 && !tables.of_entry(entry).all(is_in_second)
         };
-        let keys = restorer.archive.entries.iter().filter(|entry| crosses(entry));
+        let archive = restorer.archive;
+        let keys: Vec<&Entry> = archive.entries.iter().filter(|entry| crosses(entry)).collect();
+        let mut dependents = Vec::new();
+        for key in &keys {
+            let with_it = archive.with_dependents(|entry| entry.id == key.id);
+            let entries = archive.entries.iter().filter(|entry| with_it.contains(&entry.id));
+            dependents.extend(
+                entries
+                    .filter(|entry| entry.id != key.id)
+                    .map(|entry| (entry, *key)),
+            );
+        }
         Ok(Self {
-            held_back: keys.map(|entry| held_back(restorer, tables, entry)).collect(),
-            entries: tables.with_dependents(restorer, crosses),
+            held_back: keys
+                .iter()
+                .map(|entry| held_back(restorer, tables, entry))
+                .collect(),
+            entries: archive.with_dependents(crosses),
+            dependents,
         })
     }
 }

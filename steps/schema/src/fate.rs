@@ -29,6 +29,25 @@ pub(crate) enum Fate {
     Skip(&'static str),
 }
 
+impl Fate {
+    /// When it is restored; never, where it is not.
+    pub(crate) fn pass(&self) -> Option<Pass> {
+        match self {
+            Self::Must(pass) | Self::MayLackPrivilege(pass) => Some(*pass),
+            Self::Skip(_) => None,
+        }
+    }
+
+    /// The same fate, in that pass or a later one.
+    pub(crate) fn not_before(self, earliest: Pass) -> Self {
+        match self {
+            Self::Must(pass) => Self::Must(pass.max(earliest)),
+            Self::MayLackPrivilege(pass) => Self::MayLackPrivilege(pass.max(earliest)),
+            Self::Skip(why) => Self::Skip(why),
+        }
+    }
+}
+
 /// The fate of an entry under a method.
 ///
 /// `is_key` tells whether an index, or the attachment of one, belongs to a key or a replica identity. The order

@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{Failure, Progress};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many foreign keys go into one transaction.
@@ -80,19 +80,26 @@ async fn validate(restorer: &Restorer<'_>, waiting: &BTreeSet<i32>) -> Result<()
 }
 
 /// Foreign keys that are validated in one transaction: those of small tables together, as their rows cost less than a
-/// transaction. Entries of one table are neighbours in the archive, so two transactions at a time share at most the last
-/// table of the one and the first of the other: they can't lock each other out.
+/// transaction.
+///
+/// VALIDATE CONSTRAINT keeps another one on the same table waiting until the end of its transaction, but none on another
+/// table. So all keys of a table are in one transaction, and two transactions never wait for each other.
 fn bundled<'e>(open: &[&'e Entry], size: impl Fn(&Entry) -> u64) -> Vec<Vec<&'e Entry>> {
+    let mut of_tables: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for entry in open {
+        let table = Later::of(&entry.statements).map_or("", |later| later.0.table);
+        of_tables.entry(table).or_default().push(entry);
+    }
     let mut bundles: Vec<Vec<&Entry>> = Vec::new();
     let mut bytes = 0;
-    for entry in open {
-        let more = size(entry);
+    for entries in of_tables.into_values() {
+        let more: u64 = entries.iter().map(|entry| size(entry)).sum();
         bytes += more;
         match bundles.last_mut() {
-            Some(bundle) if bytes < LARGE && bundle.len() < BATCH => bundle.push(entry),
+            Some(bundle) if bytes < LARGE && bundle.len() + entries.len() <= BATCH => bundle.extend(entries),
             _ => {
                 bytes = more;
-                bundles.push(vec![entry]);
+                bundles.push(entries);
             }
         }
     }
@@ -182,6 +189,42 @@ mod tests {
             later.validate(),
             "ALTER TABLE ONLY public.\"O x\" VALIDATE CONSTRAINT \"a \"\" FOREIGN KEY\";\n"
         );
+    }
+
+    /// pg_dump sorts foreign keys by their names.
+    #[test]
+    fn the_keys_of_a_table_are_validated_together() {
+        let keys: Vec<Entry> = (0..200)
+            .map(|key| Entry {
+                id: key,
+                kind: libpgdump::ObjectType::FkConstraint,
+                namespace: "public".to_owned(),
+                tag: String::new(),
+                owner: String::new(),
+                statements: format!(
+                    "ALTER TABLE ONLY public.t{}\n    ADD CONSTRAINT k{key} FOREIGN KEY (a) REFERENCES public.a(id);\n",
+                    key * 7 % 40
+                ),
+                drop_statement: String::new(),
+                tablespace: String::new(),
+                access_method: String::new(),
+                partitioned: false,
+                before_data: false,
+                dependencies: Vec::new(),
+            })
+            .collect();
+        let entries: Vec<&Entry> = keys.iter().collect();
+        for size in [1, LARGE / 8, LARGE] {
+            let bundles = bundled(&entries, |_| size);
+            let mut seen = BTreeSet::new();
+            for bundle in &bundles {
+                let tables: BTreeSet<i32> = bundle.iter().map(|entry| entry.id * 7 % 40).collect();
+                assert!(seen.is_disjoint(&tables), "a table is in two transactions");
+                seen.extend(tables);
+            }
+            assert_eq!(bundles.iter().map(Vec::len).sum::<usize>(), 200);
+            assert_eq!(bundles.len(), if size == 1 { 4 } else { 40 });
+        }
     }
 
     #[test]

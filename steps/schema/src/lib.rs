@@ -27,7 +27,9 @@ mod filter;
 mod foreign_keys;
 mod indexes;
 mod matviews;
+mod not_null;
 mod of_tables;
+mod passes;
 pub mod pg_dump;
 mod rest;
 mod restore;
@@ -43,11 +45,15 @@ pub use indexes::{Indexes, SnapshotIndexes};
 pub use matviews::Matviews;
 pub use restore::Skipped;
 
+use pghaul_step::Incomplete;
 use serde::{Deserialize, Serialize};
 
-/// What was skipped by a step that restores entries.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What a step that restores entries has left out.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Restored {
     /// What could not be restored for lack of a privilege.
     pub skipped: Vec<Skipped>,
+    /// What is not on the target as it is on the source; empty in journals of versions that stopped there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Incomplete>,
 }

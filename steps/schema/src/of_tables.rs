@@ -105,7 +105,7 @@ impl Tables {
     /// rows but for keys, foreign keys from and to them, every constraint that older rows may violate, since a
     /// domain or parent takes it to tables that no entry names, and all that depends on one of these.
     pub(crate) fn waiting(&self, restorer: &Restorer<'_>, rest: &BTreeSet<u32>) -> BTreeSet<i32> {
-        self.with_dependents(restorer, |entry| {
+        restorer.archive.with_dependents(|entry| {
             if entry.may_be_violated() {
                 return !rest.is_empty();
             }
@@ -115,27 +115,14 @@ impl Tables {
 
     /// The same with the tables' keys.
     pub(crate) fn waiting_with_keys(&self, restorer: &Restorer<'_>, rest: &BTreeSet<u32>) -> BTreeSet<i32> {
-        self.with_dependents(restorer, |entry| is_built(entry) && self.concerns(entry, rest))
+        restorer
+            .archive
+            .with_dependents(|entry| is_built(entry) && self.concerns(entry, rest))
     }
 
     /// Whether an entry depends on one of the tables.
     fn concerns(&self, entry: &Entry, tables: &BTreeSet<u32>) -> bool {
         self.of_entry(entry).any(|table| tables.contains(&table))
-    }
-
-    /// The chosen entries, and all that depends on one of them.
-    pub(crate) fn with_dependents(
-        &self,
-        restorer: &Restorer<'_>,
-        chosen: impl Fn(&Entry) -> bool,
-    ) -> BTreeSet<i32> {
-        let mut found = BTreeSet::new();
-        for entry in &restorer.archive.entries {
-            if chosen(entry) || entry.dependencies.iter().any(|id| found.contains(id)) {
-                found.insert(entry.id);
-            }
-        }
-        found
     }
 }
 

@@ -5,9 +5,12 @@
 
 use crate::archive::{Archive, Entry};
 use crate::constraint::Key;
-use crate::fate::{Fate, Pass, fate};
+use crate::fate::{Fate, Pass};
+use crate::not_null::NotNullNames;
+use crate::passes::Passes;
 use crate::script::script;
 use libpgdump::ObjectType;
+use pghaul_step::ownership::effects;
 use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{Code, Context, Database, Failure, Method, Progress};
@@ -106,14 +109,20 @@ pub(crate) struct Restorer<'a> {
     pub(crate) ctx: &'a Context<Database>,
     pub(crate) archive: &'a Archive,
     done: BTreeSet<String>,
-    key_indexes: BTreeSet<(&'a str, &'a str)>,
+    passes: Passes<'a>,
+    not_null: NotNullNames,
     held_back: BTreeMap<(HeldBackKind, &'a str, String), &'a HeldBack>,
+    /// What depends on a foreign key that is held back, such as a comment on it.
+    without: BTreeMap<i32, &'a HeldBack>,
 }
 
 impl<'a> Restorer<'a> {
     /// Reads what is restored already.
     pub(crate) async fn new(ctx: &'a Context<Database>, archive: &'a Archive) -> Result<Self, Failure> {
-        let done = ctx.effects(PREFIX).await?;
+        let target = ctx.target_for_reading().await?;
+        let done = effects(&target, PREFIX).await?;
+        let not_null = NotNullNames::of(archive, target.server_version());
+        drop(target);
         let held_back = match ctx.method() {
             Method::Replication => ctx.plan().held_back.iter().map(tagged).collect(),
             Method::Dump => BTreeMap::new(),
@@ -122,32 +131,47 @@ impl<'a> Restorer<'a> {
             ctx,
             archive,
             done,
-            key_indexes: key_indexes(archive),
+            passes: Passes::of(archive, ctx.method()),
+            not_null,
             held_back,
-        })
+            without: BTreeMap::new(),
+        }
+        .withholding())
+    }
+
+    /// Finds what depends on what is not created.
+    fn withholding(mut self) -> Self {
+        let mut without: BTreeMap<i32, &'a HeldBack> = BTreeMap::new();
+        let mut missing: BTreeMap<i32, &'a HeldBack> = BTreeMap::new();
+        for entry in &self.archive.entries {
+            let own = self
+                .held_back(entry)
+                .filter(|held| held.kind == HeldBackKind::ForeignKey);
+            if let Some(held) = own {
+                missing.insert(entry.id, held);
+            } else if let Some(held) = entry.dependencies.iter().find_map(|id| missing.get(id).copied()) {
+                missing.insert(entry.id, held);
+                without.insert(entry.id, held);
+            }
+        }
+        self.without = without;
+        self
+    }
+
+    /// The entries that are not restored since they depend on a foreign key that is held back, with that key.
+    pub(crate) fn without(&self) -> impl Iterator<Item = (&'a Entry, &'a HeldBack)> {
+        let entries = self.archive.entries.iter();
+        entries.filter_map(|entry| Some((entry, *self.without.get(&entry.id)?)))
     }
 
     /// When an entry is restored; never, where it is not.
     pub(crate) fn pass(&self, entry: &Entry) -> Option<Pass> {
-        match self.fate(entry) {
-            Fate::Must(pass) | Fate::MayLackPrivilege(pass) => Some(pass),
-            Fate::Skip(_) => None,
-        }
-    }
-
-    fn fate(&self, entry: &Entry) -> Fate {
-        let is_key = self
-            .key_indexes
-            .contains(&(entry.namespace.as_str(), entry.tag.as_str()));
-        fate(entry, self.ctx.method(), is_key)
+        self.passes.pass(entry)
     }
 
     /// Whether an index belongs to a key or a replica identity.
     pub(crate) fn is_key(&self, entry: &Entry) -> bool {
-        entry.kind == ObjectType::Constraint
-            || self
-                .key_indexes
-                .contains(&(entry.namespace.as_str(), entry.tag.as_str()))
+        self.passes.is_key(entry)
     }
 
     /// Whether an entry was restored before this restorer was made.
@@ -193,11 +217,12 @@ impl<'a> Restorer<'a> {
         Ok(skipped)
     }
 
-    /// An entry that may be skipped goes alone.
+    /// An entry that may be skipped goes alone, and so does an extension: its tables are created under the settings that
+    /// a transaction begins with.
     fn go_together(&self, a: &Entry, b: &Entry) -> bool {
-        [a, b]
-            .iter()
-            .all(|entry| matches!(self.fate(entry), Fate::Must(_)))
+        [a, b].iter().all(|entry| {
+            entry.kind != ObjectType::Extension && matches!(self.passes.fate(entry), Some(Fate::Must(_)))
+        })
     }
 
     async fn restore_chunk(
@@ -211,7 +236,7 @@ impl<'a> Restorer<'a> {
         let Some(first) = entries.first() else {
             return Err(failure);
         };
-        let may_be_skipped = matches!(self.fate(first), Fate::MayLackPrivilege(_));
+        let may_be_skipped = matches!(self.passes.fate(first), Some(Fate::MayLackPrivilege(_)));
         if !may_be_skipped || failure.code != Code::PermissionDenied {
             return Err(failure);
         }
@@ -265,8 +290,8 @@ impl<'a> Restorer<'a> {
         transaction.commit("restore entries of the schema").await
     }
 
-    /// What is sent for an entry: nothing for a foreign key that is held back; a key whose index was built before
-    /// adopts it.
+    /// What is sent for an entry: nothing for a foreign key that is held back and what depends on it; a key whose index
+    /// was built before adopts it.
     fn script(&self, entry: &Entry, statements: Option<&str>) -> Result<String, Failure> {
         let adopted = match statements {
             None if self.has_index_of(entry) => Key::of(&entry.statements).map(|key| key.adopt_index()),
@@ -275,7 +300,11 @@ impl<'a> Restorer<'a> {
         let statements = statements.or(adopted.as_deref()).unwrap_or(&entry.statements);
         match self.held_back(entry) {
             Some(held) if held.kind == HeldBackKind::ForeignKey => Ok(String::new()),
-            held => script(entry, statements, held),
+            _ if self.without.contains_key(&entry.id) => Ok(String::new()),
+            held => {
+                let (before, after) = self.not_null.around(entry)?;
+                Ok(before + &script(entry, statements, held)? + &after)
+            }
         }
     }
 
@@ -312,30 +341,6 @@ fn key(entry: &Entry) -> String {
 /// The effect key of the index that a constraint will adopt.
 fn index_key(constraint: &Entry) -> String {
     format!("{PREFIX}index/{}", constraint.id)
-}
-
-/// Schema and name of the indexes that are keys or replica identities.
-fn key_indexes(archive: &Archive) -> BTreeSet<(&str, &str)> {
-    let mut keys = BTreeSet::new();
-    for entry in &archive.entries {
-        let namespace = entry.namespace.as_str();
-        match &entry.kind {
-            ObjectType::Index if entry.statements.contains(" REPLICA IDENTITY USING INDEX ") => {
-                keys.insert((namespace, entry.tag.as_str()));
-            }
-            // The tag is `table constraint`; either may contain spaces, so every split is a candidate.
-            ObjectType::Constraint => {
-                keys.extend(
-                    entry
-                        .tag
-                        .match_indices(' ')
-                        .filter_map(|(space, _)| Some((namespace, entry.tag.get(space + 1..)?))),
-                );
-            }
-            _ => {}
-        }
-    }
-    keys
 }
 
 /// What the server says when a statement names a table that is not there.
@@ -396,6 +401,7 @@ mod tests {
             drop_statement: String::new(),
             tablespace: String::new(),
             access_method: String::new(),
+            partitioned: false,
             before_data: false,
             dependencies: Vec::new(),
         };

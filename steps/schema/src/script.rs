@@ -20,6 +20,7 @@ pub(crate) fn script(
     if entry.kind != ObjectType::Database {
         script.push_str(&storage(entry)?);
         script.push_str(&without_internal_options(statements));
+        script.push_str(&access_method_of_partitioned(entry)?);
     }
     script.push_str(&ownership(entry)?);
     if let Some(held_back) = held_back {
@@ -28,32 +29,42 @@ pub(crate) fn script(
     Ok(script)
 }
 
-/// Where the object's rows are to be kept: settings for the transaction.
+/// Where the object's rows are to be kept: settings for the transaction. Every kind that could take over those of the
+/// entry before it has its own; extensions, which create tables as the server's defaults say, are alone in their
+/// transaction.
 fn storage(entry: &Entry) -> Result<String, Failure> {
-    let mut settings = String::new();
     if !matches!(
         entry.kind,
         ObjectType::Table | ObjectType::MaterializedView | ObjectType::Index | ObjectType::Constraint
     ) {
-        return Ok(settings);
+        return Ok(String::new());
     }
-    let tablespace = Ident::new(entry.tablespace.as_str());
-    let tablespace = if entry.tablespace.is_empty() {
-        String::new()
-    } else {
-        tablespace?.as_str().to_owned()
+    let tablespace = match entry.tablespace.as_str() {
+        "" => String::new(),
+        name => Ident::new(name)?.as_str().to_owned(),
     };
-    settings.push_str(&format!(
-        "SET LOCAL default_tablespace = {};\n",
-        literal(&tablespace)?
-    ));
-    if !entry.access_method.is_empty() && entry.access_method != "heap" {
+    let mut settings = format!("SET LOCAL default_tablespace = {};\n", literal(&tablespace)?);
+    if matches!(entry.kind, ObjectType::Table | ObjectType::MaterializedView)
+        && !entry.access_method.is_empty()
+        && !entry.partitioned
+    {
         settings.push_str(&format!(
             "SET LOCAL default_table_access_method = {};\n",
             Ident::new(entry.access_method.as_str())?
         ));
     }
     Ok(settings)
+}
+
+/// A partitioned table, which stores nothing, hands its access method to its later partitions. It takes none over from a
+/// setting.
+fn access_method_of_partitioned(entry: &Entry) -> Result<String, Failure> {
+    if !entry.partitioned || entry.access_method.is_empty() {
+        return Ok(String::new());
+    }
+    let table = QualifiedName::new(entry.namespace.as_str(), entry.tag.as_str())?;
+    let method = Ident::new(entry.access_method.as_str())?;
+    Ok(format!("\nALTER TABLE {table} SET ACCESS METHOD {method};\n"))
 }
 
 /// `ALTER … OWNER TO`, for the kinds of objects that have an owner of their own.
@@ -128,6 +139,7 @@ mod tests {
             drop_statement: "DROP FUNCTION \"my schema\".f(integer);\n".into(),
             tablespace: String::new(),
             access_method: "heap".into(),
+            partitioned: false,
             before_data: true,
             dependencies: Vec::new(),
         }
