@@ -41,12 +41,13 @@ fn allowed(from: &Package) -> &'static [&'static str] {
             "pghaul-postgres",
             "pghaul-core",
         ],
-        "pghaul-steps" => &["pghaul-step", STEPS],
+        "pghaul-steps" => &["pghaul-step", CONTRACTS, STEPS],
         "pghaul-engine" => &["pghaul-step", "pghaul-postgres", "pghaul-core"],
         "pghaul-step" | "pghaul-copy" => &["pghaul-postgres", "pghaul-core"],
         "pghaul-postgres" | "pghaul-store" => &["pghaul-core"],
         "pghaul-core" | "pghaul-testkit" | "pghaul-tests" | "pghaul-examples" => &[],
-        _ if is_step(from) => &["pghaul-step", "pghaul-copy"],
+        CONTRACTS => &["pghaul-step"],
+        _ if is_step(from) => &["pghaul-step", "pghaul-copy", CONTRACTS],
         other => panic!("{other} is new: say in this test what it may depend on"),
     }
 }
@@ -54,13 +55,16 @@ fn allowed(from: &Package) -> &'static [&'static str] {
 /// Stands for every step.
 const STEPS: &str = "steps/*";
 
+/// What the steps leave for each other.
+const CONTRACTS: &str = "pghaul-contracts";
+
 fn is_step(package: &Package) -> bool {
     let within = package
         .manifest_path
         .as_std_path()
         .strip_prefix(root())
         .expect("a package of the workspace");
-    within.starts_with("steps") && package.name.as_str() != "pghaul-steps"
+    within.starts_with("steps") && !["pghaul-steps", CONTRACTS].contains(&package.name.as_str())
 }
 
 #[test]
@@ -89,6 +93,107 @@ fn packages_depend_only_on_what_is_below_them() {
         }
     }
     assert!(wrong.is_empty(), "arrows that must not be: {wrong:?}");
+}
+
+#[test]
+fn no_package_in_core_imports_from_steps() {
+    let packages = metadata().workspace_packages();
+    let within = |package: &Package, folder: &str| {
+        let manifest = package.manifest_path.as_std_path();
+        manifest.starts_with(root().join(folder))
+    };
+    let plugins: BTreeSet<&str> = packages
+        .iter()
+        .filter(|package| within(package, "steps"))
+        .map(|package| package.name.as_str())
+        .collect();
+    let core: Vec<_> = packages
+        .iter()
+        .filter(|package| within(package, "core"))
+        .collect();
+    assert!(
+        plugins.contains(CONTRACTS) && core.len() > 3,
+        "the folders are others"
+    );
+    // Tests of core may not either: their plug-ins are toys.
+    let wrong: Vec<String> = core
+        .iter()
+        .flat_map(|package| package.dependencies.iter().map(move |on| (package, on)))
+        .filter(|(_, on)| plugins.contains(on.name.as_str()))
+        .map(|(package, on)| format!("{} → {}", package.name, on.name))
+        .collect();
+    assert!(wrong.is_empty(), "core must not know any plug-in: {wrong:?}");
+}
+
+/// The names of steps stand in the contract of each, once. Names that are words of other things too count where a step is
+/// meant.
+#[test]
+fn no_step_is_named_outside_of_its_contract() {
+    let names = step_names();
+    assert!(
+        names.len() >= 20,
+        "the contracts are written in another way: {names:?}"
+    );
+    let mut found = Vec::new();
+    for file in files("rs").filter(|file| is_production(file)) {
+        if file.starts_with("steps/contracts") {
+            continue;
+        }
+        let text = text(&file);
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let orders_steps = code.contains("Descriptor {") && code.contains("StepPhase");
+        for (number, line) in code.lines().enumerate() {
+            let names_a_step = |name: &String| {
+                let quoted = format!("\"{name}\"");
+                let only_a_step = name.contains('-') || ["matviews", "constraints"].contains(&name.as_str());
+                let meant = [
+                    "StepName::new(",
+                    "StepName::from(",
+                    "ctx.output",
+                    "items_of",
+                    "has_finished(",
+                ]
+                .iter()
+                .any(|call| line.contains(&format!("{call}{quoted}")))
+                    || (orders_steps
+                        && ["after:", "beside:", "holds_for:"]
+                            .iter()
+                            .any(|key| line.contains(key)));
+                line.contains(&quoted) && (only_a_step || meant)
+            };
+            found.extend(
+                names
+                    .iter()
+                    .filter(|name| names_a_step(name))
+                    .map(|name| format!("{}:{}: {name}", file.display(), number + 1)),
+            );
+        }
+    }
+    assert!(found.is_empty(), "use the contract's STEP:\n{}", found.join("\n"));
+}
+
+/// The names in the package of contracts.
+fn step_names() -> Vec<String> {
+    files("rs")
+        .filter(|file| file.starts_with("steps/contracts"))
+        .flat_map(|file| {
+            let text = text(&file);
+            let constants = text
+                .lines()
+                .filter(|line| line.contains("const STEP: ") || line.contains("const REST: "));
+            let names = constants.filter_map(|line| line.split('"').nth(1).map(str::to_owned));
+            names.collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Whether a source file is part of what is shipped.
+fn is_production(file: &Path) -> bool {
+    let folders = ["core", "steps", "store", "cli"];
+    let is_test = file
+        .components()
+        .any(|part| ["tests", "benches"].iter().any(|name| part.as_os_str() == *name));
+    folders.iter().any(|folder| file.starts_with(folder)) && !is_test
 }
 
 #[test]

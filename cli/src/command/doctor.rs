@@ -7,8 +7,10 @@ use crate::journals;
 use crate::report::doctor::{Diagnosis, Whose, json, text};
 use crate::servers::{Given, Known as Servers};
 use pghaul_core::event::Created;
+use pghaul_core::machine::DatabaseRecord;
 use pghaul_core::{Code, Failure, MigrationId, Side, StepName, StepState};
 use pghaul_engine::doctor::{Cleanup, Known, Looked, Remain, Unseen, examine, judge};
+use pghaul_step::Registry;
 use pghaul_store::{JournalFile, Listed, Standing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, IsTerminal as _, stdin};
@@ -40,7 +42,8 @@ pub(crate) async fn doctor(session: &Session, args: &DoctorArgs) -> Result<ExitC
     }
     match &args.drop {
         None => {
-            let copying = file.map(|file| copying(&file, &listed)).unwrap_or_default();
+            let copying = file.map(|file| copying(&file, &listed, &session.registry));
+            let copying = copying.unwrap_or_default();
             show(session, args, &look(&listed, &servers, &copying).await)
         }
         Some(id) => drop_remains(session, args, &servers, &listed, id).await,
@@ -58,8 +61,16 @@ fn journaled(file: &JournalFile, listed: &[Listed], args: &DoctorArgs) -> Result
 }
 
 /// The databases of each open migration, by their numbers, whose initial copy is not finished.
-fn copying(file: &JournalFile, listed: &[Listed]) -> BTreeMap<MigrationId, BTreeSet<u32>> {
-    let subscription = StepName::from("subscription");
+fn copying(
+    file: &JournalFile,
+    listed: &[Listed],
+    registry: &Registry,
+) -> BTreeMap<MigrationId, BTreeSet<u32>> {
+    let readers: Vec<StepName> = registry
+        .steps()
+        .filter(|step| step.reads_slots)
+        .map(|step| StepName::from(step.name))
+        .collect();
     let open = listed
         .iter()
         .filter(|listed| matches!(listed.standing, Standing::Open));
@@ -68,7 +79,12 @@ fn copying(file: &JournalFile, listed: &[Listed]) -> BTreeMap<MigrationId, BTree
         // One that can't be read is told elsewhere.
         let migration = file.read_migration(id).ok()?.load().ok()?.migration;
         let databases = migration.databases.values();
-        let copying = databases.filter(|d| d.step_state(&subscription) != StepState::Finished);
+        let is_read = |d: &&DatabaseRecord| {
+            readers
+                .iter()
+                .any(|step| d.step_state(step) == StepState::Finished)
+        };
+        let copying = databases.filter(|d| !is_read(d));
         Some((id.clone(), copying.map(|d| d.number).collect()))
     })
     .collect()

@@ -372,6 +372,21 @@ impl Journey<'_> {
         Ok(all)
     }
 
+    /// The slots on the source that its steps have made.
+    pub(crate) fn slots(&self) -> Result<Vec<String>, Failure> {
+        let subject = self.subject()?;
+        let mut slots = Vec::new();
+        for step in self.registry.database_steps(subject.route())? {
+            let execution = Execution {
+                run: self.run,
+                step: step.as_ref(),
+                subject: &subject,
+            };
+            slots.extend(step.slots(&execution.context())?);
+        }
+        Ok(slots)
+    }
+
     /// Undoes the steps of a method in reverse order: all that ever began.
     pub(crate) async fn undo_steps(&self, method: Method, from: StepPhase) -> Result<(), Failure> {
         let subject = self.subject()?;

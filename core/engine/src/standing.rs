@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use pghaul_core::journal::Head;
 use pghaul_core::{
     Code, DatabaseName, DatabaseState, Event, Failure, Journal, JournalError, Migration, MigrationId, Seq,
-    Side, StepName,
+    Side,
 };
-use pghaul_postgres::{ReadOnly, Session, Source};
+use pghaul_postgres::{Lsn, ReadOnly, Session, Source};
 use pghaul_step::Standing;
 use pghaul_step::check::maintenance;
 use std::collections::BTreeMap;
@@ -73,47 +73,56 @@ impl Engine {
         standings
     }
 
-    /// The WAL in bytes that the source keeps for each database that is not in step yet and has a slot; where the slot can't
+    /// The WAL in bytes that the source retains for each database that is not in step yet and has a slot; where a slot can't
     /// be used any more, that.
     ///
     /// # Errors
     /// When the source can't be asked.
     pub async fn look_at_slots(&self) -> Result<BTreeMap<DatabaseName, Result<u64, Failure>>, Failure> {
-        let slots = self.run.recorder.read(|m| {
-            let copying = m
-                .databases
+        let copying: Vec<DatabaseName> = self.run.recorder.read(|m| {
+            m.databases
                 .iter()
-                .filter(|(_, d)| matches!(d.state, DatabaseState::Replicating { .. }));
-            copying
-                .filter_map(|(name, d)| {
-                    let output = d.steps.get(&StepName::from(SLOT))?.output.as_ref()?;
-                    Some((name.clone(), output.get("name")?.as_str()?.to_owned()))
-                })
-                .collect::<Vec<_>>()
+                .filter(|(_, d)| matches!(d.state, DatabaseState::Replicating { .. }))
+                .map(|(name, _)| name.clone())
+                .collect()
         });
+        let mut slots = Vec::new();
+        for database in copying {
+            let names = self.journey(&database).slots()?;
+            slots.extend((!names.is_empty()).then_some((database, names)));
+        }
         if slots.is_empty() {
             return Ok(BTreeMap::new());
         }
         let source: Session<Source, ReadOnly> = maintenance(&self.run.source).await?;
         let now = source.wal_insert_lsn().await?;
         let mut found = BTreeMap::new();
-        for (database, name) in slots {
-            let slot = source.slot(&name).await?;
-            let lost = slot
-                .as_ref()
-                .is_none_or(|slot| slot.wal_status.as_deref() == Some("lost"));
-            let kept = match slot.and_then(|slot| slot.restart_lsn) {
-                _ if lost => Err(unusable(&name)),
-                restart => Ok(restart.map_or(0, |restart| now.bytes_since(restart))),
-            };
-            found.insert(database, kept);
+        for (database, names) in slots {
+            let mut most = Ok(0);
+            for name in &names {
+                most = match (most, retained(&source, name, now).await?) {
+                    (Ok(most), Ok(retained)) => Ok(most.max(retained)),
+                    (Err(failure), _) | (_, Err(failure)) => Err(failure),
+                };
+            }
+            found.insert(database, most);
         }
         Ok(found)
     }
 }
 
-/// The step whose output names the slot of a database.
-const SLOT: &str = "slot";
+/// The WAL in bytes that a slot retains, or why it can't be used any more.
+async fn retained(
+    source: &Session<Source, ReadOnly>,
+    name: &str,
+    now: Lsn,
+) -> Result<Result<u64, Failure>, Failure> {
+    Ok(match source.slot(name).await? {
+        None => Err(unusable(name)),
+        Some(slot) if slot.wal_status.as_deref() == Some("lost") => Err(unusable(name)),
+        Some(slot) => Ok(slot.restart_lsn.map_or(0, |restart| now.bytes_since(restart))),
+    })
+}
 
 fn unusable(slot: &str) -> Failure {
     Failure::new(

@@ -1,6 +1,8 @@
 //! What a step is given.
 
 use crate::check::{Secret, maintenance};
+use crate::contract::{Contract, Itemized};
+use crate::json::{from_json, named, to_json};
 use crate::kept::Kept;
 use crate::ownership::{OwnedTransaction, Ownership};
 use crate::progress::Progress;
@@ -13,10 +15,11 @@ use pghaul_core::{
 };
 use pghaul_postgres::{ConnInfo, ReadOnly, ReadWrite, Reader, Resolved, Server, Session, Source, Target};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -243,29 +246,34 @@ impl<S: Scope> Context<S> {
             .collect()
     }
 
-    /// The items that are finished, with what is remembered of them.
+    /// The items of the step itself that are finished, with what is remembered of them.
     ///
     /// # Errors
     /// As [`facts`](Self::facts).
-    pub fn items<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, Failure> {
-        let items = self.own_record(|r| r.items.clone());
-        items
-            .into_iter()
-            .map(|(name, value)| Ok((name, from_json(&self.step, value)?)))
-            .collect()
+    pub fn items<N: FromStr + Ord, T: DeserializeOwned>(&self) -> Result<BTreeMap<N, T>, Failure> {
+        named(&self.step, self.own_record(|r| r.items.clone()))
     }
 
     /// The output of an earlier step of the same scope, when it has finished.
     ///
     /// # Errors
     /// As [`facts`](Self::facts).
-    pub fn output<T: DeserializeOwned>(&self, step: &str) -> Result<Option<T>, Failure> {
-        let step = StepName::from(step);
+    pub fn output<C: Contract>(&self) -> Result<Option<C>, Failure> {
+        let step = StepName::from(C::STEP);
         let output = self
             .run
             .recorder
             .read(|m| S::record(m, &self.subject, &step).and_then(|r| r.output.clone()));
         output.map(|value| from_json(&step, value)).transpose()
+    }
+
+    /// The output of an earlier step, which must have finished.
+    ///
+    /// # Errors
+    /// As [`output`](Self::output), and where it has not finished.
+    pub fn finished<C: Contract>(&self) -> Result<C, Failure> {
+        self.output()?
+            .ok_or_else(|| Failure::bug(format!("step {} has not finished", C::STEP)))
     }
 }
 
@@ -383,45 +391,39 @@ impl Context<Database> {
     ///
     /// # Errors
     /// As [`facts`](Self::facts).
-    pub fn items_of<T: DeserializeOwned>(&self, step: &str) -> Result<BTreeMap<String, T>, Failure> {
-        self.more_items_of(step, |_| false)
+    pub fn items_of<C: Itemized>(&self) -> Result<BTreeMap<C::Name, C::Item>, Failure> {
+        self.more_items_of::<C>(|_| false)
     }
 
-    /// Those of them that are not known yet, by their names.
+    /// Those of them that are not known yet, by their names in the journal.
     ///
     /// # Errors
     /// As [`facts`](Self::facts).
-    pub fn more_items_of<T: DeserializeOwned>(
+    pub fn more_items_of<C: Itemized>(
         &self,
-        step: &str,
         known: impl Fn(&str) -> bool,
-    ) -> Result<BTreeMap<String, T>, Failure> {
-        let step = StepName::from(step);
-        let items: Vec<(String, Value)> = self.run.recorder.read(|m| {
+    ) -> Result<BTreeMap<C::Name, C::Item>, Failure> {
+        let step = StepName::from(C::STEP);
+        let items = self.run.recorder.read(|m| {
             let record = Database::record(m, &self.subject, &step);
             let items = record.into_iter().flat_map(|record| &record.items);
-            items
-                .filter(|(name, _)| !known(name))
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect()
+            let more = items.filter(|(name, _)| !known(name));
+            more.map(|(name, value)| (name.clone(), value.clone())).collect()
         });
-        items
-            .into_iter()
-            .map(|(name, value)| Ok((name, from_json(&step, value)?)))
-            .collect()
+        named(&step, items)
     }
 
     /// How many items of another step of this database are finished.
-    pub fn count_items_of(&self, step: &str) -> usize {
-        let step = StepName::from(step);
+    pub fn count_items_of<C: Itemized>(&self) -> usize {
+        let step = StepName::from(C::STEP);
         self.run
             .recorder
             .read(|m| Database::record(m, &self.subject, &step).map_or(0, |record| record.items.len()))
     }
 
     /// Whether another step of this database has finished.
-    pub fn has_finished(&self, step: &str) -> bool {
-        let step = StepName::from(step);
+    pub fn has_finished<C: Contract>(&self) -> bool {
+        let step = StepName::from(C::STEP);
         self.run.recorder.read(|m| {
             let record = Database::record(m, &self.subject, &step);
             record.is_some_and(|record| record.state == pghaul_core::StepState::Finished)
@@ -432,10 +434,10 @@ impl Context<Database> {
     ///
     /// # Errors
     /// When the journal can't be written.
-    pub async fn items_finished(&self, items: &[(String, impl Serialize)]) -> Result<(), Failure> {
+    pub async fn items_finished(&self, items: &[(impl Display, impl Serialize)]) -> Result<(), Failure> {
         let mut events = Vec::with_capacity(items.len());
         for (item, outcome) in items {
-            let (item, outcome) = (item.clone(), to_json(outcome)?);
+            let (item, outcome) = (item.to_string(), to_json(outcome)?);
             let event = StepEvent::ItemFinished { item, outcome };
             events.push(Database::event(&self.subject, self.step.clone(), event));
         }
@@ -465,19 +467,4 @@ impl Context<Database> {
     pub fn progress(&self, progress: Progress) {
         self.run.recorder.progress(Some(self.database()), progress);
     }
-}
-
-fn to_json(value: &impl Serialize) -> Result<Value, Failure> {
-    serde_json::to_value(value).map_err(|e| Failure::bug(format!("a step's facts are not JSON: {e}")))
-}
-
-fn from_json<T: DeserializeOwned>(step: &StepName, value: Value) -> Result<T, Failure> {
-    serde_json::from_value(value).map_err(|e| {
-        Failure::new(
-            Code::JournalUnusable,
-            format!("what step {step} noted in the journal can't be read"),
-        )
-        .with_cause(e)
-        .with_hint("use the version of pghaul that wrote this journal, or a newer one")
-    })
 }

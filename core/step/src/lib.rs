@@ -7,10 +7,10 @@
 //! - [`step`]: the trait [`Step`], its descriptor and the contract that its author signs
 //! - [`check`]: the trait [`Check`]
 //! - [`finding`]: from an author's enum to a [`Finding`]; [`quantity`]: numbers in its sentence
+//! - [`contract`]: what a step leaves for others, as types that know the step
 //! - [`context`]: what a step is given: sessions, the plan, items, outputs of earlier steps
 //! - [`columns`]: whether the target's tables still are what was copied into them
 //! - [`kept`]: what lives no longer than a run
-//! - [`generation`]: the one or two copies that make up the initial copy of replication
 //! - [`extension`]: extensions that a server has, and who may create them; [`aiven_extras`]: one that helps
 //! - [`ownership`]: the schema `pghaul` in each target database: who may write, and which effects are there
 //! - [`recorder`]: the one way into the journal
@@ -26,10 +26,11 @@ pub mod columns;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod context;
+pub mod contract;
 pub mod extension;
 pub mod fault;
 pub mod finding;
-pub mod generation;
+mod json;
 pub mod kept;
 mod lookout;
 mod memo;
@@ -46,9 +47,9 @@ pub mod workers;
 pub use check::{Check, CheckContext, CheckDescriptor};
 pub use columns::Columns;
 pub use context::{Context, Copying, RunContext, WayBack};
+pub use contract::{Contract, Itemized};
 pub use fault::Faults;
 pub use finding::{FindingKind, exclude_database, listed, quoted, shell_word};
-pub use generation::{Generation, Generations};
 pub use kept::Kept;
 pub use lookout::SharedSession;
 pub use ownership::{OwnedTransaction, Ownership};

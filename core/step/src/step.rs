@@ -1,6 +1,7 @@
 //! The trait [`Step`]: something that acts on a server.
 
 use crate::context::Context;
+use crate::contract::Contract;
 use crate::scope::Scope;
 use async_trait::async_trait;
 use pghaul_core::Failure;
@@ -59,6 +60,11 @@ pub struct Descriptor {
     pub retries_itself: bool,
     /// What it makes lives no longer than the process: every run asks it again until this step has finished.
     pub holds_for: Option<&'static str>,
+    /// Whether the target reads the slots of the database from its end on; before, a slot that nobody reads is as it should
+    /// be.
+    pub reads_slots: bool,
+    /// The prefixes of its effect keys that stay when copied rows are discarded: what they stand for stays too.
+    pub lasting_effects: &'static [&'static str],
 }
 
 /// Every way.
@@ -86,6 +92,16 @@ impl Descriptor {
             repeats: Repeats::Never,
             retries_itself: false,
             holds_for: None,
+            reads_slots: false,
+            lasting_effects: &[],
+        }
+    }
+
+    /// A step whose name and version are those of its output.
+    pub const fn of<C: Contract>(summary: &'static str, phase: StepPhase) -> Self {
+        Self {
+            version: C::VERSION,
+            ..Self::new(C::STEP, summary, phase)
         }
     }
 }
@@ -175,6 +191,15 @@ pub trait Step: Send + Sync + 'static {
     /// Acts.
     async fn run(&self, ctx: &Context<Self::Scope>) -> Result<Self::Output, Failure>;
 
+    /// The names of the slots that it has made on the source and that retain WAL, as far as the journal knows.
+    ///
+    /// # Errors
+    /// When the journal can't be read.
+    fn slots(&self, ctx: &Context<Self::Scope>) -> Result<Vec<String>, Failure> {
+        let _ = ctx;
+        Ok(Vec::new())
+    }
+
     /// Takes the effects back: for a fallback, or for `remove`.
     async fn undo(&self, ctx: &Context<Self::Scope>) -> Result<(), Failure> {
         let _ = ctx;
@@ -199,6 +224,11 @@ pub trait ErasedStep<S: Scope>: sealed::Sealed<S> + Send + Sync {
     /// # Errors
     /// When the journal can't be read.
     fn is_needed(&self, ctx: &Context<S>) -> Result<bool, Failure>;
+    /// See [`Step::slots`].
+    ///
+    /// # Errors
+    /// When the journal can't be read.
+    fn slots(&self, ctx: &Context<S>) -> Result<Vec<String>, Failure>;
     /// See [`Step::probe`].
     async fn probe(&self, ctx: &Context<S>) -> Result<Probe<Value>, Failure>;
     /// See [`Step::run`].
@@ -222,6 +252,10 @@ impl<T: Step> ErasedStep<T::Scope> for T {
 
     fn is_needed(&self, ctx: &Context<T::Scope>) -> Result<bool, Failure> {
         Step::is_needed(self, ctx)
+    }
+
+    fn slots(&self, ctx: &Context<T::Scope>) -> Result<Vec<String>, Failure> {
+        Step::slots(self, ctx)
     }
 
     async fn probe(&self, ctx: &Context<T::Scope>) -> Result<Probe<Value>, Failure> {

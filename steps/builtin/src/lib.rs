@@ -1,6 +1,6 @@
 //! Registers every step and check that comes with pghaul, and nothing else.
 
-use pghaul_step::Generation::{First, Second};
+use pghaul_contracts::Generation::{First, Second};
 use pghaul_step::Registry;
 
 /// Adds every step and check that comes with pghaul.

@@ -1,15 +1,16 @@
 //! Step `copy`.
 //!
 //! A snapshot dies with the process that holds it, and tables that were copied from different snapshots do not
-//! fit together. So each start is a *generation*: it is journaled, then every table is copied again, each in
-//! one transaction that empties the table first. The effect key of a table names the generation.
+//! fit together. So each start is an *attempt* of its own: it is journaled, then every table is copied again, each in
+//! one transaction that empties the table first. The effect key of a table names the attempt.
 
 use crate::crew::Crew;
-use crate::item::{COPIES, CopiedTable, Generation, complete, item_name};
 use crate::load::{matched, take_snapshot};
 use async_trait::async_trait;
+use pghaul_contracts::{CopiedTable, CopyItem, CopyOutput, EffectKey, InitialCopyOutput, SchemaOutput};
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase, TablePlan,
+    Code, Context, Contract, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase,
+    TablePlan,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,17 +19,14 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub struct Copy;
 
-/// What the copy amounts to.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct CopyOutput {
-    /// How many tables were copied.
-    pub tables: u64,
-    /// How many rows.
-    pub rows: u64,
+/// A start of the copy, journaled before the first table is emptied. All tables of an attempt come from one snapshot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Attempt {
+    /// From 1. The journal calls it `generation`.
+    #[serde(rename = "generation")]
+    number: u32,
     /// The source's WAL position of the snapshot.
-    pub as_of: String,
-    /// The tables' numbers in the plan.
-    pub numbers: BTreeSet<u32>,
+    position: String,
 }
 
 #[async_trait]
@@ -39,14 +37,10 @@ impl Step for Copy {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: &[Route::Dump, Route::ReplicationByServer],
-            after: &["schema", "initial-copy"],
+            after: &[SchemaOutput::STEP, InitialCopyOutput::STEP],
             copies_rows: true,
             retries_itself: true,
-            ..Descriptor::new(
-                "copy",
-                "copies the rows of tables out of one snapshot",
-                StepPhase::Data,
-            )
+            ..Descriptor::of::<CopyOutput>("copies the rows of tables out of one snapshot", StepPhase::Data)
         }
     }
 
@@ -75,45 +69,41 @@ impl Step for Copy {
         let snapshot = take_snapshot(ctx).await?;
         let mut loads = matched(ctx, &planned, &snapshot).await?;
         loads.retain(|load| !kept.contains_key(&load.number));
-        let generation = ctx.facts::<Generation>()?.last().map_or(1, |g| g.generation + 1);
+        let attempt = ctx.facts::<Attempt>()?.last().map_or(1, |last| last.number + 1);
         let position = snapshot.position().to_string();
-        ctx.record(&Generation {
-            generation,
+        let begun = Attempt {
+            number: attempt,
             position: position.clone(),
-        })
-        .await?;
+        };
+        ctx.record(&begun).await?;
         let items: Vec<_> = kept
             .into_iter()
-            .map(|(number, item)| (item_name(generation, number), item))
+            .map(|(table, copied)| (CopyItem { attempt, table }, copied))
             .collect();
         ctx.items_finished(&items).await?;
-        let rewritten = Crew::new(ctx, &snapshot, generation, &loads).work().await?;
+        let rewritten = Crew::new(ctx, &snapshot, attempt, &loads).work().await?;
         if let Some(load) = loads.iter().find(|load| rewritten.contains(&load.number)) {
             return Err(rewritten_behind_us(&load.table.name.to_string()));
         }
-        proven(ctx, &planned, generation, position)
+        proven(ctx, &planned, attempt, position)
     }
 }
 
-/// The tables that an earlier generation has finished and that stay, where the user says that the source is quiet. The
+/// The tables that an earlier attempt has finished and that stay, where the user says that the source is quiet. The
 /// target's word counts: whoever empties a table there forgets its effects.
 async fn kept_tables(ctx: &Context<Database>) -> Result<BTreeMap<u32, CopiedTable>, Failure> {
     if !ctx.copying().keep_finished_tables {
         return Ok(BTreeMap::new());
     }
-    let keys = ctx.effects(COPIES).await?;
+    let keys = ctx.effects(EffectKey::COPIED).await?;
     let mut complete_in: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     let mut kept = BTreeMap::new();
-    for (name, item) in ctx.items::<CopiedTable>()? {
+    for (item, copied) in ctx.items::<CopyItem, CopiedTable>()? {
+        // The rows may have stayed from an attempt before this one.
         let there = complete_in
-            .entry(item.generation)
-            .or_insert_with(|| complete(&keys, item.generation));
-        let number = name.split_once('/').and_then(|(_, number)| number.parse().ok());
-        kept.extend(
-            number
-                .filter(|number| there.contains(number))
-                .map(|number| (number, item)),
-        );
+            .entry(copied.attempt)
+            .or_insert_with(|| EffectKey::complete(&keys, copied.attempt));
+        kept.extend(there.contains(&item.table).then_some((item.table, copied)));
     }
     Ok(kept)
 }
@@ -132,17 +122,18 @@ fn rewritten_behind_us(table: &str) -> Failure {
 fn proven(
     ctx: &Context<Database>,
     planned: &[&TablePlan],
-    generation: u32,
+    attempt: u32,
     as_of: String,
 ) -> Result<CopyOutput, Failure> {
-    let items = ctx.items::<CopiedTable>()?;
+    let items = ctx.items::<CopyItem, CopiedTable>()?;
     let mut output = CopyOutput {
         as_of,
         ..CopyOutput::default()
     };
     for plan in planned {
+        let table = plan.number;
         let item = items
-            .get(&item_name(generation, plan.number))
+            .get(&CopyItem { attempt, table })
             .ok_or_else(|| Failure::bug(format!("table {} was not copied, and nobody noticed", plan.name)))?;
         output.tables += 1;
         output.rows += item.rows.unwrap_or(0);

@@ -4,9 +4,9 @@
 //! also notes the effect keys of its tables or part. A broken connection repeats its unit, not the run: with new
 //! sessions, as long as the snapshot is there, and after a look whether the commit had come through.
 
-use crate::item::{CopiedTable, item_name, key, keys_of_copies};
 use crate::load::{Load, act_as_replica};
 use futures_util::future::try_join_all;
+use pghaul_contracts::{CopiedTable, CopyItem, EffectKey};
 use pghaul_copy::{Copied, Cutting, Flow, Order, Range, RateLimit, Snapshot, Table, Unit, copy, cut, tables};
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
@@ -27,7 +27,7 @@ const LOCK_TRIES: u32 = 24;
 pub(crate) struct Crew<'a> {
     ctx: &'a Context<Database>,
     snapshot: &'a Snapshot,
-    generation: u32,
+    attempt: u32,
     loads: &'a [Load],
     queue: Mutex<VecDeque<Unit>>,
     /// For each table whether it has been emptied: its first part does that for all.
@@ -67,7 +67,7 @@ impl<'a> Crew<'a> {
     pub(crate) fn new(
         ctx: &'a Context<Database>,
         snapshot: &'a Snapshot,
-        generation: u32,
+        attempt: u32,
         loads: &'a [Load],
     ) -> Self {
         let tables: Vec<Table> = loads.iter().map(|load| load.table.clone()).collect();
@@ -79,7 +79,7 @@ impl<'a> Crew<'a> {
         Self {
             ctx,
             snapshot,
-            generation,
+            attempt,
             loads,
             queue: Mutex::new(cut(&tables, alone, cutting).into()),
             emptied: loads.iter().map(|_| OnceCell::new()).collect(),
@@ -179,14 +179,13 @@ impl<'a> Crew<'a> {
         let loads: Vec<&Load> = places.iter().filter_map(|place| self.loads.get(*place)).collect();
         if !loads.is_empty() {
             let transaction = self.ctx.begin(&mut pair.target).await?;
-            let keys: Vec<String> = loads
-                .iter()
-                .map(|load| key(self.generation, load.number, 1, 1))
-                .collect();
+            let keys: Vec<String> = loads.iter().map(|load| self.key_of(load.number)).collect();
             transaction.batch("empty tables", &emptying(&loads)).await?;
-            if self.generation > 1 {
+            if self.attempt > 1 {
                 let numbers = loads.iter().map(|load| load.number);
-                transaction.forget_matching(&keys_of_copies(numbers)).await?;
+                transaction
+                    .forget_matching(&EffectKey::copies_of(numbers))
+                    .await?;
             } else {
                 transaction.forget_each(&keys).await?;
             }
@@ -237,7 +236,7 @@ impl<'a> Crew<'a> {
         let transaction = self.ctx.begin(target).await?;
         transaction.batch("empty a table", &load.emptying()).await?;
         transaction
-            .forget_matching(&keys_of_copies([load.number]))
+            .forget_matching(&EffectKey::copies_of([load.number]))
             .await?;
         transaction.commit("empty a table").await
     }
@@ -319,21 +318,32 @@ impl<'a> Crew<'a> {
 
     /// Whether the transaction of a unit was committed, although nobody told us.
     async fn is_committed(&self, target: &Session<Target, ReadWrite>, unit: &Unit) -> Result<bool, Failure> {
-        let there = effects(target, &format!("copy/{}/", self.generation)).await?;
+        let there = effects(target, &EffectKey::copied_in(self.attempt)).await?;
         Ok(self.keys(unit).iter().all(|key| there.contains(key)))
     }
 
     fn keys(&self, unit: &Unit) -> Vec<String> {
         let number = |place: &usize| self.loads.get(*place).map_or(0, |load| load.number);
         match unit {
-            Unit::Whole(places) => places
-                .iter()
-                .map(|place| key(self.generation, number(place), 1, 1))
-                .collect(),
+            Unit::Whole(places) => places.iter().map(|place| self.key_of(number(place))).collect(),
             Unit::Part {
                 table, part, parts, ..
-            } => vec![key(self.generation, number(table), *part, *parts)],
+            } => {
+                let (item, part, parts) = (self.item(number(table)), *part, *parts);
+                vec![EffectKey::CopiedPart { item, part, parts }.to_string()]
+            }
         }
+    }
+
+    fn item(&self, table: u32) -> CopyItem {
+        CopyItem {
+            attempt: self.attempt,
+            table,
+        }
+    }
+
+    fn key_of(&self, table: u32) -> String {
+        EffectKey::copied_whole(self.item(table)).to_string()
     }
 
     /// Journals the tables that are complete now.
@@ -350,12 +360,12 @@ impl<'a> Crew<'a> {
             let Some((rows, bytes)) = sums else { continue };
             let item = CopiedTable {
                 table: load.table.name.to_string(),
-                generation: self.generation,
+                attempt: self.attempt,
                 as_of: self.snapshot.position().to_string(),
                 rows,
                 bytes,
             };
-            items.push((item_name(self.generation, load.number), item));
+            items.push((self.item(load.number), item));
         }
         self.ctx.items_finished(&items).await?;
         self.done.fetch_add(items.len() as u64, Ordering::Relaxed);

@@ -6,14 +6,12 @@
 //! - [`SnapshotCopy`] makes the initial copy of replication itself, from the snapshot of the replication slot, or of a
 //!   second one.
 //!
-//! `crew` does the work for both, `load` is what it is told of each table, `item` what is remembered.
+//! `crew` does the work for both, `load` is what it is told of each table.
 
 mod copy;
 mod crew;
-mod item;
 mod load;
 mod snapshot_copy;
 
-pub use copy::{Copy, CopyOutput};
-pub use item::CopiedTable;
-pub use snapshot_copy::{SnapshotCopy, SnapshotCopyOutput};
+pub use copy::Copy;
+pub use snapshot_copy::SnapshotCopy;

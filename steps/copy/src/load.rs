@@ -22,7 +22,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// The statement that empties the table before its rows are copied: an earlier generation may have filled it.
+    /// The statement that empties the table before its rows are copied: an earlier attempt may have filled it.
     /// The rows of an extension's configuration table that the extension made itself stay.
     pub(crate) fn emptying(&self) -> String {
         match &self.filter {

@@ -11,18 +11,19 @@
 //! In the second generation nothing stays when its snapshot is gone: it begins anew, with a new slot.
 
 use crate::crew::Crew;
-use crate::item::{COPIES, CopiedTable, complete, item_name, keys_of_copies};
 use crate::load::{Load, act_as_replica, is_constrained, matched, take_snapshot};
 use async_trait::async_trait;
+use pghaul_contracts::{
+    CopiedTable, CopyItem, EffectKey, Generation, Generations, Rest, SlotOutput, SnapshotCopyOutput,
+};
 use pghaul_copy::Snapshot;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Generation, Generations, InitialCopy, Probe, Route, Side,
-    Step, StepPhase, TablePlan, shell_word,
+    Code, Context, Contract, Database, Descriptor, Failure, InitialCopy, Probe, Route, Side, Step, StepPhase,
+    TablePlan, shell_word,
 };
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How many snapshots are tried for tables that are rewritten again and again.
@@ -32,31 +33,6 @@ const SNAPSHOTS: u32 = 3;
 #[derive(Debug)]
 pub struct SnapshotCopy(pub Generation);
 
-/// What the copy amounts to.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct SnapshotCopyOutput {
-    /// How many tables were copied.
-    pub tables: u64,
-    /// How many rows, as far as they were counted.
-    pub rows: u64,
-    /// The slot's consistent point, which all these tables are as of.
-    pub as_of: String,
-    /// The numbers of the published tables that are left to the target's workers.
-    pub rest: BTreeSet<u32>,
-    /// The numbers of the published tables that are left to the second generation.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub second: BTreeSet<u32>,
-    /// The positions that tables which are not published are as of, by their numbers.
-    pub deferred: BTreeMap<u32, String>,
-}
-
-/// What is needed of the output of step `slot`.
-#[derive(Deserialize)]
-struct Slot {
-    attempt: u32,
-    consistent_point: String,
-}
-
 #[async_trait]
 impl Step for SnapshotCopy {
     type Scope = Database;
@@ -64,9 +40,9 @@ impl Step for SnapshotCopy {
 
     fn descriptor(&self) -> Descriptor {
         let (after, summary): (&[&str], _) = match self.0 {
-            Generation::First => (&["slot"], "copies the rows out of the slot's snapshot"),
+            Generation::First => (&[SlotOutput::STEP], "copies the rows out of the slot's snapshot"),
             Generation::Second => (
-                &["rest-slot"],
+                &[Rest::<SlotOutput>::STEP],
                 "copies what is left out of the second slot's snapshot",
             ),
         };
@@ -75,7 +51,7 @@ impl Step for SnapshotCopy {
             after,
             copies_rows: true,
             retries_itself: true,
-            ..Descriptor::new(self.0.copy(), summary, StepPhase::Data)
+            ..self.0.descriptor::<SnapshotCopyOutput>(summary, StepPhase::Data)
         }
     }
 
@@ -92,10 +68,7 @@ impl Step for SnapshotCopy {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<SnapshotCopyOutput, Failure> {
-        let step = self.0.slot();
-        let slot: Slot = ctx
-            .output(step)?
-            .ok_or_else(|| Failure::bug(format!("step {step} has not finished")))?;
+        let slot: SlotOutput = self.0.finished(ctx)?;
         let generations = Generations::of(ctx)?;
         let planned: Vec<&TablePlan> = ctx
             .plan()
@@ -125,7 +98,7 @@ impl Step for SnapshotCopy {
         // Nobody needs the snapshot any more, and it keeps the source from cleaning up.
         ctx.let_go::<Snapshot>();
         let mut output = SnapshotCopyOutput {
-            as_of: slot.consistent_point.clone(),
+            as_of: slot.consistent_point,
             ..SnapshotCopyOutput::default()
         };
         match copied_by {
@@ -218,13 +191,14 @@ fn published_as(plan: &TablePlan) -> u32 {
 async fn copy_all(
     ctx: &Context<Database>,
     snapshot: &Arc<Snapshot>,
-    generation: u32,
+    attempt: u32,
     planned: &[&TablePlan],
 ) -> Result<BTreeSet<u32>, Failure> {
     let mut loads: Vec<Load> = matched(ctx, planned, snapshot).await?;
-    let done = ctx.items::<CopiedTable>()?;
-    loads.retain(|load| !done.contains_key(&item_name(generation, load.number)));
-    let outcome = Crew::new(ctx, snapshot, generation, &loads).work().await;
+    let done = ctx.items::<CopyItem, CopiedTable>()?;
+    let item = |table| CopyItem { attempt, table };
+    loads.retain(|load| !done.contains_key(&item(load.number)));
+    let outcome = Crew::new(ctx, snapshot, attempt, &loads).work().await;
     if outcome
         .as_ref()
         .is_err_and(|failure| failure.code == Code::SnapshotLost)
@@ -238,16 +212,19 @@ async fn copy_all(
 /// although the journal does not know are journaled now.
 async fn unfinished(
     ctx: &Context<Database>,
-    slot: &Slot,
+    slot: &SlotOutput,
     planned: &[&TablePlan],
 ) -> Result<BTreeSet<u32>, Failure> {
-    let generation = slot.attempt;
-    let keys = ctx.effects(&format!("{COPIES}{generation}/")).await?;
-    let there = complete(&keys, generation);
-    let journaled = ctx.items::<CopiedTable>()?;
+    let attempt = slot.attempt;
+    let keys = ctx.effects(&EffectKey::copied_in(attempt)).await?;
+    let there = EffectKey::complete(&keys, attempt);
+    let journaled = ctx.items::<CopyItem, CopiedTable>()?;
     let (mut items, mut rest, mut gone) = (Vec::new(), BTreeSet::new(), Vec::new());
     for plan in planned {
-        let name = item_name(generation, plan.number);
+        let name = CopyItem {
+            attempt,
+            table: plan.number,
+        };
         let known = journaled.contains_key(&name);
         if known && !there.contains(&plan.number) {
             gone.push(*plan);
@@ -258,8 +235,8 @@ async fn unfinished(
         } else if !known {
             let item = CopiedTable {
                 table: QualifiedName::try_from(&plan.name)?.to_string(),
-                generation,
-                as_of: slot.consistent_point.clone(),
+                attempt,
+                as_of: slot.consistent_point.to_string(),
                 rows: None,
                 bytes: 0,
             };
@@ -295,7 +272,7 @@ fn forgotten(plan: &TablePlan) -> Failure {
 /// Copies tables that are not published out of a snapshot of their own.
 async fn copy_deferred(
     ctx: &Context<Database>,
-    generation: u32,
+    attempt: u32,
     mut tables: Vec<&TablePlan>,
 ) -> Result<(), Failure> {
     for _ in 0..SNAPSHOTS {
@@ -304,7 +281,7 @@ async fn copy_deferred(
         }
         let snapshot = take_snapshot(ctx).await?;
         let loads = matched(ctx, &tables, &snapshot).await?;
-        let rewritten = Crew::new(ctx, &snapshot, generation, &loads).work().await?;
+        let rewritten = Crew::new(ctx, &snapshot, attempt, &loads).work().await?;
         tables.retain(|plan| rewritten.contains(&plan.number));
     }
     match tables.first() {
@@ -340,7 +317,7 @@ async fn empty(
         let empty = format!("{verb} ONLY {name}");
         transaction.batch("empty a table", &empty).await?;
         transaction
-            .forget_matching(&keys_of_copies([plan.number]))
+            .forget_matching(&EffectKey::copies_of([plan.number]))
             .await?;
         transaction.commit("empty a table").await?;
     }
@@ -350,18 +327,20 @@ async fn empty(
 /// The journal's word for every table that is not left to others.
 fn proven(
     ctx: &Context<Database>,
-    slot: &Slot,
+    slot: &SlotOutput,
     planned: &[&TablePlan],
     units: &BTreeSet<u32>,
     mut output: SnapshotCopyOutput,
 ) -> Result<SnapshotCopyOutput, Failure> {
-    let items = ctx.items::<CopiedTable>()?;
+    let items = ctx.items::<CopyItem, CopiedTable>()?;
+    let attempt = slot.attempt;
     let ours = planned
         .iter()
         .filter(|plan| plan.kind == RelationKind::Table && !units.contains(&published_as(plan)));
     for plan in ours {
+        let table = plan.number;
         let item = items
-            .get(&item_name(slot.attempt, plan.number))
+            .get(&CopyItem { attempt, table })
             .ok_or_else(|| Failure::bug(format!("table {} was not copied, and nobody noticed", plan.name)))?;
         output.tables += 1;
         output.rows += item.rows.unwrap_or(0);

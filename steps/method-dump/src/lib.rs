@@ -6,25 +6,16 @@
 //! target.
 
 use async_trait::async_trait;
+use pghaul_contracts::{CopyOutput, MatviewsOutput, PostDataOutput, SequencesOutput};
 use pghaul_step::ownership::is_established;
 use pghaul_step::{
-    Columns, Context, Database, Descriptor, Failure, Probe, Proof, Route, Standing, Step, StepPhase,
+    Columns, Context, Contract, Database, Descriptor, Failure, Probe, Proof, Route, Standing, Step, StepPhase,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// Step `complete`.
 #[derive(Debug, Default)]
 pub struct Complete;
-
-/// What is needed of the output of step `copy`.
-#[derive(Deserialize)]
-struct Copied {
-    tables: u64,
-    rows: u64,
-    as_of: String,
-    numbers: BTreeSet<u32>,
-}
 
 /// The proof, as remembered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,6 +28,10 @@ pub struct CompleteOutput {
     pub as_of: String,
 }
 
+impl Contract for CompleteOutput {
+    const STEP: &'static str = "complete";
+}
+
 #[async_trait]
 impl Step for Complete {
     type Scope = Database;
@@ -45,8 +40,13 @@ impl Step for Complete {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: &[Route::Dump],
-            after: &["copy", "post-data", "sequences", "matviews"],
-            ..Descriptor::new("complete", "proves that everything was copied", StepPhase::Data)
+            after: &[
+                CopyOutput::STEP,
+                PostDataOutput::STEP,
+                SequencesOutput::STEP,
+                MatviewsOutput::STEP,
+            ],
+            ..Descriptor::of::<CompleteOutput>("proves that everything was copied", StepPhase::Data)
         }
     }
 
@@ -76,7 +76,7 @@ impl Step for Complete {
     }
 
     async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
-        let Some(output) = ctx.output::<CompleteOutput>("complete")? else {
+        let Some(output) = ctx.output::<CompleteOutput>()? else {
             return Ok(None);
         };
         let proof = Proof {
@@ -95,9 +95,7 @@ impl Step for Complete {
 /// Every table of the plan whose rows are ours to move has its place in the output of step `copy`, which only
 /// accepts tables whose rows both sides have counted alike.
 fn prove(ctx: &Context<Database>) -> Result<CompleteOutput, Failure> {
-    let copied: Copied = ctx
-        .output("copy")?
-        .ok_or_else(|| Failure::bug("step copy has not finished"))?;
+    let copied: CopyOutput = ctx.finished()?;
     let planned = ctx.plan().tables.iter().filter(|t| t.copied_by_us(Route::Dump));
     match planned.into_iter().find(|t| !copied.numbers.contains(&t.number)) {
         Some(missing) => Err(Failure::bug(format!("table {} was not copied", missing.name))),

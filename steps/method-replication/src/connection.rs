@@ -4,14 +4,12 @@
 //! subscription keeps must become the same. One that is connected is left alone: what it has works. A password that
 //! only an earlier run was given stays, see [`renewed_conninfo`].
 
-use crate::subscription::slot_output;
-use crate::{aiven, name_of};
+use crate::aiven;
 use async_trait::async_trait;
+use pghaul_contracts::{ConnectionOutput, Generation, Generations, Rest, SlotOutput, SubscriptionOutput};
 use pghaul_step::postgres::{Ident, literal, renewed_conninfo};
 use pghaul_step::step::REPLICATION;
-use pghaul_step::{
-    Context, Database, Descriptor, Failure, Generation, Generations, Probe, Repeats, Step, StepPhase,
-};
+use pghaul_step::{Context, Contract, Database, Descriptor, Failure, Probe, Repeats, Step, StepPhase};
 use std::collections::BTreeSet;
 
 /// The subscriptions of a database that this run has told already: it has created them.
@@ -40,41 +38,40 @@ pub struct Connection;
 #[async_trait]
 impl Step for Connection {
     type Scope = Database;
-    type Output = ();
+    type Output = ConnectionOutput;
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: REPLICATION,
-            after: &["subscription", "rest-subscription"],
+            after: &[SubscriptionOutput::STEP, Rest::<SubscriptionOutput>::STEP],
             repeats: Repeats::EveryRun,
-            ..Descriptor::new(
-                "connection",
+            ..Descriptor::of::<ConnectionOutput>(
                 "lets the subscription connect to the source as it is reached now",
                 StepPhase::Data,
             )
         }
     }
 
-    async fn probe(&self, _: &Context<Database>) -> Result<Probe<()>, Failure> {
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<ConnectionOutput>, Failure> {
         Ok(Probe::Partial)
     }
 
-    async fn run(&self, ctx: &Context<Database>) -> Result<(), Failure> {
+    async fn run(&self, ctx: &Context<Database>) -> Result<ConnectionOutput, Failure> {
         for generation in Generations::of(ctx)?.all() {
             tell(ctx, *generation).await?;
         }
-        Ok(())
+        Ok(ConnectionOutput)
     }
 }
 
 async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Failure> {
-    let name = name_of(ctx, generation.subscription())?;
+    let name = generation.finished::<SubscriptionOutput>(ctx)?.name;
     if Told::of(ctx).0.contains(&name) {
         // Its worker is just starting; a change would stop it again.
         return Ok(());
     }
     let source = ctx.source().await?;
-    let slot = source.slot(&slot_output(ctx, generation)?.name).await?;
+    let slot = source.slot(&generation.finished::<SlotOutput>(ctx)?.name).await?;
     if slot.is_none_or(|slot| slot.active_pid.is_some()) {
         return Ok(());
     }

@@ -7,19 +7,20 @@
 //! the two looks.
 
 use crate::initial_copy::stuck;
-use crate::slot::{SlotOutput, lost};
-use crate::subscription::slot_output;
-use crate::{name_of, slot};
+use crate::slot::{self, lost};
 use async_trait::async_trait;
+use pghaul_contracts::{
+    CopyItem, CopyOutput, Generation, Generations, MatviewsOutput, PostDataOutput, PublicationOutput,
+    SequencesOutput, SlotOutput, SnapshotCopyOutput, SubscriptionOutput,
+};
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{Lsn, ReadOnly, ReadWrite, Row, Session, Source, Target};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::step::incomplete_tables;
 use pghaul_step::{
-    Code, Columns, Context, Database, Descriptor, Failure, Generation, Generations, Probe, Progress, Proof,
-    Route, Side, Standing, Step, StepPhase, TableName, TablePlan,
+    Code, Columns, Context, Contract, Database, Descriptor, Failure, Probe, Progress, Proof, Route, Side,
+    Standing, Step, StepPhase, TableName, TablePlan,
 };
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -55,9 +56,9 @@ fn links(ctx: &Context<Database>) -> Result<Vec<Link>, Failure> {
             .filter(|t| generations.of_table(t) == generation);
         Ok(Link {
             generation,
-            publication: name_of(ctx, generation.publication())?,
-            slot: slot_output(ctx, generation)?,
-            subscription: name_of(ctx, generation.subscription())?,
+            publication: generation.finished::<PublicationOutput>(ctx)?.name,
+            slot: generation.finished(ctx)?,
+            subscription: generation.finished::<SubscriptionOutput>(ctx)?.name,
             tables: tables.map(|t| t.name.clone()).collect(),
         })
     };
@@ -76,7 +77,13 @@ impl Step for Follow {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: REPLICATION,
-            after: &["copy", "snapshot-copy", "post-data", "sequences", "matviews"],
+            after: &[
+                CopyOutput::STEP,
+                SnapshotCopyOutput::STEP,
+                PostDataOutput::STEP,
+                SequencesOutput::STEP,
+                MatviewsOutput::STEP,
+            ],
             ..Descriptor::new("follow", "waits until the target has caught up", StepPhase::Data)
         }
     }
@@ -155,18 +162,10 @@ async fn come_near(
 
 /// The positions that tables which are not replicated are as of, by their numbers.
 fn deferred_as_of(ctx: &Context<Database>) -> Result<BTreeMap<u32, String>, Failure> {
-    #[derive(Deserialize)]
-    struct Copied {
-        as_of: String,
-    }
-    #[derive(Deserialize)]
-    struct SnapshotCopied {
-        deferred: BTreeMap<u32, String>,
-    }
-    if let Some(copied) = ctx.output::<SnapshotCopied>("snapshot-copy")? {
+    if let Some(copied) = ctx.output::<SnapshotCopyOutput>()? {
         return Ok(copied.deferred);
     }
-    let Some(copied) = ctx.output::<Copied>("copy")? else {
+    let Some(copied) = ctx.output::<CopyOutput>()? else {
         return Ok(BTreeMap::new());
     };
     Ok(ctx
@@ -174,13 +173,6 @@ fn deferred_as_of(ctx: &Context<Database>) -> Result<BTreeMap<u32, String>, Fail
         .deferred()
         .map(|t| (t.number, copied.as_of.clone()))
         .collect())
-}
-
-/// A table that pghaul has copied itself.
-#[derive(Deserialize)]
-struct Copied {
-    as_of: String,
-    rows: Option<u64>,
 }
 
 /// Every replicated table that pghaul has copied itself must be of the consistent point of its slot.
@@ -199,12 +191,15 @@ fn check_copies(
     let generations = Generations::of(ctx)?;
     let replicated = |t: &&TablePlan| t.copied_by_us(ctx.route()) && !t.deferred();
     for Link { generation, slot, .. } in links {
-        let items = ctx.items_of::<Copied>(generation.copy())?;
+        let items = generation.items_of::<SnapshotCopyOutput>(ctx)?;
         let rest = generations.left_to_the_workers(*generation);
         let point = slot.consistent_point.to_string();
         let tables = ctx.plan().tables.iter().filter(replicated);
         for table in tables.filter(|t| generations.of_table(t) == *generation) {
-            let item = items.get(&format!("{}/{}", slot.attempt, table.number));
+            let item = items.get(&CopyItem {
+                attempt: slot.attempt,
+                table: table.number,
+            });
             let left_to_the_server = rest.contains(&table.root.unwrap_or(table.number));
             if !left_to_the_server && item.is_none_or(|item| item.as_of != point) {
                 problems.push(gone(
@@ -216,8 +211,7 @@ fn check_copies(
                 ));
             }
         }
-        let of_attempt = format!("{}/", slot.attempt);
-        let copied = items.iter().filter(|(item, _)| item.starts_with(&of_attempt));
+        let copied = items.iter().filter(|(item, _)| item.attempt == slot.attempt);
         let copied: Option<u64> = copied.map(|(_, copied)| copied.rows).sum();
         rows = rows
             .zip(copied.filter(|_| rest.is_empty()))

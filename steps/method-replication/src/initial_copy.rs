@@ -1,15 +1,16 @@
 //! Step `initial-copy`: waits until the target's workers have copied every table and caught up with it.
 
-use crate::subscription::{commit_asynchronously, slot_output};
-use crate::{name_of, slot};
+use crate::slot;
+use crate::subscription::commit_asynchronously;
 use async_trait::async_trait;
+use pghaul_contracts::{
+    ConnectionOutput, Generation, Generations, InitialCopyOutput, Rest, SlotOutput, SubscriptionOutput,
+};
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Generation, Generations, Probe, Progress, Side, Step,
-    StepPhase,
+    Code, Context, Contract, Database, Descriptor, Failure, Probe, Progress, Side, Step, StepPhase,
 };
-use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// How often the workers are looked at.
@@ -27,13 +28,6 @@ const ERRORS_FOR: Duration = Duration::from_secs(15);
 /// The step.
 #[derive(Debug, Default)]
 pub struct InitialCopy;
-
-/// How many tables the target's workers have copied.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct InitialCopyOutput {
-    /// How many.
-    pub tables: u64,
-}
 
 /// One look at the workers.
 struct Look {
@@ -87,13 +81,13 @@ impl Step for InitialCopy {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: REPLICATION,
-            after: &["subscription", "rest-subscription", "connection"],
+            after: &[
+                SubscriptionOutput::STEP,
+                Rest::<SubscriptionOutput>::STEP,
+                ConnectionOutput::STEP,
+            ],
             copies_rows: true,
-            ..Descriptor::new(
-                "initial-copy",
-                "waits for the initial copy of the tables",
-                StepPhase::Data,
-            )
+            ..Descriptor::of::<InitialCopyOutput>("waits for the initial copy of the tables", StepPhase::Data)
         }
     }
 
@@ -113,8 +107,8 @@ impl Step for InitialCopy {
 /// Waits until every table of a subscription is ready. Returns how many there are.
 async fn await_workers(ctx: &Context<Database>, generation: Generation) -> Result<u64, Failure> {
     let mut target = ctx.target().await?;
-    let subscription = name_of(ctx, generation.subscription())?;
-    let slot_name = slot_output(ctx, generation)?.name;
+    let subscription = generation.finished::<SubscriptionOutput>(ctx)?.name;
+    let slot_name = generation.finished::<SlotOutput>(ctx)?.name;
     let source = ctx.source().await?;
     let doing = source.doing("add up the sizes of the tables");
     let total: i64 = doing.query_one(include_str!("total.sql"), &[]).await?.get(0);

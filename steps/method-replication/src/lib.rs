@@ -16,7 +16,7 @@
 //!
 //! With `--initial-copy server`, 3 is left out: the target's workers copy all tables.
 //!
-//! 1, 2 and 4 exist once more, for the second [`Generation`]: the tables that the copy was interrupted at, where
+//! 1, 2 and 4 exist once more, for the second [`Generation`](pghaul_contracts::Generation): the tables that the copy was interrupted at, where
 //! pghaul copies them itself. Everything that is proven is proven of both.
 //!
 //! Nothing is adopted by looks: each step notes in the journal the name of what it is about to create, and a
@@ -37,14 +37,14 @@ pub use publication::Publication;
 pub use slot::Slot;
 pub use subscription::Subscription;
 
-use pghaul_step::{Code, Context, Database, Failure, Generation};
+use pghaul_contracts::Generation;
+use pghaul_step::{Code, Context, Database, Failure};
 use serde::{Deserialize, Serialize};
 
 /// The name of an object, noted before the object is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Named {
-    /// The name.
-    pub name: String,
+struct Named {
+    name: String,
 }
 
 /// Notes and returns a name that was never used before.
@@ -60,14 +60,6 @@ async fn new_name(ctx: &Context<Database>, generation: Generation) -> Result<Str
 /// The name that was noted last, if any.
 fn last_name(ctx: &Context<Database>) -> Result<Option<String>, Failure> {
     Ok(ctx.facts::<Named>()?.pop().map(|named| named.name))
-}
-
-/// The name of the object that an earlier step has made.
-fn name_of(ctx: &Context<Database>, step: &str) -> Result<String, Failure> {
-    let named: Option<Named> = ctx.output(step)?;
-    named
-        .map(|n| n.name)
-        .ok_or_else(|| Failure::bug(format!("step {step} has not finished")))
 }
 
 /// An error that says that replication can't be set up here, as the reason for a dump instead.

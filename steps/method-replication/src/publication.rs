@@ -1,13 +1,15 @@
 //! Step `publication`: names the tables on the source.
 
-use crate::{Named, aiven, last_name, name_of, new_name, or_dump};
+use crate::{Named, aiven, last_name, new_name, or_dump};
 use async_trait::async_trait;
+use pghaul_contracts::{
+    Generation, Generations, KeysOutput, PublicationOutput, SnapshotCopyOutput, SnapshotIndexesOutput,
+};
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{Ident, PgError, QualifiedName, ReadWrite, Right, Session, Source, literal};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Context, Database, Descriptor, Failure, Generation, Generations, Probe, Route, Step, StepPhase,
-    TableName, TablePlan,
+    Context, Contract, Database, Descriptor, Failure, Probe, Route, Step, StepPhase, TableName, TablePlan,
 };
 use std::collections::BTreeSet;
 
@@ -18,21 +20,25 @@ pub struct Publication(pub Generation);
 #[async_trait]
 impl Step for Publication {
     type Scope = Database;
-    type Output = Named;
+    type Output = PublicationOutput;
 
     fn descriptor(&self) -> Descriptor {
         let (routes, after, summary): (&[Route], &[&str], _) = match self.0 {
-            Generation::First => (REPLICATION, &["keys"], "publishes the tables on the source"),
+            Generation::First => (
+                REPLICATION,
+                &[KeysOutput::STEP],
+                "publishes the tables on the source",
+            ),
             Generation::Second => (
                 &[Route::ReplicationBySnapshot],
-                &["snapshot-copy", "snapshot-indexes"],
+                &[SnapshotCopyOutput::STEP, SnapshotIndexesOutput::STEP],
                 "publishes the tables that are left, where pghaul copies them",
             ),
         };
         Descriptor {
             routes,
             after,
-            ..Descriptor::new(self.0.publication(), summary, StepPhase::Data)
+            ..self.0.descriptor::<PublicationOutput>(summary, StepPhase::Data)
         }
     }
 
@@ -40,19 +46,19 @@ impl Step for Publication {
         self.0.is_there(ctx)
     }
 
-    async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<Named>, Failure> {
+    async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<PublicationOutput>, Failure> {
         let Some(name) = last_name(ctx)? else {
             return Ok(Probe::Absent);
         };
         let found = ctx.source().await?.publication(&name).await?;
         Ok(if found.is_some() {
-            Probe::Present(Named { name })
+            Probe::Present(PublicationOutput { name })
         } else {
             Probe::Partial
         })
     }
 
-    async fn run(&self, ctx: &Context<Database>) -> Result<Named, Failure> {
+    async fn run(&self, ctx: &Context<Database>) -> Result<PublicationOutput, Failure> {
         let name = new_name(ctx, self.0).await?;
         let mut source = ctx.source_for_writing().await?;
         let generations = Generations::of(ctx)?;
@@ -73,7 +79,7 @@ impl Step for Publication {
             }
             created => created.map_err(or_dump)?,
         }
-        Ok(Named { name })
+        Ok(PublicationOutput { name })
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
@@ -167,7 +173,7 @@ pub(crate) async fn alter(
     verb: Alter,
     numbers: &BTreeSet<u32>,
 ) -> Result<(), Failure> {
-    let name = name_of(ctx, generation.publication())?;
+    let name = generation.finished::<PublicationOutput>(ctx)?.name;
     let mut source = ctx.source_for_writing().await?;
     let published = published(&source, &name).await?;
     let tables: Vec<String> = ctx

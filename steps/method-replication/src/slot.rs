@@ -1,15 +1,17 @@
 //! Step `slot`: keeps the source's WAL from here on.
 
-use crate::subscription::{refuse_consumed_slot, slot_output};
+use crate::subscription::refuse_consumed_slot;
 use crate::{Named, last_name, new_name, or_dump};
 use async_trait::async_trait;
+use pghaul_contracts::{
+    CopyItem, EffectKey, Generation, PublicationOutput, Rest, SlotOutput, SnapshotCopyOutput,
+};
 use pghaul_copy::{PgOrFailure, SlotWithSnapshot, Snapshot};
 use pghaul_step::postgres::{Lsn, PgError, RELEASE_TIMEOUT, ReadOnly, Session, Source};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Generation, Probe, Progress, Route, Side, Step, StepPhase,
+    Code, Context, Contract, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase,
 };
-use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// How often those that the slot waits for are looked up.
@@ -22,22 +24,6 @@ const GLANCE_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Slot(pub Generation);
 
-/// The slot, and the server that it is on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SlotOutput {
-    /// Its name.
-    pub name: String,
-    /// How many slots were made for this database, with this one, of both generations.
-    #[serde(default)]
-    pub attempt: u32,
-    /// Changes from here on are kept.
-    pub consistent_point: Lsn,
-    /// `system_identifier` of the source.
-    pub system_identifier: String,
-    /// The source's timeline: another one means that a standby was promoted, and the slot is not this one.
-    pub timeline: i32,
-}
-
 #[async_trait]
 impl Step for Slot {
     type Scope = Database;
@@ -47,20 +33,20 @@ impl Step for Slot {
         let (routes, after, summary): (&[Route], &[&str], _) = match self.0 {
             Generation::First => (
                 REPLICATION,
-                &["publication"],
+                &[PublicationOutput::STEP],
                 "creates the replication slot on the source",
             ),
             Generation::Second => (
                 &[Route::ReplicationBySnapshot],
-                &["rest-publication"],
+                &[Rest::<PublicationOutput>::STEP],
                 "creates a second slot for the tables that are left",
             ),
         };
         Descriptor {
             routes,
             after,
-            holds_for: Some(self.0.copy()),
-            ..Descriptor::new(self.0.slot(), summary, StepPhase::Data)
+            holds_for: Some(self.0.step::<SnapshotCopyOutput>()),
+            ..self.0.descriptor::<SlotOutput>(summary, StepPhase::Data)
         }
     }
 
@@ -83,7 +69,7 @@ impl Step for Slot {
         }
         let source = ctx.source().await?;
         let Some(slot) = source.slot(&name).await? else {
-            return Ok(match ctx.output::<SlotOutput>(self.0.slot())? {
+            return Ok(match self.0.output::<SlotOutput>(ctx)? {
                 Some(known) if known.name == name => Probe::Lost(gone(&name)),
                 _ => Probe::Partial,
             });
@@ -91,7 +77,7 @@ impl Step for Slot {
         if slot.wal_status.as_deref() == Some("lost") {
             return Ok(Probe::Lost(lost(&name)));
         }
-        match (ctx.output::<SlotOutput>(self.0.slot())?, slot.confirmed_flush_lsn) {
+        match (self.0.output::<SlotOutput>(ctx)?, slot.confirmed_flush_lsn) {
             (Some(known), _) if known.name == name => Ok(Probe::Present(known)),
             (_, Some(point)) => Ok(Probe::Present(self.output(ctx, &source, name, point).await?)),
             // The session that was creating it has just been ended; the slot goes with it.
@@ -106,7 +92,7 @@ impl Step for Slot {
         }
         if self.0 == Generation::Second {
             // Without the first one, all of this would be in vain.
-            refuse_consumed_slot(&*ctx.source().await?, &slot_output(ctx, Generation::First)?).await?;
+            refuse_consumed_slot(&*ctx.source().await?, &ctx.finished()?).await?;
         }
         let name = new_name(ctx, self.0).await?;
         let point = match ctx.route() {
@@ -114,6 +100,11 @@ impl Step for Slot {
             Route::ReplicationByServer | Route::Dump => create(ctx, &name).await?,
         };
         self.output(ctx, &*ctx.source().await?, name, point).await
+    }
+
+    fn slots(&self, ctx: &Context<Database>) -> Result<Vec<String>, Failure> {
+        let made = self.0.output::<SlotOutput>(ctx)?;
+        Ok(made.map(|slot| slot.name).into_iter().collect())
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
@@ -135,7 +126,7 @@ impl Slot {
         let (system_identifier, timeline) = (source.identity().await?, source.timeline().await?);
         let before = match self.0 {
             Generation::First => 0,
-            Generation::Second => slot_output(ctx, Generation::First)?.attempt,
+            Generation::Second => ctx.finished::<SlotOutput>()?.attempt,
         };
         Ok(SlotOutput {
             name,
@@ -225,26 +216,15 @@ fn why_no_slot(error: PgOrFailure) -> Failure {
 /// Whether a published table is complete on the target already: it needs this slot, and no other.
 async fn something_is_copied(ctx: &Context<Database>) -> Result<bool, Failure> {
     let attempt = attempts(ctx)?;
-    let published = |number: &str| {
-        let number = number.parse().unwrap_or(0);
-        ctx.plan().table(number).is_some_and(|table| !table.deferred())
-    };
-    let prefix = format!("{attempt}/");
-    let items = ctx.items_of::<serde_json::Value>("snapshot-copy")?;
-    if items
-        .keys()
-        .any(|item| item.strip_prefix(&prefix).is_some_and(published))
-    {
+    let published = |number: u32| ctx.plan().table(number).is_some_and(|table| !table.deferred());
+    let items = ctx.items_of::<SnapshotCopyOutput>()?;
+    let mut of_attempt = items.keys().filter(|item| item.attempt == attempt);
+    if of_attempt.any(|item: &CopyItem| published(item.table)) {
         return Ok(true);
     }
-    let prefix = format!("copy/{attempt}/");
-    let keys = ctx.effects(&prefix).await?;
-    let number = |key: &str| key.strip_prefix(&prefix)?.split('/').next().map(str::to_owned);
     // A part alone is none: the table is copied again.
-    Ok(keys
-        .iter()
-        .filter(|key| key.ends_with("/1-1"))
-        .any(|key| number(key).is_some_and(|n| published(&n))))
+    let keys = ctx.effects(&EffectKey::copied_in(attempt)).await?;
+    Ok(EffectKey::complete(&keys, attempt).into_iter().any(published))
 }
 
 /// How many names were noted.

@@ -2,16 +2,18 @@
 
 use crate::connection::Told;
 use crate::publication::{self, Alter};
-use crate::slot::{SlotOutput, drop_slot};
-use crate::{Named, aiven, last_name, name_of, new_name, or_dump};
+use crate::slot::drop_slot;
+use crate::{Named, aiven, last_name, new_name, or_dump};
 use async_trait::async_trait;
+use pghaul_contracts::{
+    ConstraintsOutput, EffectKey, Generation, Generations, PublicationOutput, SlotOutput, SubscriptionOutput,
+};
 use pghaul_step::postgres::{
     Ident, PgError, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Session, Source, Target, literal,
 };
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Code, Context, Database, Descriptor, Failure, Generation, Generations, Probe, Route, Side, Step,
-    StepPhase,
+    Code, Context, Contract, Database, Descriptor, Failure, Probe, Route, Side, Step, StepPhase,
 };
 use std::collections::BTreeSet;
 
@@ -22,25 +24,26 @@ pub struct Subscription(pub Generation);
 #[async_trait]
 impl Step for Subscription {
     type Scope = Database;
-    type Output = Named;
+    type Output = SubscriptionOutput;
 
     fn descriptor(&self) -> Descriptor {
         let (routes, after, summary): (&[Route], &[&str], _) = match self.0 {
             Generation::First => (
                 REPLICATION,
-                &["slot", "constraints"],
+                &[SlotOutput::STEP, ConstraintsOutput::STEP],
                 "subscribes the target to the publication",
             ),
             Generation::Second => (
                 &[Route::ReplicationBySnapshot],
-                &["subscription"],
+                &[SubscriptionOutput::STEP],
                 "subscribes the target to the second publication",
             ),
         };
         Descriptor {
             routes,
             after,
-            ..Descriptor::new(self.0.subscription(), summary, StepPhase::Data)
+            reads_slots: true,
+            ..self.0.descriptor::<SubscriptionOutput>(summary, StepPhase::Data)
         }
     }
 
@@ -48,7 +51,7 @@ impl Step for Subscription {
         self.0.is_there(ctx)
     }
 
-    async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<Named>, Failure> {
+    async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<SubscriptionOutput>, Failure> {
         let Some(name) = last_name(ctx)? else {
             return Ok(Probe::Absent);
         };
@@ -56,13 +59,13 @@ impl Step for Subscription {
         Ok(match found {
             // Tables that are left to the workers may not have been handed to them yet.
             Some(_) if Generations::of(ctx)?.left_to_the_workers(self.0).is_empty() => {
-                Probe::Present(Named { name })
+                Probe::Present(SubscriptionOutput { name })
             }
             _ => Probe::Partial,
         })
     }
 
-    async fn run(&self, ctx: &Context<Database>) -> Result<Named, Failure> {
+    async fn run(&self, ctx: &Context<Database>) -> Result<SubscriptionOutput, Failure> {
         let generations = Generations::of(ctx)?;
         let rest = generations.left_to_the_workers(self.0);
         let mut target = ctx.target().await?;
@@ -83,7 +86,7 @@ impl Step for Subscription {
             publication::alter(ctx, self.0, Alter::Add, rest).await?;
             refresh(ctx, &mut target, &name).await?;
         }
-        Ok(Named { name })
+        Ok(SubscriptionOutput { name })
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
@@ -123,11 +126,11 @@ impl Subscription {
             .way_back()
             .conninfo(ctx.database().as_str(), source.server_version())?;
         let workers_copy_now = ctx.route() == Route::ReplicationByServer;
-        let slot = slot_output(ctx, self.0)?;
+        let slot: SlotOutput = self.0.finished(ctx)?;
         if !workers_copy_now {
             refuse_consumed_slot(&source, &slot).await?;
         }
-        let publication = name_of(ctx, self.0.publication())?;
+        let publication = self.0.finished::<PublicationOutput>(ctx)?.name;
         let name = new_name(ctx, self.0).await?;
         // A worker that has copied a table drops its slot on the source as soon as it has committed. Were that commit
         // lost with the target's server, the table would wait for its slot for ever: `off`, the default, is for later.
@@ -156,10 +159,14 @@ impl Subscription {
         transaction.inner().keep_out_of_the_log().await?;
         let created = aiven::create_subscription(transaction.inner(), parts, workers_copy_now).await;
         created.map_err(unreachable_source)?;
-        transaction.effect(&format!("subscription/{name}")).await?;
+        transaction.effect(&subscribed(&name)).await?;
         transaction.commit("create the subscription").await?;
         Ok(name)
     }
+}
+
+fn subscribed(name: &str) -> String {
+    EffectKey::Subscribed(name.to_owned()).to_string()
 }
 
 /// Creates a subscription with an ordinary statement. Where our role may not, says so.
@@ -182,7 +189,7 @@ async fn create_ordinary(
     let comment = literal(&format!("pghaul migration {}", ctx.migration()))?;
     let tag = format!("COMMENT ON SUBSCRIPTION {} IS {comment}", Ident::new(name)?);
     doing.batch(&tag).await?;
-    transaction.effect(&format!("subscription/{name}")).await?;
+    transaction.effect(&subscribed(name)).await?;
     transaction.commit("create the subscription").await?;
     Ok(None)
 }
@@ -252,12 +259,6 @@ pub(crate) async fn commit_asynchronously(
     let transaction = ctx.begin(target).await?;
     transaction.batch("alter the subscription", &alter).await?;
     transaction.commit("alter the subscription").await
-}
-
-pub(crate) fn slot_output(ctx: &Context<Database>, generation: Generation) -> Result<SlotOutput, Failure> {
-    let step = generation.slot();
-    ctx.output(step)?
-        .ok_or_else(|| Failure::bug(format!("step {step} has not finished")))
 }
 
 /// The target connects to the source while it creates the subscription: its troubles there are not a broken

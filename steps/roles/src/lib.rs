@@ -24,7 +24,7 @@ pub use role::Weakened;
 
 use membership::Membership;
 use pghaul_step::postgres::{PgError, ReadWrite, Right, Session, SideMarker, Target};
-use pghaul_step::{Cluster, Context, Descriptor, Failure, Probe, Step, StepPhase, async_trait};
+use pghaul_step::{Cluster, Context, Contract, Descriptor, Failure, Probe, Step, StepPhase, async_trait};
 use role::{Creator, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +52,10 @@ pub struct Output {
     pub left_out: Vec<LeftOut>,
 }
 
+impl Contract for Output {
+    const STEP: &'static str = "roles";
+}
+
 /// A setting or a membership that the target refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
@@ -71,8 +75,7 @@ impl Step for Roles {
     type Output = Output;
 
     fn descriptor(&self) -> Descriptor {
-        Descriptor::new(
-            "roles",
+        Descriptor::of::<Output>(
             "creates the source's roles that the target lacks",
             StepPhase::Schema,
         )
@@ -92,7 +95,7 @@ impl Step for Roles {
         let creator = Creator::of(&target).await?;
         let there = names(&target).await?;
         let ours = noted(ctx, &roles, &there).await?;
-        let mut complete: BTreeMap<String, Vec<LeftOut>> = ctx.items()?;
+        let mut complete: BTreeMap<String, Vec<LeftOut>> = ctx.items::<String, _>()?;
         let mut output = Output::default();
         for role in &roles {
             if !ours.contains(&role.name) {

@@ -6,16 +6,19 @@ use crate::crossing::Crossing;
 use crate::fate::Pass;
 use crate::of_tables::Tables;
 use crate::rest::rest;
-use crate::restore::{Restorer, Skipped};
-use crate::{Restored, dumped, foreign_keys};
+use crate::restore::Restorer;
+use crate::{dumped, foreign_keys};
 use async_trait::async_trait;
 use libpgdump::ObjectType;
+use pghaul_contracts::{
+    ConstraintsOutput, CopyOutput, IndexesOutput, InitialCopyOutput, PostDataOutput, Rest, Skipped,
+    SnapshotCopyOutput, SnapshotIndexesOutput,
+};
 use pghaul_step::plan::{HeldBack, RelationKind};
 use pghaul_step::{
-    Context, Database, Descriptor, Failure, Incomplete, Method, Probe, Proof, Route, Standing, Step,
-    StepPhase,
+    Context, Contract, Database, Descriptor, Failure, Incomplete, Method, Probe, Proof, Route, Standing,
+    Step, StepPhase,
 };
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Step `constraints`: everything after the data that no table has to be waited for, while the copied tables are
@@ -23,39 +26,32 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub struct Constraints;
 
-/// What step `constraints` did.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Constrained {
-    /// What could not be restored for lack of a privilege.
-    pub skipped: Vec<Skipped>,
-    /// The foreign keys that are held back beside those of the plan, since their tables are in two generations of the
-    /// copy.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub held_back: Vec<HeldBack>,
-}
-
 #[async_trait]
 impl Step for Constraints {
     type Scope = Database;
-    type Output = Constrained;
+    type Output = ConstraintsOutput;
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: &[Route::ReplicationBySnapshot],
-            after: &["snapshot-copy", "snapshot-indexes", "rest-copy", "rest-indexes"],
-            ..Descriptor::new(
-                "constraints",
+            after: &[
+                SnapshotCopyOutput::STEP,
+                SnapshotIndexesOutput::STEP,
+                Rest::<SnapshotCopyOutput>::STEP,
+                Rest::<SnapshotIndexesOutput>::STEP,
+            ],
+            ..Descriptor::of::<ConstraintsOutput>(
                 "restores foreign keys, triggers, privileges",
                 StepPhase::Data,
             )
         }
     }
 
-    async fn probe(&self, _: &Context<Database>) -> Result<Probe<Constrained>, Failure> {
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<ConstraintsOutput>, Failure> {
         Ok(Probe::Partial)
     }
 
-    async fn run(&self, ctx: &Context<Database>) -> Result<Constrained, Failure> {
+    async fn run(&self, ctx: &Context<Database>) -> Result<ConstraintsOutput, Failure> {
         let dumped = dumped::obtain(ctx).await?;
         let archive = &dumped.archive;
         let restorer = Restorer::new(ctx, archive).await?;
@@ -65,8 +61,8 @@ impl Step for Constraints {
         } = Crossing::of(&restorer, &tables)?;
         let mut waiting = tables.waiting(&restorer, &rest(ctx)?);
         waiting.extend(entries);
-        let Restored { skipped, .. } = restore_after_data(ctx, archive, &waiting).await?;
-        Ok(Constrained { skipped, held_back })
+        let skipped = restore_after_data(ctx, archive, &waiting).await?;
+        Ok(ConstraintsOutput { skipped, held_back })
     }
 }
 
@@ -77,24 +73,23 @@ pub struct PostData;
 #[async_trait]
 impl Step for PostData {
     type Scope = Database;
-    type Output = Restored;
+    type Output = PostDataOutput;
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
-            after: &["copy", "indexes", "initial-copy"],
-            ..Descriptor::new(
-                "post-data",
+            after: &[CopyOutput::STEP, IndexesOutput::STEP, InitialCopyOutput::STEP],
+            ..Descriptor::of::<PostDataOutput>(
                 "restores what is left: constraints, triggers, privileges",
                 StepPhase::Data,
             )
         }
     }
 
-    async fn probe(&self, _: &Context<Database>) -> Result<Probe<Restored>, Failure> {
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<PostDataOutput>, Failure> {
         Ok(Probe::Partial)
     }
 
-    async fn run(&self, ctx: &Context<Database>) -> Result<Restored, Failure> {
+    async fn run(&self, ctx: &Context<Database>) -> Result<PostDataOutput, Failure> {
         let dumped = dumped::obtain(ctx).await?;
         let archive = &dumped.archive;
         let restorer = Restorer::new(ctx, archive).await?;
@@ -102,14 +97,14 @@ impl Step for PostData {
         let builder = Builder::new(&restorer, tables.built(&restorer)).await?;
         builder.build(EveryTable::of(ctx)).await?;
         let crossing = Crossing::of(&restorer, &tables)?;
-        let mut restored = restore_after_data(ctx, archive, &crossing.entries).await?;
-        restored.incomplete.extend(without(&restorer, &crossing));
-        Ok(restored)
+        let skipped = restore_after_data(ctx, archive, &crossing.entries).await?;
+        let incomplete = without(&restorer, &crossing);
+        Ok(PostDataOutput { skipped, incomplete })
     }
 
     /// Names what is held back until the cutover, and what is not moved at all.
     async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
-        let constrained: Option<Constrained> = ctx.output("constraints")?;
+        let constrained = ctx.output::<ConstraintsOutput>()?;
         let held_back = match ctx.method() {
             Method::Replication => ctx.plan().held_back.as_slice(),
             Method::Dump => &[],
@@ -122,7 +117,7 @@ impl Step for PostData {
                 why: format!("held back: {}", held.why),
                 as_of: None,
             });
-        let restored: Option<Restored> = ctx.output("post-data")?;
+        let restored = ctx.output::<PostDataOutput>()?;
         let listed = restored.into_iter().flat_map(|restored| restored.incomplete);
         let proof = Proof {
             incomplete: incomplete
@@ -207,7 +202,7 @@ async fn restore_after_data(
     ctx: &Context<Database>,
     archive: &Archive,
     waiting: &BTreeSet<i32>,
-) -> Result<Restored, Failure> {
+) -> Result<Vec<Skipped>, Failure> {
     let restorer = Restorer::new(ctx, archive).await?;
     let mut skipped = Vec::new();
     let open = |pass| restorer.open(pass).filter(|entry| !waiting.contains(&entry.id));
@@ -226,8 +221,5 @@ async fn restore_after_data(
     skipped.extend(restorer.restore("triggers and rules", &others).await?);
     let last: Vec<&Entry> = open(Pass::Last).collect();
     skipped.extend(restorer.restore("privileges", &last).await?);
-    Ok(Restored {
-        skipped,
-        ..Restored::default()
-    })
+    Ok(skipped)
 }

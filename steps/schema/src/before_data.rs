@@ -3,26 +3,14 @@
 use crate::database;
 use crate::dumped;
 use crate::fate::Pass;
-use crate::restore::{Restorer, Skipped};
-use crate::{Origin, Restored};
+use crate::restore::Restorer;
 use async_trait::async_trait;
-use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Route, Step, StepPhase};
-use serde::{Deserialize, Serialize};
+use pghaul_contracts::{EffectKey, KeysOutput, SchemaOutput};
+use pghaul_step::{Context, Contract, Database, Descriptor, Failure, Probe, Route, Step, StepPhase};
 
 /// Step `schema`.
 #[derive(Debug, Default)]
 pub struct Schema;
-
-/// What step `schema` did.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SchemaOutput {
-    /// Whether the target database was created.
-    pub origin: Origin,
-    /// The SHA-256 of the archive's content.
-    pub fingerprint: String,
-    /// What could not be restored for lack of a privilege.
-    pub skipped: Vec<Skipped>,
-}
 
 #[async_trait]
 impl Step for Schema {
@@ -30,11 +18,13 @@ impl Step for Schema {
     type Output = SchemaOutput;
 
     fn descriptor(&self) -> Descriptor {
-        Descriptor::new(
-            "schema",
-            "dumps the schema and restores what belongs before the data",
-            StepPhase::Schema,
-        )
+        Descriptor {
+            lasting_effects: &[EffectKey::SCHEMA],
+            ..Descriptor::of::<SchemaOutput>(
+                "dumps the schema and restores what belongs before the data",
+                StepPhase::Schema,
+            )
+        }
     }
 
     async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<SchemaOutput>, Failure> {
@@ -90,34 +80,27 @@ pub struct Keys;
 #[async_trait]
 impl Step for Keys {
     type Scope = Database;
-    type Output = Restored;
+    type Output = KeysOutput;
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: &[Route::ReplicationByServer],
-            after: &["schema"],
-            ..Descriptor::new(
-                "keys",
-                "restores primary keys and replica identities",
-                StepPhase::Data,
-            )
+            after: &[SchemaOutput::STEP],
+            ..Descriptor::of::<KeysOutput>("restores primary keys and replica identities", StepPhase::Data)
         }
     }
 
-    async fn probe(&self, _: &Context<Database>) -> Result<Probe<Restored>, Failure> {
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<KeysOutput>, Failure> {
         // Which entries are there, the effect keys say: `run` reads them.
         Ok(Probe::Partial)
     }
 
-    async fn run(&self, ctx: &Context<Database>) -> Result<Restored, Failure> {
+    async fn run(&self, ctx: &Context<Database>) -> Result<KeysOutput, Failure> {
         let dumped = dumped::obtain(ctx).await?;
         let archive = &dumped.archive;
         let restorer = Restorer::new(ctx, archive).await?;
         let entries: Vec<_> = restorer.open(Pass::Keys).collect();
         let skipped = restorer.restore("keys", &entries).await?;
-        Ok(Restored {
-            skipped,
-            ..Restored::default()
-        })
+        Ok(KeysOutput { skipped })
     }
 }

@@ -11,6 +11,7 @@ use crate::restore::{Batch, Restorer};
 use crate::sizes::{LARGE, Sizes};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use pghaul_contracts::EffectKey;
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{QualifiedName, ReadWrite, Session, Target};
 use pghaul_step::{Failure, Progress};
@@ -23,9 +24,6 @@ const TOGETHER: usize = 100;
 
 /// How often new tables are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// The prefix of the effect keys of ANALYZE.
-const ANALYZED: &str = "analyzed/";
 
 /// Says which tables' rows are there.
 pub(crate) trait Readiness: Send {
@@ -111,7 +109,7 @@ impl<'a> Builder<'a> {
         Ok(Self {
             restorer,
             built,
-            analyzed: effects(&target, ANALYZED).await?,
+            analyzed: effects(&target, EffectKey::ANALYZED).await?,
             sizes: Sizes::read(&target, restorer.ctx.plan()).await?,
             sessions: Mutex::default(),
             left: Mutex::default(),
@@ -263,7 +261,7 @@ impl<'a> Builder<'a> {
     }
 
     fn analyze(&self, number: u32, batch: &mut Batch<'a>) -> Result<(), Failure> {
-        let key = format!("{ANALYZED}{number}");
+        let key = EffectKey::Analyzed(number).to_string();
         let Some(table) = self.restorer.ctx.plan().table(number) else {
             return Ok(());
         };

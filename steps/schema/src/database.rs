@@ -1,21 +1,11 @@
 //! The target database: adopted where it exists and is empty, created where it does not.
 
+use pghaul_contracts::Origin;
 use pghaul_step::check::{maintenance, maintenance_for_reading};
 use pghaul_step::ownership::owner;
 use pghaul_step::postgres::{Ident, ReadWrite, Row, Server, Session, Target, literal};
 use pghaul_step::{Code, Context, Database, Failure, Side};
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// How the target database came to be ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// It did not exist, and was created.
-    Created,
-    /// It existed, and was empty.
-    Adopted,
-}
 
 /// The name under which a database is created, until it has an owner row and gets its real name.
 pub(crate) fn temporary_name(ctx: &Context<Database>) -> String {

@@ -3,6 +3,7 @@
 use crate::archive::Archive;
 use crate::pg_dump::{self, PgDump};
 use crate::seal;
+use pghaul_contracts::{EffectKey, SchemaOutput};
 use pghaul_step::{Code, Context, Database, Failure, Side};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -82,7 +83,7 @@ fn kept(directory: &Path, known: &str) -> Option<Archive> {
 
 /// The fingerprint of the archive that is in use: step `schema` notes it, later steps read its output.
 fn known_fingerprint(ctx: &Context<Database>) -> Result<Option<String>, Failure> {
-    if let Some(output) = ctx.output::<crate::SchemaOutput>("schema")? {
+    if let Some(output) = ctx.output::<SchemaOutput>()? {
         return Ok(Some(output.fingerprint));
     }
     Ok(ctx.facts::<Dumped>()?.pop().map(|dumped| dumped.fingerprint))
@@ -92,7 +93,7 @@ async fn something_is_restored(ctx: &Context<Database>) -> Result<bool, Failure>
     if !crate::database::exists(ctx.target_server(), ctx.database().as_str()).await? {
         return Ok(false);
     }
-    Ok(!ctx.effects("schema/").await?.is_empty())
+    Ok(!ctx.effects(EffectKey::SCHEMA).await?.is_empty())
 }
 
 async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, String), Failure> {

@@ -10,6 +10,7 @@ use crate::of_tables::Tables;
 use crate::restore::{Batch, Restorer};
 use crate::sizes::{LARGE, Sizes};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use pghaul_contracts::EffectKey;
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{Failure, Progress};
@@ -18,9 +19,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many foreign keys go into one transaction.
 const BATCH: usize = 50;
-
-/// The prefix of the effect keys of foreign keys that are not validated yet. What follows is the number of the entry.
-const UNVALIDATED: &str = "schema/unvalidated/";
 
 /// Restores foreign keys: all of them valid in the end, but for those that are not on the source, and those that were
 /// restored before and have to wait now, since a table of theirs is copied once more.
@@ -41,7 +39,7 @@ pub(crate) async fn restore<'a>(
             };
             batch.add(entry, later.as_ref().map(Later::not_valid));
             if later.is_some() {
-                batch.note(format!("{UNVALIDATED}{}", entry.id));
+                batch.note(unvalidated(entry));
             }
         }
         restorer.send(&mut target, &batch).await?;
@@ -50,16 +48,20 @@ pub(crate) async fn restore<'a>(
     validate(restorer, waiting).await
 }
 
+fn unvalidated(entry: &Entry) -> String {
+    EffectKey::Unvalidated(entry.id).to_string()
+}
+
 /// Validates every foreign key that is noted as not validated, but for those that have to wait.
 async fn validate(restorer: &Restorer<'_>, waiting: &BTreeSet<i32>) -> Result<(), Failure> {
     let ctx = restorer.ctx;
     let target = ctx.target_for_reading().await?;
-    let keys = effects(&target, UNVALIDATED).await?;
+    let keys = effects(&target, EffectKey::UNVALIDATED).await?;
     let open: Vec<&Entry> = restorer
         .archive
         .entries
         .iter()
-        .filter(|entry| keys.contains(&format!("{UNVALIDATED}{}", entry.id)) && !waiting.contains(&entry.id))
+        .filter(|entry| keys.contains(&unvalidated(entry)) && !waiting.contains(&entry.id))
         .collect();
     if open.is_empty() {
         return Ok(());
@@ -123,10 +125,7 @@ async fn validator(
             })?;
             statements.push_str(&later.validate());
         }
-        let keys: Vec<String> = bundle
-            .iter()
-            .map(|entry| format!("{UNVALIDATED}{}", entry.id))
-            .collect();
+        let keys: Vec<String> = bundle.iter().map(|entry| unvalidated(entry)).collect();
         let transaction = ctx.begin(&mut target).await?;
         transaction.batch("validate foreign keys", &statements).await?;
         transaction.forget_each(&keys).await?;

@@ -8,9 +8,15 @@ use crate::rest::{rest, second};
 use crate::restore::Restorer;
 use async_trait::async_trait;
 use libpgdump::ObjectType;
-use pghaul_step::{Context, Database, Descriptor, Failure, Generation, Probe, Route, Step, StepPhase};
-use serde::Deserialize;
+use pghaul_contracts::{
+    CopiedTable, CopyItem, CopyOutput, Generation, IndexesOutput, Rest, SlotOutput, SnapshotCopyOutput,
+    SnapshotIndexesOutput,
+};
+use pghaul_step::{
+    Context, Contract, Database, Descriptor, Failure, Itemized, Probe, Route, Step, StepPhase,
+};
 use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
 
 /// The step.
 #[derive(Debug, Default)]
@@ -19,27 +25,29 @@ pub struct Indexes;
 #[async_trait]
 impl Step for Indexes {
     type Scope = Database;
-    type Output = ();
+    type Output = IndexesOutput;
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: &[Route::Dump],
-            beside: Some("copy"),
-            ..Descriptor::new(
-                "indexes",
-                "builds indexes while other tables are copied",
-                StepPhase::Data,
-            )
+            beside: Some(CopyOutput::STEP),
+            ..Descriptor::of::<IndexesOutput>("builds indexes while other tables are copied", StepPhase::Data)
         }
     }
 
-    async fn probe(&self, _: &Context<Database>) -> Result<Probe<()>, Failure> {
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<IndexesOutput>, Failure> {
         // What is there, the effect keys say: `run` reads them.
         Ok(Probe::Partial)
     }
 
-    async fn run(&self, ctx: &Context<Database>) -> Result<(), Failure> {
-        build_beside(ctx, "copy").await
+    async fn run(&self, ctx: &Context<Database>) -> Result<IndexesOutput, Failure> {
+        // What a copy has finished that was killed is copied again.
+        let outdated = match ctx.has_finished::<CopyOutput>() {
+            true => BTreeSet::new(),
+            false => ctx.items_of::<CopyOutput>()?.into_keys().collect(),
+        };
+        build_beside::<CopyOutput>(ctx, outdated, &BTreeSet::new()).await?;
+        Ok(IndexesOutput)
     }
 }
 
@@ -51,14 +59,13 @@ pub struct SnapshotIndexes(pub Generation);
 #[async_trait]
 impl Step for SnapshotIndexes {
     type Scope = Database;
-    type Output = ();
+    type Output = SnapshotIndexesOutput;
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             routes: &[Route::ReplicationBySnapshot],
-            beside: Some(self.0.copy()),
-            ..Descriptor::new(
-                self.0.indexes(),
+            beside: Some(self.0.step::<SnapshotCopyOutput>()),
+            ..self.0.descriptor::<SnapshotIndexesOutput>(
                 "builds indexes while other tables are copied",
                 StepPhase::Data,
             )
@@ -69,20 +76,47 @@ impl Step for SnapshotIndexes {
         self.0.is_there(ctx)
     }
 
-    async fn probe(&self, _: &Context<Database>) -> Result<Probe<()>, Failure> {
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<SnapshotIndexesOutput>, Failure> {
         Ok(Probe::Partial)
     }
 
-    async fn run(&self, ctx: &Context<Database>) -> Result<(), Failure> {
-        build_beside(ctx, self.0.copy()).await
+    async fn run(&self, ctx: &Context<Database>) -> Result<SnapshotIndexesOutput, Failure> {
+        let outdated = self.outdated(ctx)?;
+        match self.0 {
+            Generation::First => {
+                // Rows get into tables without keys faster.
+                build_beside::<SnapshotCopyOutput>(ctx, outdated, &second(ctx)?).await?;
+            }
+            Generation::Second => {
+                build_beside::<Rest<SnapshotCopyOutput>>(ctx, outdated, &BTreeSet::new()).await?;
+            }
+        }
+        Ok(SnapshotIndexesOutput)
+    }
+}
+
+impl SnapshotIndexes {
+    /// The items of earlier attempts at the copy, whose tables are copied again.
+    fn outdated(&self, ctx: &Context<Database>) -> Result<BTreeSet<CopyItem>, Failure> {
+        let slot = self.0.output::<SlotOutput>(ctx)?;
+        let items = self.0.items_of::<SnapshotCopyOutput>(ctx)?.into_keys();
+        let of_another = |item: &CopyItem| slot.as_ref().is_some_and(|slot| slot.attempt != item.attempt);
+        Ok(items.filter(of_another).collect())
     }
 }
 
 /// Builds what belongs to each table as soon as the copy has finished it, then what belongs to several: the indexes
-/// of partitioned tables and their attachments.
-async fn build_beside(ctx: &Context<Database>, copy: &'static str) -> Result<(), Failure> {
+/// of partitioned tables and their attachments. Tables that are copied `later` get their keys later.
+async fn build_beside<C>(
+    ctx: &Context<Database>,
+    outdated: BTreeSet<CopyItem>,
+    later: &BTreeSet<u32>,
+) -> Result<(), Failure>
+where
+    C: Itemized<Name = CopyItem, Item = CopiedTable>,
+{
     // Before the copy finishes its first table: what was finished by now is that of an earlier one.
-    let copied = Copied::beside(ctx, copy)?;
+    let copied = Finished::<C>::new(ctx, outdated);
     let dumped = dumped::obtain(ctx).await?;
     let archive = &dumped.archive;
     let tables = Tables::of(archive, ctx.plan());
@@ -91,9 +125,8 @@ async fn build_beside(ctx: &Context<Database>, copy: &'static str) -> Result<(),
     builder.build(copied).await?;
     let restorer = Restorer::new(ctx, archive).await?;
     let mut waiting = tables.waiting(&restorer, &rest(ctx)?);
-    if copy == Generation::First.copy() {
-        // Rows get into tables without keys faster.
-        waiting.extend(tables.waiting_with_keys(&restorer, &second(ctx)?));
+    if !later.is_empty() {
+        waiting.extend(tables.waiting_with_keys(&restorer, later));
     }
     let left: Vec<_> = restorer
         .open(Pass::Keys)
@@ -110,79 +143,48 @@ async fn build_beside(ctx: &Context<Database>, copy: &'static str) -> Result<(),
     Ok(())
 }
 
-/// The tables that a step has copied, as the journal says.
-struct Copied<'a> {
+/// The tables that the step with output `C` has copied, as the journal says.
+struct Finished<'a, C> {
     ctx: &'a Context<Database>,
-    copy: &'static str,
-    /// The items that were seen; from the beginning those of a copy that was killed, whose tables are copied again.
+    /// The items that were seen; from the beginning those whose tables are copied again.
     seen: BTreeSet<String>,
     told: Told,
+    of: PhantomData<fn() -> C>,
 }
 
-/// The tables that were told to be ready. A copy that was killed and has then finished has an item of each generation.
+/// The tables that were told to be ready. A copy that was killed and has then finished has an item of each attempt.
 #[derive(Debug, Default)]
 struct Told(BTreeSet<u32>);
 
 impl Told {
     /// Whether the table of an item is told for the first time.
-    fn first(&mut self, item: &str) -> Option<u32> {
-        let number = item.split_once('/')?.1.parse().ok()?;
-        self.0.insert(number).then_some(number)
+    fn first(&mut self, item: CopyItem) -> bool {
+        self.0.insert(item.table)
     }
 }
 
-/// What is needed of an item of the copy.
-#[derive(Deserialize)]
-struct Item {
-    bytes: u64,
-}
-
-/// What is needed of the output of the step that holds the snapshot.
-#[derive(Deserialize)]
-struct Slot {
-    attempt: u32,
-}
-
-impl<'a> Copied<'a> {
-    fn beside(ctx: &'a Context<Database>, copy: &'static str) -> Result<Self, Failure> {
-        Ok(Self {
+impl<'a, C> Finished<'a, C> {
+    fn new(ctx: &'a Context<Database>, outdated: BTreeSet<CopyItem>) -> Self {
+        Self {
             ctx,
-            copy,
-            seen: outdated(ctx, copy)?,
+            seen: outdated.iter().map(ToString::to_string).collect(),
             told: Told::default(),
-        })
-    }
-}
-
-/// The items of a copy that was killed, whose tables are copied again.
-fn outdated(ctx: &Context<Database>, copy: &str) -> Result<BTreeSet<String>, Failure> {
-    let items = || ctx.items_of::<Item>(copy).map(BTreeMap::into_keys);
-    let holder = [Generation::First, Generation::Second]
-        .into_iter()
-        .find(|generation| generation.copy() == copy)
-        .map(Generation::slot);
-    match holder {
-        Some(slot) => {
-            let slot: Option<Slot> = ctx.output(slot)?;
-            let prefix = slot.map_or_else(String::new, |slot| format!("{}/", slot.attempt));
-            Ok(items()?.filter(|item| !item.starts_with(&prefix)).collect())
+            of: PhantomData,
         }
-        None if ctx.has_finished(copy) => Ok(BTreeSet::new()),
-        None => Ok(items()?.collect()),
     }
 }
 
-impl Readiness for Copied<'_> {
+impl<C: Itemized<Name = CopyItem, Item = CopiedTable>> Readiness for Finished<'_, C> {
     fn look(&mut self) -> Result<Ready, Failure> {
         // First the end, then the tables: whatever was finished before the end is seen.
-        let last = self.ctx.has_finished(self.copy);
+        let last = self.ctx.has_finished::<C>();
         let mut tables = Vec::new();
-        if self.ctx.count_items_of(self.copy) > self.seen.len() {
+        if self.ctx.count_items_of::<C>() > self.seen.len() {
             let seen = |name: &str| self.seen.contains(name);
-            let items: BTreeMap<String, Item> = self.ctx.more_items_of(self.copy, seen)?;
-            for (name, item) in items {
-                tables.extend(self.told.first(&name).map(|number| (number, Some(item.bytes))));
-                self.seen.insert(name);
+            let items: BTreeMap<CopyItem, CopiedTable> = self.ctx.more_items_of::<C>(seen)?;
+            for (item, copied) in items {
+                tables.extend(self.told.first(item).then_some((item.table, Some(copied.bytes))));
+                self.seen.insert(item.to_string());
             }
         }
         Ok(Ready { tables, last })
@@ -191,14 +193,12 @@ impl Readiness for Copied<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Told;
+    use super::{CopyItem, Told};
 
     #[test]
     fn a_table_is_ready_once_however_often_it_was_copied() {
         let mut told = Told::default();
-        let first: Vec<Option<u32>> = ["1/7", "2/7", "2/8", "x", "2/y"]
-            .map(|item| told.first(item))
-            .into();
-        assert_eq!(first, [Some(7), None, Some(8), None, None]);
+        let mut first = |attempt, table| told.first(CopyItem { attempt, table });
+        assert!(first(1, 7) && !first(2, 7) && first(2, 8));
     }
 }

@@ -37,23 +37,8 @@ mod script;
 mod seal;
 mod sizes;
 
-pub use after_data::{Constrained, Constraints, PostData};
-pub use before_data::{Keys, Schema, SchemaOutput};
+pub use after_data::{Constraints, PostData};
+pub use before_data::{Keys, Schema};
 pub use check::PgDumpFits;
-pub use database::Origin;
 pub use indexes::{Indexes, SnapshotIndexes};
 pub use matviews::Matviews;
-pub use restore::Skipped;
-
-use pghaul_step::Incomplete;
-use serde::{Deserialize, Serialize};
-
-/// What a step that restores entries has left out.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Restored {
-    /// What could not be restored for lack of a privilege.
-    pub skipped: Vec<Skipped>,
-    /// What is not on the target as it is on the source; empty in journals of versions that stopped there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub incomplete: Vec<Incomplete>,
-}

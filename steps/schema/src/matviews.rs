@@ -5,22 +5,17 @@
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use pghaul_contracts::{EffectKey, MatviewsOutput, PostDataOutput};
 use pghaul_step::postgres::QualifiedName;
-use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Progress, Repeats, Step, StepPhase};
-use serde::{Deserialize, Serialize};
+use pghaul_step::{
+    Context, Contract, Database, Descriptor, Failure, Probe, Progress, Repeats, Step, StepPhase,
+};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The step.
 #[derive(Debug, Default)]
 pub struct Matviews;
-
-/// How many materialized views were refreshed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct MatviewsOutput {
-    /// How many.
-    pub refreshed: u64,
-}
 
 #[async_trait]
 impl Step for Matviews {
@@ -29,9 +24,9 @@ impl Step for Matviews {
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
-            after: &["post-data"],
+            after: &[PostDataOutput::STEP],
             repeats: Repeats::Removal,
-            ..Descriptor::new("matviews", "refreshes materialized views", StepPhase::Data)
+            ..Descriptor::of::<MatviewsOutput>("refreshes materialized views", StepPhase::Data)
         }
     }
 
@@ -49,13 +44,13 @@ impl Step for Matviews {
             let (name, depth) = (QualifiedName::new(schema, name)?, row.get("depth"));
             views.push(View { name, depth });
         }
-        let once_more = ctx.output::<MatviewsOutput>("matviews")?.is_some();
+        let once_more = ctx.output::<MatviewsOutput>()?.is_some();
         if once_more {
             retain_those_there(ctx, &mut views).await?;
         }
         let total = views.len() as u64;
         if !once_more {
-            let done = ctx.effects("matview/").await?;
+            let done = ctx.effects(EffectKey::REFRESHED).await?;
             views.retain(|view| !done.contains(&view.key()));
         }
         let refreshed = AtomicU64::new(total - views.len() as u64);
@@ -83,7 +78,7 @@ struct View {
 impl View {
     /// Its effect key.
     fn key(&self) -> String {
-        format!("matview/{}", self.name)
+        EffectKey::Refreshed(self.name.to_string()).to_string()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The tables that the first generation of the initial copy has left.
 
-use pghaul_step::{Context, Database, Failure, Generation, Generations};
+use pghaul_contracts::{Generation, Generations};
+use pghaul_step::{Context, Database, Failure};
 use std::collections::BTreeSet;
 
 /// The numbers of those that the target's workers copy, with all tables of their partition trees.

@@ -10,31 +10,19 @@ use crate::not_null::NotNullNames;
 use crate::passes::Passes;
 use crate::script::script;
 use libpgdump::ObjectType;
+use pghaul_contracts::{EffectKey, Skipped};
 use pghaul_step::ownership::effects;
 use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{Code, Context, Database, Failure, Method, Progress};
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many entries go into one transaction.
 const BATCH: usize = 100;
 
-/// The prefix of the effect keys of entries.
-const PREFIX: &str = "schema/";
-
 /// What pg_restore sets before it begins, for one transaction.
 const SETTINGS: &str = "SET LOCAL check_function_bodies = false; SET LOCAL xmloption = content; \
                         SET LOCAL client_min_messages = warning;";
-
-/// An entry that was not restored although the source has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// The entry.
-    pub object: String,
-    /// Why.
-    pub why: String,
-}
 
 /// Statements to be sent, and what the journal of the target says afterwards.
 #[derive(Debug, Clone, Default)]
@@ -120,7 +108,7 @@ impl<'a> Restorer<'a> {
     /// Reads what is restored already.
     pub(crate) async fn new(ctx: &'a Context<Database>, archive: &'a Archive) -> Result<Self, Failure> {
         let target = ctx.target_for_reading().await?;
-        let done = effects(&target, PREFIX).await?;
+        let done = effects(&target, EffectKey::SCHEMA).await?;
         let not_null = NotNullNames::of(archive, target.server_version());
         drop(target);
         let held_back = match ctx.method() {
@@ -335,12 +323,12 @@ fn tagged(held: &HeldBack) -> ((HeldBackKind, &str, String), &HeldBack) {
 
 /// The effect key of an entry.
 fn key(entry: &Entry) -> String {
-    format!("{PREFIX}{}", entry.id)
+    EffectKey::Entry(entry.id).to_string()
 }
 
 /// The effect key of the index that a constraint will adopt.
 fn index_key(constraint: &Entry) -> String {
-    format!("{PREFIX}index/{}", constraint.id)
+    EffectKey::IndexOfEntry(constraint.id).to_string()
 }
 
 /// What the server says when a statement names a table that is not there.

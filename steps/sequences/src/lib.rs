@@ -4,9 +4,9 @@
 //! proven that everything else is there; so they are never behind the rows.
 
 use async_trait::async_trait;
+use pghaul_contracts::{CopyOutput, PostDataOutput, SequencesOutput};
 use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source, literal};
-use pghaul_step::{Context, Database, Descriptor, Failure, Probe, Repeats, Step, StepPhase};
-use serde::{Deserialize, Serialize};
+use pghaul_step::{Context, Contract, Database, Descriptor, Failure, Probe, Repeats, Step, StepPhase};
 
 /// How many sequences are read, and set, with one statement.
 const AT_ONCE: usize = 500;
@@ -14,13 +14,6 @@ const AT_ONCE: usize = 500;
 /// The step.
 #[derive(Debug, Default)]
 pub struct Sequences;
-
-/// How many sequences were set.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SequencesOutput {
-    /// How many.
-    pub sequences: u64,
-}
 
 /// Where a sequence is.
 struct Position {
@@ -36,13 +29,9 @@ impl Step for Sequences {
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
-            after: &["copy", "post-data"],
+            after: &[CopyOutput::STEP, PostDataOutput::STEP],
             repeats: Repeats::EveryRun,
-            ..Descriptor::new(
-                "sequences",
-                "sets the sequences to the source's values",
-                StepPhase::Data,
-            )
+            ..Descriptor::of::<SequencesOutput>("sets the sequences to the source's values", StepPhase::Data)
         }
     }
 

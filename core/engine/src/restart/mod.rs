@@ -145,8 +145,13 @@ impl Journey<'_> {
             let truncate = format!("TRUNCATE {}", emptied.join(", "));
             transaction.batch("empty the tables", &truncate).await?;
         }
-        let forget = "DELETE FROM pghaul.effect WHERE pg_catalog.left(key, 7) <> 'schema/'";
-        transaction.batch("forget what was copied", forget).await?;
+        let steps = self.registry.database_steps(plan.route())?;
+        let lasting: Vec<&str> = steps
+            .iter()
+            .flat_map(|step| step.descriptor().lasting_effects)
+            .copied()
+            .collect();
+        transaction.forget_all_but(&lasting).await?;
         transaction.commit("empty the tables").await
     }
 }

@@ -409,6 +409,20 @@ impl<'s> OwnedTransaction<'s> {
         Ok(())
     }
 
+    /// Forgets all effects but those whose keys begin with one of these prefixes.
+    ///
+    /// # Errors
+    /// When the target can't be written.
+    pub async fn forget_all_but(&self, prefixes: &[&str]) -> Result<(), Failure> {
+        let sql = "DELETE FROM pghaul.effect WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.unnest($1::text[]) AS prefix \
+                   WHERE pg_catalog.left(key, pg_catalog.length(prefix)) = prefix)";
+        self.transaction
+            .doing("forget effects")
+            .execute(sql, &[&prefixes])
+            .await?;
+        Ok(())
+    }
+
     /// Runs statements without parameters, separated by semicolons.
     ///
     /// # Errors

@@ -1,0 +1,243 @@
+//! The keys of effects in `pghaul.effect`: what each stands for, and its text.
+//!
+//! The text is part of the format of a migration that is under way: a newer pghaul reads the keys that an older one wrote.
+
+use crate::copy::CopyItem;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+/// What an effect key of a built-in step stands for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EffectKey {
+    /// A part of a table's rows. It says how many parts there are, so that the target alone can tell whether the table
+    /// is complete.
+    CopiedPart {
+        /// The attempt and the table.
+        item: CopyItem,
+        /// From 1.
+        part: u32,
+        /// How many there are.
+        parts: u32,
+    },
+    /// An entry of the archive is restored, or skipped for good. The number is the entry's in the archive.
+    Entry(i32),
+    /// The index is built that the constraint of this entry will adopt.
+    IndexOfEntry(i32),
+    /// The foreign key of this entry exists and is not validated.
+    Unvalidated(i32),
+    /// The table with this number in the plan has its statistics.
+    Analyzed(u32),
+    /// The materialized view with this quoted name is refreshed.
+    Refreshed(String),
+    /// The subscription with this name is created.
+    Subscribed(String),
+}
+
+/// The prefixes of the texts. An entry's also begins the texts of what is noted about the entry besides.
+impl EffectKey {
+    /// Of everything that belongs to the schema and not to rows: it outlives rows that are discarded.
+    pub const SCHEMA: &'static str = "schema/";
+    /// Of [`Unvalidated`](Self::Unvalidated).
+    pub const UNVALIDATED: &'static str = "schema/unvalidated/";
+    /// Of [`Analyzed`](Self::Analyzed).
+    pub const ANALYZED: &'static str = "analyzed/";
+    /// Of [`Refreshed`](Self::Refreshed).
+    pub const REFRESHED: &'static str = "matview/";
+    /// Of [`CopiedPart`](Self::CopiedPart).
+    pub const COPIED: &'static str = "copy/";
+
+    const INDEX: &'static str = "schema/index/";
+    const SUBSCRIBED: &'static str = "subscription/";
+
+    /// The key of a table that is copied in one part.
+    pub fn copied_whole(item: CopyItem) -> Self {
+        Self::CopiedPart {
+            item,
+            part: 1,
+            parts: 1,
+        }
+    }
+
+    /// The prefix of the parts of one attempt.
+    pub fn copied_in(attempt: u32) -> String {
+        format!("{}{attempt}/", Self::COPIED)
+    }
+
+    /// A regular expression that the parts of these tables match, of all attempts.
+    pub fn copies_of(tables: impl IntoIterator<Item = u32>) -> String {
+        let tables: Vec<String> = tables.into_iter().map(|number| number.to_string()).collect();
+        format!("^{}[0-9]+/({})/", Self::COPIED, tables.join("|"))
+    }
+
+    /// The tables of one attempt that are complete, by the texts of keys: all of their parts are there.
+    pub fn complete<'k>(keys: impl IntoIterator<Item = &'k String>, attempt: u32) -> BTreeSet<u32> {
+        let mut found: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        for key in keys {
+            if let Ok(Self::CopiedPart { item, parts, .. }) = key.parse()
+                && item.attempt == attempt
+            {
+                *found.entry((item.table, parts)).or_default() += 1;
+            }
+        }
+        let complete = found.into_iter().filter(|((_, parts), count)| parts == count);
+        complete.map(|((table, _), _)| table).collect()
+    }
+}
+
+impl fmt::Display for EffectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CopiedPart { item, part, parts } => write!(f, "{}{item}/{part}-{parts}", Self::COPIED),
+            Self::Entry(entry) => write!(f, "{}{entry}", Self::SCHEMA),
+            Self::IndexOfEntry(entry) => write!(f, "{}{entry}", Self::INDEX),
+            Self::Unvalidated(entry) => write!(f, "{}{entry}", Self::UNVALIDATED),
+            Self::Analyzed(table) => write!(f, "{}{table}", Self::ANALYZED),
+            Self::Refreshed(name) => write!(f, "{}{name}", Self::REFRESHED),
+            Self::Subscribed(name) => write!(f, "{}{name}", Self::SUBSCRIBED),
+        }
+    }
+}
+
+/// A key that no built-in step writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownKey;
+
+impl FromStr for EffectKey {
+    type Err = UnknownKey;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKey> {
+        if let Some(rest) = text.strip_prefix(Self::COPIED) {
+            let (item, part) = rest.rsplit_once('/').ok_or(UnknownKey)?;
+            let (part, parts) = part.split_once('-').ok_or(UnknownKey)?;
+            return Ok(Self::CopiedPart {
+                item: number(item)?,
+                part: number(part)?,
+                parts: number(parts)?,
+            });
+        }
+        // The longer prefixes first.
+        if let Some(entry) = text.strip_prefix(Self::INDEX) {
+            return number(entry).map(Self::IndexOfEntry);
+        }
+        if let Some(entry) = text.strip_prefix(Self::UNVALIDATED) {
+            return number(entry).map(Self::Unvalidated);
+        }
+        if let Some(entry) = text.strip_prefix(Self::SCHEMA) {
+            return number(entry).map(Self::Entry);
+        }
+        if let Some(table) = text.strip_prefix(Self::ANALYZED) {
+            return number(table).map(Self::Analyzed);
+        }
+        let named = |prefix| text.strip_prefix(prefix).map(str::to_owned);
+        named(Self::REFRESHED)
+            .map(Self::Refreshed)
+            .or_else(|| named(Self::SUBSCRIBED).map(Self::Subscribed))
+            .ok_or(UnknownKey)
+    }
+}
+
+fn number<T: FromStr>(text: &str) -> Result<T, UnknownKey> {
+    text.parse().map_err(|_| UnknownKey)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn item(attempt: u32, table: u32) -> CopyItem {
+        CopyItem { attempt, table }
+    }
+
+    fn any_key() -> impl Strategy<Value = EffectKey> {
+        let part = (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>());
+        prop_oneof![
+            part.prop_map(|(attempt, table, part, parts)| EffectKey::CopiedPart {
+                item: item(attempt, table),
+                part,
+                parts
+            }),
+            any::<i32>().prop_map(EffectKey::Entry),
+            any::<i32>().prop_map(EffectKey::IndexOfEntry),
+            any::<i32>().prop_map(EffectKey::Unvalidated),
+            any::<u32>().prop_map(EffectKey::Analyzed),
+            any::<String>().prop_map(EffectKey::Refreshed),
+            any::<String>().prop_map(EffectKey::Subscribed),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_is_read_as_it_was_written(key in any_key()) {
+            prop_assert_eq!(key.to_string().parse(), Ok(key));
+        }
+
+        #[test]
+        fn no_text_is_two_keys(text in any::<String>()) {
+            if let Ok(key) = text.parse::<EffectKey>() {
+                // Only numbers can be written in two ways, with a sign or zeros.
+                prop_assert_eq!(key.to_string().parse(), Ok(key));
+            }
+        }
+    }
+
+    /// As release 0.1.0 wrote them.
+    #[test]
+    fn keys_of_journals_under_way_are_read() {
+        let keys = [
+            (
+                "copy/2/7/1-3",
+                EffectKey::CopiedPart {
+                    item: item(2, 7),
+                    part: 1,
+                    parts: 3,
+                },
+            ),
+            ("copy/1/12/1-1", EffectKey::copied_whole(item(1, 12))),
+            ("schema/3391", EffectKey::Entry(3391)),
+            ("schema/index/3391", EffectKey::IndexOfEntry(3391)),
+            ("schema/unvalidated/3391", EffectKey::Unvalidated(3391)),
+            ("analyzed/7", EffectKey::Analyzed(7)),
+            (
+                "matview/\"a/b\".\"c\"",
+                EffectKey::Refreshed("\"a/b\".\"c\"".to_owned()),
+            ),
+            (
+                "subscription/pghaul_k3v9x2ab_1_g1a1",
+                EffectKey::Subscribed("pghaul_k3v9x2ab_1_g1a1".to_owned()),
+            ),
+        ];
+        for (text, key) in keys {
+            assert_eq!(text.parse(), Ok(key.clone()), "{text}");
+            assert_eq!(key.to_string(), text);
+        }
+        for text in [
+            "",
+            "copy/1/2",
+            "copy/1/2/3",
+            "schema/",
+            "schema/index/x",
+            "mine/1",
+        ] {
+            assert_eq!(text.parse::<EffectKey>(), Err(UnknownKey), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_complete_when_all_its_parts_are() {
+        let part = |attempt, table, part, parts| {
+            let item = item(attempt, table);
+            EffectKey::CopiedPart { item, part, parts }.to_string()
+        };
+        let keys = [
+            part(2, 7, 1, 2),
+            part(2, 7, 2, 2),
+            part(2, 8, 1, 3),
+            part(1, 9, 1, 1),
+            part(2, 10, 1, 1),
+        ];
+        let complete = EffectKey::complete(&keys, 2);
+        assert_eq!(complete.into_iter().collect::<Vec<_>>(), [7, 10]);
+    }
+}

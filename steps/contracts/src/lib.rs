@@ -1,0 +1,35 @@
+//! What the built-in steps leave for each other.
+//!
+//! No step depends on another one, but a step may read what another one has left: the output in the journal, the items,
+//! the keys of effects in the target. Each of these is a type of this package. An output implements [`Contract`], which binds
+//! it to the step's name and a version, so that readers write `ctx.output::<SlotOutput>()`; no other package spells the name.
+//!
+//! - [`copy`]: the steps that copy rows
+//! - [`replication`]: publication, slot, subscription
+//! - [`schema`]: the steps that restore the schema
+//! - [`generation`]: the one or two copies that make up the initial copy of replication
+//! - [`effect`]: the keys in `pghaul.effect`, written and parsed in one place
+//! - [`sequences`]
+//!
+//! A field that is new is an `Option` whose absence has a stated meaning; anything else raises the contract's version. The JSON
+//! of these types is part of the journal's format.
+
+pub mod copy;
+pub mod effect;
+pub mod generation;
+pub mod replication;
+pub mod schema;
+pub mod sequences;
+
+pub use copy::{CopiedTable, CopyItem, CopyOutput, SnapshotCopyOutput};
+pub use effect::EffectKey;
+pub use generation::{Generation, Generations, InGenerations, Rest};
+pub use pghaul_step::contract::{Contract, Itemized};
+pub use replication::{
+    ConnectionOutput, InitialCopyOutput, PublicationOutput, SlotOutput, SubscriptionOutput,
+};
+pub use schema::{
+    ConstraintsOutput, IndexesOutput, KeysOutput, MatviewsOutput, Origin, PostDataOutput, SchemaOutput,
+    Skipped, SnapshotIndexesOutput,
+};
+pub use sequences::SequencesOutput;

@@ -1,0 +1,112 @@
+//! What the steps leave that restore the schema.
+
+use crate::generation::InGenerations;
+use pghaul_step::Incomplete;
+use pghaul_step::contract::Contract;
+use pghaul_step::plan::HeldBack;
+use serde::{Deserialize, Serialize};
+
+/// How the target database came to belong to the migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// It did not exist, and was created.
+    Created,
+    /// It existed, and was empty.
+    Adopted,
+}
+
+/// An entry of the archive that was not restored although the source has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The entry.
+    pub object: String,
+    /// PostgreSQL's reason.
+    pub why: String,
+}
+
+/// Of step `schema`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaOutput {
+    /// Whether the target database was created.
+    pub origin: Origin,
+    /// The SHA-256 of the archive's content.
+    pub fingerprint: String,
+    /// What could not be restored for lack of a privilege.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Contract for SchemaOutput {
+    const STEP: &'static str = "schema";
+}
+
+/// Of step `keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysOutput {
+    /// What could not be restored for lack of a privilege.
+    pub skipped: Vec<Skipped>,
+}
+
+impl Contract for KeysOutput {
+    const STEP: &'static str = "keys";
+}
+
+/// Of step `constraints`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConstraintsOutput {
+    /// What could not be restored for lack of a privilege.
+    pub skipped: Vec<Skipped>,
+    /// The foreign keys that are held back beside those of the plan, since their tables are in two generations of the
+    /// copy. Absent means none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<HeldBack>,
+}
+
+impl Contract for ConstraintsOutput {
+    const STEP: &'static str = "constraints";
+}
+
+/// Of step `post-data`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PostDataOutput {
+    /// What could not be restored for lack of a privilege.
+    pub skipped: Vec<Skipped>,
+    /// What is not on the target as it is on the source. Absent means nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Incomplete>,
+}
+
+impl Contract for PostDataOutput {
+    const STEP: &'static str = "post-data";
+}
+
+/// Of step `indexes`: nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexesOutput;
+
+impl Contract for IndexesOutput {
+    const STEP: &'static str = "indexes";
+}
+
+/// Of the steps `snapshot-indexes` and `rest-indexes`: nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotIndexesOutput;
+
+impl Contract for SnapshotIndexesOutput {
+    const STEP: &'static str = "snapshot-indexes";
+}
+
+impl InGenerations for SnapshotIndexesOutput {
+    const REST: &'static str = "rest-indexes";
+}
+
+/// Of step `matviews`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatviewsOutput {
+    /// How many materialized views were refreshed.
+    pub refreshed: u64,
+}
+
+impl Contract for MatviewsOutput {
+    const STEP: &'static str = "matviews";
+}
