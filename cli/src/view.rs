@@ -20,6 +20,8 @@ pub(crate) struct View {
     pub(crate) status: Phase,
     /// In the order of their numbers.
     pub(crate) databases: Vec<DatabaseView>,
+    /// What has changed in the cluster as a whole since it was moved.
+    pub(crate) incomplete: Vec<Incomplete>,
     pub(crate) head: Head,
     /// The time of the look, or of the journal's last event.
     pub(crate) as_of: Option<String>,
@@ -85,6 +87,7 @@ impl View {
             target: conninfo(|c| c.target.conninfo.as_str()),
             status: Phase::Pending,
             databases,
+            incomplete: Vec::new(),
             head,
             as_of: times.values().max().cloned(),
             last_run: None,
@@ -106,6 +109,12 @@ impl View {
         }
         self.as_of = Some(now.to_owned());
         self.settle();
+        self
+    }
+
+    /// Takes over what a fresh look at the cluster as a whole found.
+    pub(crate) fn with_cluster(mut self, standing: Standing) -> Self {
+        self.incomplete = standing.proof.incomplete;
         self
     }
 

@@ -5,7 +5,8 @@
 //! 1. [`id`] names things: migrations, databases, steps, epochs.
 //! 2. [`failure`] and [`finding`] say what can go wrong, during the work and before it; an [`acceptance`] overrides
 //!    a check.
-//! 3. [`catalog`] says what a database holds, and [`plan`] what is moved of it, and how.
+//! 3. [`catalog`] says what a database holds, and [`plan`] what is moved of it, and how; [`drift`] compares definitions
+//!    of then and now.
 //! 4. [`event`] is the vocabulary of the journal.
 //! 5. [`machine`] holds the state machines; their one transition function serves live runs and replay.
 //! 6. [`status`] derives what users see from the states.
@@ -15,6 +16,7 @@
 
 pub mod acceptance;
 pub mod catalog;
+pub mod drift;
 pub mod event;
 pub mod failure;
 pub mod finding;

@@ -13,6 +13,7 @@ mod aiven;
 mod checking;
 mod crash_positions;
 mod doctor;
+mod drift;
 mod failures;
 mod forty_kills;
 mod hostile;

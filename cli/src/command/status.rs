@@ -100,6 +100,10 @@ pub(super) async fn look(
                 Err(failure) => view.unreachable(&failure),
             };
             let view = view.with_standings(engine.look().await, &Clock::system().now());
+            let view = match engine.look_at_cluster().await {
+                Ok(standing) => view.with_cluster(standing),
+                Err(failure) => view.unreachable(&failure),
+            };
             // A limit that can't be read is not shown; the look itself has said what is wrong with the source.
             Ok(view.with_keep_size(engine.wal_keep_size().await.unwrap_or_default()))
         }

@@ -2,6 +2,7 @@
 //! meaning for ever; our own stand beside them.
 
 use crate::view::{DatabaseView, LastRun, View};
+use pghaul_core::event::Incomplete;
 use pghaul_core::status::method_label;
 use serde_json::{Value, json};
 
@@ -18,8 +19,14 @@ pub(crate) fn status(view: &View) -> Value {
         "target": view.target,
         "head": view.head.to_string(),
         "as_of": view.as_of,
+        "incomplete": incomplete(&view.incomplete),
         "last_run": view.last_run.as_ref().map(last_run),
     } })
+}
+
+fn incomplete(items: &[Incomplete]) -> Vec<Value> {
+    let item = |item: &Incomplete| json!({ "object": item.object, "why": item.why, "as_of": item.as_of });
+    items.iter().map(item).collect()
 }
 
 fn last_run(last_run: &LastRun) -> Value {
@@ -42,11 +49,7 @@ fn database(view: &DatabaseView) -> Value {
         "lag_bytes": view.lag_bytes,
         "retained_wal_bytes": view.retained_bytes,
         "retained_wal_limit_bytes": view.keep_size_bytes,
-        "incomplete": view.incomplete.iter().map(|item| json!({
-            "object": item.object,
-            "why": item.why,
-            "as_of": item.as_of,
-        })).collect::<Vec<_>>(),
+        "incomplete": incomplete(&view.incomplete),
         "as_of": view.as_of,
         "checked": view.checked,
         "unchecked_because": view.unchecked,

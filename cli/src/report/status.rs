@@ -5,7 +5,7 @@ use super::failure;
 use super::quantity::{bytes, count};
 use crate::style::{BOLD, DIM, ERROR, WARNING, of_phase, paint};
 use crate::view::{DatabaseView, LastRun, View};
-use pghaul_core::event::Runner;
+use pghaul_core::event::{Incomplete, Runner};
 use pghaul_core::status::method_label;
 use pghaul_core::{Failure, Method, Phase};
 
@@ -171,20 +171,22 @@ fn reasons(view: &View) -> Option<String> {
 }
 
 fn incomplete(view: &View) -> Option<String> {
-    let texts: Vec<String> = view
+    let line = |place: &str, item: &Incomplete| {
+        let as_of = item
+            .as_of
+            .as_ref()
+            .map(|as_of| format!(" (as of {as_of})"))
+            .unwrap_or_default();
+        format!("  {place}{}: {}{as_of}\n", item.object, item.why)
+    };
+    let of_cluster = view.incomplete.iter().map(|item| line("", item));
+    let of_databases = view
         .databases
         .iter()
         .filter(|database| database.phase != Phase::Removed)
         .flat_map(|database| database.incomplete.iter().map(move |item| (database, item)))
-        .map(|(database, item)| {
-            let as_of = item
-                .as_of
-                .as_ref()
-                .map(|as_of| format!(" (as of {as_of})"))
-                .unwrap_or_default();
-            format!("  {}: {}: {}{as_of}\n", database.name, item.object, item.why)
-        })
-        .collect();
+        .map(|(database, item)| line(&format!("{}: ", database.name), item));
+    let texts: Vec<String> = of_cluster.chain(of_databases).collect();
     (!texts.is_empty()).then(|| {
         format!(
             "{}\n{}",
@@ -202,7 +204,7 @@ pub(crate) fn next_steps(view: &View, name: &str) -> String {
         steps.push("stop everything that writes to the source".to_owned());
         steps.push(format!("pghaul status --name {name}   until the lag is 0"));
     }
-    let incomplete = view.databases.iter().any(|d| !d.incomplete.is_empty());
+    let incomplete = !view.incomplete.is_empty() || view.databases.iter().any(|d| !d.incomplete.is_empty());
     if incomplete {
         steps.push("complete by hand what is listed above".to_owned());
     }
@@ -229,7 +231,7 @@ mod tests {
     use crate::exit_code::ExitCode;
     use crate::report::json;
     use crate::view::{DatabaseView, LastRun, View};
-    use pghaul_core::event::Incomplete;
+
     use pghaul_core::journal::Head;
     use pghaul_core::{Code, DatabaseName, Failure, Method, MigrationId, Phase, Seq, Side};
     use pghaul_step::{Proof, Standing};
@@ -273,6 +275,7 @@ mod tests {
                     ..database(2, "stats", Phase::Done, Method::Dump)
                 },
             ],
+            incomplete: Vec::new(),
             head: Head {
                 seq: Seq(41),
                 hash: "9f3a".to_owned(),

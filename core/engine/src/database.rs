@@ -404,7 +404,7 @@ impl Journey<'_> {
     }
 }
 
-fn merge(all: &mut Standing, one: Standing) {
+pub(crate) fn merge(all: &mut Standing, one: Standing) {
     all.proof.tables += one.proof.tables;
     all.proof.rows = match (all.proof.rows, one.proof.rows) {
         (Some(a), Some(b)) => Some(a + b),

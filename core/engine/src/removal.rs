@@ -88,6 +88,9 @@ impl Engine {
             all.at_risk.extend(of_one.at_risk.into_iter().map(named));
             all.incomplete.extend(of_one.incomplete.into_iter().map(named));
         }
+        if self.has_moved_any() {
+            all.add(self.look_at_cluster().await?.proof.incomplete);
+        }
         if allowed == Allowed::Incomplete {
             all.incomplete.clear();
         }

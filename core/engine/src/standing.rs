@@ -1,17 +1,21 @@
 //! `status`: a fresh look at the databases that are `syncing`, and at the slots of those on their way there. It reads, and
 //! journals nothing.
 
-use crate::run::Engine;
+use crate::database::merge;
+use crate::executor::Execution;
+use crate::run::{Engine, candidates};
+use crate::selection::select;
 use async_trait::async_trait;
+use pghaul_core::event::Incomplete;
 use pghaul_core::journal::Head;
 use pghaul_core::{
     Code, DatabaseName, DatabaseState, Event, Failure, Journal, JournalError, Migration, MigrationId, Seq,
     Side,
 };
 use pghaul_postgres::{Lsn, ReadOnly, Session, Source};
-use pghaul_step::Standing;
 use pghaul_step::check::maintenance;
-use std::collections::BTreeMap;
+use pghaul_step::{Cluster, Standing};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A migration as its journal was when it was read: nothing can be appended to it.
 pub struct Replayed {
@@ -71,6 +75,49 @@ impl Engine {
             standings.insert(database, standing);
         }
         standings
+    }
+
+    /// What has changed in the cluster as a whole, as the steps of the cluster see it.
+    ///
+    /// # Errors
+    /// When the servers can't be asked.
+    pub async fn look_at_cluster(&self) -> Result<Standing, Failure> {
+        let mut all = Standing::default();
+        for step in self.registry.cluster_steps()? {
+            let execution = Execution::<Cluster> {
+                run: &self.run,
+                step: step.as_ref(),
+                subject: &(),
+            };
+            if let Some(standing) = step.standing(&execution.context()).await? {
+                merge(&mut all, standing);
+            }
+        }
+        all.proof.incomplete.extend(self.look_at_databases().await?);
+        Ok(all)
+    }
+
+    /// The databases that the user would have selected had they been there, and those that are gone.
+    async fn look_at_databases(&self) -> Result<Vec<Incomplete>, Failure> {
+        let Some(selection) = self.run.recorder.read(|m| m.selection.clone()) else {
+            return Ok(Vec::new());
+        };
+        let known: BTreeSet<DatabaseName> = self.run.recorder.read(|m| m.databases.keys().cloned().collect());
+        let candidates = candidates(&self.run.source).await?;
+        let listed = |name: &DatabaseName, why: &str| Incomplete {
+            object: format!("database {name}"),
+            why: why.to_owned(),
+            as_of: None,
+        };
+        // An error says that nothing is selected any more: then nothing is new.
+        let selected = select(&candidates, &selection).unwrap_or_default();
+        let new = selected.iter().filter(|name| !known.contains(name));
+        let gone = known
+            .iter()
+            .filter(|name| candidates.iter().all(|c| c.name != **name));
+        let new = new.map(|name| listed(name, "was not there, or not in use, when the databases were selected; move it with a migration of its own"));
+        let gone = gone.map(|name| listed(name, "was dropped or renamed on the source"));
+        Ok(new.chain(gone).collect())
     }
 
     /// The WAL in bytes that the source retains for each database that is not in step yet and has a slot; where a slot can't

@@ -4,6 +4,7 @@
 //! - [`session`]: a [`Server`] opens [`Session`]s, typed by side ([`Source`], [`Target`]) and by what they may do
 //!   ([`ReadOnly`], [`Rehearsal`], [`ReadWrite`]); transactions, snapshots, COPY, replication connections.
 //! - [`catalog`]: small questions to the catalogs, as methods of every session.
+//!   `Session::definitions` is the large one: a digest of every object.
 //! - [`quote`] and [`lsn`]: names, literals and WAL positions.
 //! - [`error`] and [`sqlstate`]: what a server said, as a [`Failure`](pghaul_core::Failure) with code and hint.
 //! - [`child`]: PostgreSQL's client programs as child processes that connect as we do.
@@ -26,6 +27,7 @@ pub mod catalog;
 pub mod child;
 mod connect;
 pub mod conninfo;
+mod definitions;
 pub mod error;
 pub mod local;
 pub mod lsn;

@@ -7,7 +7,9 @@ use pghaul_step::Registry;
 pub fn builtin(registry: Registry) -> Registry {
     let registry = checks(registry);
     registry
+        .with_cluster_step(pghaul_drift::ClusterDefinitions)
         .with_cluster_step(pghaul_roles::Roles)
+        .with_step(pghaul_drift::SourceDefinitions)
         .with_step(pghaul_schema::Schema)
         .with_step(pghaul_schema::Keys)
         .with_step(pghaul_method_replication::Publication(First))
@@ -28,6 +30,7 @@ pub fn builtin(registry: Registry) -> Registry {
         .with_step(pghaul_schema::PostData)
         .with_step(pghaul_schema::Matviews)
         .with_step(pghaul_sequences::Sequences)
+        .with_step(pghaul_drift::TargetDefinitions)
         .with_step(pghaul_method_replication::Follow)
         .with_step(pghaul_method_dump::Complete)
 }
@@ -104,17 +107,18 @@ mod tests {
         };
         assert_eq!(
             names(Route::Dump),
-            "schema copy indexes post-data matviews sequences complete"
+            "source-definitions schema copy indexes post-data matviews sequences target-definitions complete"
         );
         assert_eq!(
             names(Route::ReplicationBySnapshot),
-            "schema publication slot snapshot-copy snapshot-indexes rest-publication rest-slot rest-copy rest-indexes \
-             constraints subscription rest-subscription connection initial-copy post-data matviews sequences follow"
+            "source-definitions schema publication slot snapshot-copy snapshot-indexes rest-publication rest-slot rest-copy rest-indexes \
+             constraints subscription rest-subscription connection initial-copy post-data matviews sequences \
+             target-definitions follow"
         );
         assert_eq!(
             names(Route::ReplicationByServer),
-            "schema keys publication slot subscription connection initial-copy copy post-data matviews \
-             sequences follow"
+            "source-definitions schema keys publication slot subscription connection initial-copy copy post-data matviews \
+             sequences target-definitions follow"
         );
     }
 }

@@ -10,11 +10,13 @@
 //! - [`generation`]: the one or two copies that make up the initial copy of replication
 //! - [`effect`]: the keys in `pghaul.effect`, written and parsed in one place
 //! - [`sequences`]
+//! - [`drift`]: the definitions of both sides
 //!
 //! A field that is new is an `Option` whose absence has a stated meaning; anything else raises the contract's version. The JSON
 //! of these types is part of the journal's format.
 
 pub mod copy;
+pub mod drift;
 pub mod effect;
 pub mod generation;
 pub mod replication;
@@ -22,6 +24,7 @@ pub mod schema;
 pub mod sequences;
 
 pub use copy::{CopiedTable, CopyItem, CopyOutput, SnapshotCopyOutput};
+pub use drift::{ClusterDefinitionsOutput, SourceDefinitionsOutput, TargetDefinitionsOutput};
 pub use effect::EffectKey;
 pub use generation::{Generation, Generations, InGenerations, Rest};
 pub use pghaul_step::contract::{Contract, Itemized};

@@ -6,7 +6,9 @@
 //! target.
 
 use async_trait::async_trait;
-use pghaul_contracts::{CopyOutput, MatviewsOutput, PostDataOutput, SequencesOutput};
+use pghaul_contracts::{
+    CopyOutput, MatviewsOutput, PostDataOutput, SequencesOutput, TargetDefinitionsOutput,
+};
 use pghaul_step::ownership::is_established;
 use pghaul_step::{
     Columns, Context, Contract, Database, Descriptor, Failure, Probe, Proof, Route, Standing, Step, StepPhase,
@@ -45,6 +47,7 @@ impl Step for Complete {
                 PostDataOutput::STEP,
                 SequencesOutput::STEP,
                 MatviewsOutput::STEP,
+                TargetDefinitionsOutput::STEP,
             ],
             ..Descriptor::of::<CompleteOutput>("proves that everything was copied", StepPhase::Data)
         }

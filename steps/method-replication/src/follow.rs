@@ -11,7 +11,7 @@ use crate::slot::{self, lost};
 use async_trait::async_trait;
 use pghaul_contracts::{
     CopyItem, CopyOutput, Generation, Generations, MatviewsOutput, PostDataOutput, PublicationOutput,
-    SequencesOutput, SlotOutput, SnapshotCopyOutput, SubscriptionOutput,
+    SequencesOutput, SlotOutput, SnapshotCopyOutput, SubscriptionOutput, TargetDefinitionsOutput,
 };
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{Lsn, ReadOnly, ReadWrite, Row, Session, Source, Target};
@@ -83,6 +83,7 @@ impl Step for Follow {
                 PostDataOutput::STEP,
                 SequencesOutput::STEP,
                 MatviewsOutput::STEP,
+                TargetDefinitionsOutput::STEP,
             ],
             ..Descriptor::new("follow", "waits until the target has caught up", StepPhase::Data)
         }

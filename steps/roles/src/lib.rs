@@ -23,6 +23,7 @@ mod setting;
 pub use role::Weakened;
 
 use membership::Membership;
+use pghaul_contracts::ClusterDefinitionsOutput;
 use pghaul_step::postgres::{PgError, ReadWrite, Right, Session, SideMarker, Target};
 use pghaul_step::{Cluster, Context, Contract, Descriptor, Failure, Probe, Step, StepPhase, async_trait};
 use role::{Creator, Role};
@@ -75,10 +76,13 @@ impl Step for Roles {
     type Output = Output;
 
     fn descriptor(&self) -> Descriptor {
-        Descriptor::of::<Output>(
-            "creates the source's roles that the target lacks",
-            StepPhase::Schema,
-        )
+        Descriptor {
+            after: &[ClusterDefinitionsOutput::STEP],
+            ..Descriptor::of::<Output>(
+                "creates the source's roles that the target lacks",
+                StepPhase::Schema,
+            )
+        }
     }
 
     async fn probe(&self, ctx: &Context<Cluster>) -> Result<Probe<Output>, Failure> {

@@ -5,7 +5,7 @@ use crate::dumped;
 use crate::fate::Pass;
 use crate::restore::Restorer;
 use async_trait::async_trait;
-use pghaul_contracts::{EffectKey, KeysOutput, SchemaOutput};
+use pghaul_contracts::{EffectKey, KeysOutput, SchemaOutput, SourceDefinitionsOutput};
 use pghaul_step::{Context, Contract, Database, Descriptor, Failure, Probe, Route, Step, StepPhase};
 
 /// Step `schema`.
@@ -19,6 +19,7 @@ impl Step for Schema {
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
+            after: &[SourceDefinitionsOutput::STEP],
             lasting_effects: &[EffectKey::SCHEMA],
             ..Descriptor::of::<SchemaOutput>(
                 "dumps the schema and restores what belongs before the data",

@@ -1,0 +1,302 @@
+//! Drift: what was defined anew, changed or dropped since a database was moved.
+//!
+//! PostgreSQL replicates rows and no definitions. So [`Definitions`] of both sides are noted when they agree, the source's
+//! with the plan and the target's when all of it is restored, and [`drift`] compares them with those of now.
+
+use crate::failure::Side;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use strum::{Display, EnumString};
+
+/// An aspect of an object that changes by itself. The names are part of the journal.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumString, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Facet {
+    /// That it exists, and what it is.
+    Definition,
+    /// The names and types of a table's columns.
+    Columns,
+    /// What the columns have besides: defaults, NOT NULL, storage.
+    #[strum(to_string = "column-options")]
+    ColumnOptions,
+    /// How it is kept: storage parameters, tablespace, row security, replica identity.
+    Options,
+    /// Owner and access privileges.
+    Privileges,
+    /// Which roles a role is a member of, by whose grant and with which options.
+    Memberships,
+    /// A role's password, as the server keeps it; absent where pghaul's role may not read it.
+    Password,
+    /// `COMMENT ON`.
+    Comment,
+    /// `SECURITY LABEL`.
+    Label,
+}
+
+impl Facet {
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Definition => "definition",
+            Self::Columns => "columns",
+            Self::ColumnOptions => "column options",
+            Self::Options => "options",
+            Self::Privileges => "owner or privileges",
+            Self::Memberships => "memberships",
+            Self::Password => "password",
+            Self::Comment => "comment",
+            Self::Label => "security label",
+        }
+    }
+}
+
+/// The digests of one object, by aspect. A digest is the first half of an MD5 in hexadecimal.
+type Digests = BTreeMap<Facet, String>;
+
+/// What is defined in a database, object by object, at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Definitions(BTreeMap<String, Digests>);
+
+impl Definitions {
+    /// Notes one aspect of an object, which is named as by `pg_identify_object`: `table public.orders`.
+    pub fn insert(&mut self, object: String, facet: Facet, digest: String) {
+        self.0.entry(object).or_default().insert(facet, digest);
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What happened to an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It is new.
+    Created,
+    /// It is gone.
+    Dropped,
+    /// These aspects of it are not what they were.
+    Altered(BTreeSet<Facet>),
+}
+
+/// One object that the two sides no longer have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// Where it changed.
+    pub side: Side,
+    /// The object, as [`Definitions`] names it.
+    pub object: String,
+    /// What happened to it.
+    pub change: Change,
+}
+
+impl Drift {
+    /// Whether rows may differ by it, and not only what surrounds them.
+    pub fn concerns_rows(&self) -> bool {
+        let is_table = self.object.starts_with("table ") && !self.object.starts_with("table constraint ");
+        is_table
+            && match &self.change {
+                Change::Created | Change::Dropped => true,
+                Change::Altered(facets) => {
+                    facets.contains(&Facet::Definition) || facets.contains(&Facet::Columns)
+                }
+            }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created => f.write_str("was created"),
+            Self::Dropped => f.write_str("was dropped or renamed"),
+            Self::Altered(facets) => {
+                let nouns: Vec<&str> = facets.iter().map(|facet| facet.noun()).collect();
+                write!(f, "was altered ({})", nouns.join(", "))
+            }
+        }
+    }
+}
+
+/// The definitions of both sides at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Sides<'a> {
+    /// The source's.
+    pub source: &'a Definitions,
+    /// The target's.
+    pub target: &'a Definitions,
+}
+
+/// What changed on either side since `then`, but for what the other side has had as well.
+///
+/// What is new on the target alone is no drift: it is nobody's loss, and a target may have more than its source.
+pub fn drift(then: Sides<'_>, now: Sides<'_>) -> Vec<Drift> {
+    let same_now =
+        |object: &str, facet: Facet| digest(now.source, object, facet) == digest(now.target, object, facet);
+    let compare = |side: Side, then: &Definitions, now: &Definitions| {
+        let objects: BTreeSet<&String> = then.0.keys().chain(now.0.keys()).collect();
+        objects
+            .into_iter()
+            .filter_map(|object| {
+                let change = change(object, then, now, |facet| same_now(object, facet))?;
+                Some(Drift {
+                    side,
+                    object: object.clone(),
+                    change,
+                })
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut found = compare(Side::Source, then.source, now.source);
+    let of_target = compare(Side::Target, then.target, now.target);
+    found.extend(
+        of_target
+            .into_iter()
+            .filter(|drift| drift.change != Change::Created),
+    );
+    found
+}
+
+fn digest<'a>(definitions: &'a Definitions, object: &str, facet: Facet) -> Option<&'a String> {
+    definitions.0.get(object)?.get(&facet)
+}
+
+fn change(
+    object: &str,
+    then: &Definitions,
+    now: &Definitions,
+    settled: impl Fn(Facet) -> bool,
+) -> Option<Change> {
+    let (before, after) = (then.0.get(object), now.0.get(object));
+    let facets: BTreeSet<Facet> = before
+        .into_iter()
+        .chain(after)
+        .flat_map(BTreeMap::keys)
+        .copied()
+        .filter(|facet| digest(then, object, *facet) != digest(now, object, *facet))
+        .filter(|facet| !settled(*facet))
+        .collect();
+    if facets.is_empty() {
+        return None;
+    }
+    Some(match (before, after) {
+        (None, _) => Change::Created,
+        (_, None) => Change::Dropped,
+        _ => Change::Altered(facets),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, Definitions, Drift, Facet, Sides, drift};
+    use crate::failure::Side;
+
+    fn definitions(objects: &[(&str, Facet, &str)]) -> Definitions {
+        let mut all = Definitions::default();
+        for (object, facet, digest) in objects {
+            all.insert((*object).to_owned(), *facet, (*digest).to_owned());
+        }
+        all
+    }
+
+    fn told(then: [&Definitions; 2], now: [&Definitions; 2]) -> Vec<String> {
+        let sides = |[source, target]: [&Definitions; 2]| (source.clone(), target.clone());
+        let ((a, b), (c, d)) = (sides(then), sides(now));
+        let found = drift(
+            Sides {
+                source: &a,
+                target: &b,
+            },
+            Sides {
+                source: &c,
+                target: &d,
+            },
+        );
+        found
+            .iter()
+            .map(|drift| format!("{} {} {}", drift.side, drift.object, drift.change))
+            .collect()
+    }
+
+    const TABLE: (&str, Facet, &str) = ("table public.t", Facet::Columns, "1");
+
+    #[test]
+    fn versions_that_print_definitions_differently_are_no_drift() {
+        let (source, target) = (
+            definitions(&[TABLE]),
+            definitions(&[("table public.t", Facet::Columns, "9")]),
+        );
+        assert_eq!(told([&source, &target], [&source, &target]), [""; 0]);
+    }
+
+    #[test]
+    fn every_kind_of_change_on_the_source_is_named() {
+        let then = definitions(&[TABLE, ("function public.f()", Facet::Definition, "1")]);
+        let now = definitions(&[
+            ("table public.t", Facet::Columns, "2"),
+            ("table public.t", Facet::Privileges, "2"),
+            ("role app", Facet::Definition, "1"),
+        ]);
+        assert_eq!(
+            told([&then, &then], [&now, &then]),
+            [
+                "source function public.f() was dropped or renamed",
+                "source role app was created",
+                "source table public.t was altered (columns, owner or privileges)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_change_that_was_made_on_both_sides_is_settled() {
+        let then = definitions(&[TABLE]);
+        let now = definitions(&[
+            ("table public.t", Facet::Columns, "2"),
+            ("index public.i", Facet::Definition, "1"),
+        ]);
+        assert_eq!(told([&then, &then], [&now, &now]), [""; 0]);
+        assert_eq!(
+            told([&then, &then], [&Definitions::default(), &Definitions::default()]),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn a_target_may_have_more_but_not_less_or_other() {
+        let then = definitions(&[TABLE]);
+        let more = definitions(&[TABLE, ("index public.i", Facet::Definition, "1")]);
+        let other = definitions(&[("table public.t", Facet::Columns, "2")]);
+        assert_eq!(told([&then, &then], [&then, &more]), [""; 0]);
+        assert_eq!(
+            told([&then, &then], [&then, &other]),
+            ["target table public.t was altered (columns)"]
+        );
+        assert_eq!(
+            told([&more, &more], [&more, &then]),
+            ["target index public.i was dropped or renamed"]
+        );
+    }
+
+    #[test]
+    fn rows_are_concerned_by_columns_and_kind_of_tables_alone() {
+        let altered = |object: &str, facet| Drift {
+            side: Side::Source,
+            object: object.to_owned(),
+            change: Change::Altered([facet].into()),
+        };
+        assert!(altered("table public.t", Facet::Columns).concerns_rows());
+        assert!(altered("table public.t", Facet::Definition).concerns_rows());
+        assert!(!altered("table public.t", Facet::Privileges).concerns_rows());
+        assert!(!altered("table constraint k on public.t", Facet::Definition).concerns_rows());
+        assert!(!altered("function public.f()", Facet::Definition).concerns_rows());
+    }
+}

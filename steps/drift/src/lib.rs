@@ -1,0 +1,174 @@
+//! Steps `cluster-definitions`, `source-definitions` and `target-definitions`: what both sides defined when they agreed.
+//!
+//! Replication moves rows and no definitions, so a database that is `syncing` drifts with every `CREATE FUNCTION` and
+//! `GRANT` on its source. These steps only read. The fresh look of `status`, `run` and `remove` names every object that has
+//! changed since, on either side, unless the other side has changed alike.
+
+use async_trait::async_trait;
+use pghaul_contracts::{
+    ClusterDefinitionsOutput, Contract, MatviewsOutput, PostDataOutput, SourceDefinitionsOutput,
+    TargetDefinitionsOutput,
+};
+use pghaul_step::drift::{Change, Drift, Sides, drift};
+use pghaul_step::{
+    Cluster, Code, Context, Database, Descriptor, Failure, Incomplete, Probe, Proof, Side, Standing, Step,
+    StepPhase,
+};
+
+/// Step `cluster-definitions`: roles and what else all databases share. Comes before the roles are moved.
+#[derive(Debug, Default)]
+pub struct ClusterDefinitions;
+
+/// Step `source-definitions`: comes before pg_dump reads the schema, so that no later change is missed.
+#[derive(Debug, Default)]
+pub struct SourceDefinitions;
+
+/// Step `target-definitions`: comes when all of the schema is restored.
+#[derive(Debug, Default)]
+pub struct TargetDefinitions;
+
+#[async_trait]
+impl Step for ClusterDefinitions {
+    type Scope = Cluster;
+    type Output = ClusterDefinitionsOutput;
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor::of::<Self::Output>("records the source's roles and their settings", StepPhase::Schema)
+    }
+
+    async fn probe(&self, _: &Context<Cluster>) -> Result<Probe<Self::Output>, Failure> {
+        Ok(Probe::Absent)
+    }
+
+    async fn run(&self, ctx: &Context<Cluster>) -> Result<Self::Output, Failure> {
+        Ok(ClusterDefinitionsOutput(
+            ctx.source().await?.cluster_definitions().await?,
+        ))
+    }
+
+    /// Only the source's changes count: the target has roles of its own, and they may change.
+    async fn standing(&self, ctx: &Context<Cluster>) -> Result<Option<Standing>, Failure> {
+        let Some(ClusterDefinitionsOutput(then)) = ctx.output()? else {
+            return Ok(None);
+        };
+        let source = ctx.source().await?.cluster_definitions().await?;
+        let target = ctx.target().await?.cluster_definitions().await?;
+        let (then, now) = (
+            Sides {
+                source: &then,
+                target: &target,
+            },
+            Sides {
+                source: &source,
+                target: &target,
+            },
+        );
+        Ok(Some(standing(&drift(then, now))))
+    }
+}
+
+#[async_trait]
+impl Step for SourceDefinitions {
+    type Scope = Database;
+    type Output = SourceDefinitionsOutput;
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor::of::<Self::Output>(
+            "records the definitions of the source's objects",
+            StepPhase::Schema,
+        )
+    }
+
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<Self::Output>, Failure> {
+        Ok(Probe::Absent)
+    }
+
+    async fn run(&self, ctx: &Context<Database>) -> Result<Self::Output, Failure> {
+        Ok(SourceDefinitionsOutput(ctx.source().await?.definitions().await?))
+    }
+}
+
+#[async_trait]
+impl Step for TargetDefinitions {
+    type Scope = Database;
+    type Output = TargetDefinitionsOutput;
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            after: &[PostDataOutput::STEP, MatviewsOutput::STEP],
+            ..Descriptor::of::<Self::Output>(
+                "records the definitions of the target's objects",
+                StepPhase::Data,
+            )
+        }
+    }
+
+    async fn probe(&self, _: &Context<Database>) -> Result<Probe<Self::Output>, Failure> {
+        Ok(Probe::Absent)
+    }
+
+    async fn run(&self, ctx: &Context<Database>) -> Result<Self::Output, Failure> {
+        Ok(TargetDefinitionsOutput(
+            ctx.target_for_reading().await?.definitions().await?,
+        ))
+    }
+
+    async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
+        let (Some(SourceDefinitionsOutput(source)), Some(TargetDefinitionsOutput(target))) =
+            (ctx.output()?, ctx.output()?)
+        else {
+            // A program that did not record them yet began this migration.
+            return Ok(None);
+        };
+        let then = Sides {
+            source: &source,
+            target: &target,
+        };
+        let (source, target) = (ctx.source().await?, ctx.target_for_reading().await?);
+        let (source, target) = tokio::try_join!(source.definitions(), target.definitions())?;
+        Ok(Some(standing(&drift(
+            then,
+            Sides {
+                source: &source,
+                target: &target,
+            },
+        ))))
+    }
+}
+
+fn standing(found: &[Drift]) -> Standing {
+    let of_rows = found.iter().filter(|drift| drift.concerns_rows());
+    let of_schema = found.iter().filter(|drift| !drift.concerns_rows());
+    Standing {
+        proof: Proof {
+            incomplete: of_schema.map(listed).collect(),
+            ..Proof::default()
+        },
+        problems: of_rows.map(problem).collect(),
+        ..Standing::default()
+    }
+}
+
+fn listed(drift: &Drift) -> Incomplete {
+    let Drift { side, object, change } = drift;
+    let action = match (side, change) {
+        (Side::Source, Change::Created) => "create it on the target too",
+        (Side::Source, Change::Dropped) => "do so on the target too",
+        (Side::Source, Change::Altered(_)) => "alter it on the target too",
+        (Side::Target, Change::Dropped) => "create it there again",
+        (Side::Target, _) => "alter it back",
+    };
+    Incomplete {
+        object: object.clone(),
+        why: format!("{change} on the {side} after it was moved; {action}"),
+        as_of: None,
+    }
+}
+
+fn problem(drift: &Drift) -> Failure {
+    let Drift { side, object, change } = drift;
+    let message = format!("{object} {change} on the {side} after it was moved, so rows may differ");
+    Failure::new(Code::PlanChanged, message).with_side(*side).with_hint(
+        "where no row has changed since, do the same on the other side, or undo it, and run again; otherwise `pghaul run --restart-data` copies the rows again",
+    )
+}
