@@ -19,7 +19,6 @@ pub mod doctor;
 pub mod estimate;
 mod executor;
 mod explain;
-mod planning;
 pub mod removal;
 mod restart;
 pub mod run;

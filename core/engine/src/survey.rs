@@ -4,9 +4,8 @@
 
 use crate::checking::{self, Outcome};
 use crate::estimate::WalMark;
-use crate::planning;
 use futures_util::{StreamExt as _, stream};
-use pghaul_core::plan::{MethodChoice, choose_method};
+use pghaul_core::plan::{MethodChoice, choose_method, classify, hold_back};
 use pghaul_core::{
     CheckName, Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Route, Severity, Subject,
     TableName,
@@ -184,10 +183,10 @@ impl Surveyor<'_> {
         number: u32,
         choice: MethodChoice,
     ) -> Result<(), Failure> {
-        let session = context.source().await?;
-        surveyed.sizes = session.table_sizes().await?;
+        let catalog = context.catalog().await?;
+        surveyed.sizes = catalog.table_sizes();
         surveyed.bytes = surveyed.sizes.values().sum();
-        let tables = planning::tables(&session).await?;
+        let tables = classify(&catalog);
         surveyed.plan = Some(DatabasePlan {
             database: surveyed.database.clone(),
             number,
@@ -198,7 +197,7 @@ impl Surveyor<'_> {
             steps: self
                 .registry
                 .step_names(Route::of(choice.method, self.landscape.initial_copy))?,
-            held_back: planning::held_back(&session, &tables).await?,
+            held_back: hold_back(&tables, &catalog),
             tables,
         });
         Ok(())

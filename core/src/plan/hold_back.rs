@@ -1,7 +1,7 @@
 //! Which objects replication must hold back until the cutover: a pure function of the plan's tables.
 
 use super::{TableClass, TablePlan};
-use crate::catalog::TableName;
+use crate::catalog::{Catalog, Constraint, ConstraintKind, Relation, TableName, TriggerState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use strum::Display;
@@ -36,74 +36,72 @@ pub struct HeldBack {
     pub why: String,
 }
 
-/// A foreign key, as the source's catalogs have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeignKeyFacts {
-    /// Its name.
-    pub name: String,
-    /// The table that has it.
-    pub table: TableName,
-    /// The table that it references.
-    pub references: TableName,
-}
-
-/// A trigger that fires also for replicated changes, or an event trigger, which has no table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TriggerFacts {
-    /// Its table.
-    pub table: Option<TableName>,
-    /// Its name.
-    pub name: String,
-}
-
 /// The objects that must not be active on the target while replication runs.
 ///
 /// A foreign key may exist only between tables of the same subscription: any other could be violated by rows
 /// that are not there yet. A trigger that is ENABLE ALWAYS or ENABLE REPLICA would fire for replicated changes,
-/// whose effects are replicated too. An event trigger could refuse the statements of pghaul.
-pub fn hold_back(
-    tables: &[TablePlan],
-    foreign_keys: &[ForeignKeyFacts],
-    triggers: &[TriggerFacts],
-) -> Vec<HeldBack> {
+/// whose effects are replicated too. An event trigger could refuse the statements of pghaul. What belongs to a table of
+/// an extension comes and goes with the extension.
+pub fn hold_back(tables: &[TablePlan], catalog: &Catalog) -> Vec<HeldBack> {
     let replicated: BTreeSet<&TableName> = tables
         .iter()
         .filter(|t| t.class == TableClass::Replicate)
         .map(|t| &t.name)
         .collect();
-    let follows = |name: &TableName| replicated.contains(name);
-    let keys = foreign_keys
-        .iter()
-        .filter(|k| !follows(&k.table) || !follows(&k.references))
-        .map(|k| {
-            let missing = if follows(&k.table) {
-                &k.references
-            } else {
-                &k.table
-            };
-            HeldBack {
-                kind: HeldBackKind::ForeignKey,
-                table: Some(k.table.clone()),
-                name: k.name.clone(),
-                why: format!("table {missing} is not replicated"),
-            }
-        });
-    let triggers = triggers.iter().map(|t| {
-        let (kind, why) = match &t.table {
-            Some(_) => (HeldBackKind::Trigger, "it would fire for replicated changes"),
-            None => (
-                HeldBackKind::EventTrigger,
-                "it would fire for statements of pghaul",
-            ),
-        };
-        HeldBack {
-            kind,
-            table: t.table.clone(),
-            name: t.name.clone(),
-            why: why.to_owned(),
-        }
+    let of_users = || catalog.relations.iter().filter(|r| r.extension.is_none());
+    let foreign_keys = of_users().flat_map(|relation| {
+        let held = |constraint: &Constraint| held_key(relation, constraint, catalog, &replicated);
+        relation.constraints.iter().filter_map(held).collect::<Vec<_>>()
     });
-    keys.chain(triggers).collect()
+    let triggers = of_users().flat_map(|relation| {
+        let held = relation.triggers.iter().filter(|t| t.fires_for_replication());
+        held.map(|trigger| HeldBack {
+            kind: HeldBackKind::Trigger,
+            table: Some(relation.name.clone()),
+            name: trigger.name.to_string(),
+            why: "it would fire for replicated changes".to_owned(),
+        })
+    });
+    let event_triggers = catalog
+        .event_triggers
+        .iter()
+        .filter(|t| t.state != TriggerState::Disabled);
+    let event_triggers = event_triggers.map(|trigger| HeldBack {
+        kind: HeldBackKind::EventTrigger,
+        table: None,
+        name: trigger.name.to_string(),
+        why: "it would fire for statements of pghaul".to_owned(),
+    });
+    foreign_keys.chain(triggers).chain(event_triggers).collect()
+}
+
+/// A foreign key of a table, where one of its tables is not replicated. Those that partitions inherit go with the root's.
+fn held_key(
+    relation: &Relation,
+    constraint: &Constraint,
+    catalog: &Catalog,
+    replicated: &BTreeSet<&TableName>,
+) -> Option<HeldBack> {
+    let ConstraintKind::ForeignKey { references } = constraint.kind else {
+        return None;
+    };
+    let referenced = catalog.relations.by_oid(references).map(|r| &r.name);
+    let missing = if !replicated.contains(&relation.name) {
+        format!("table {}", relation.name)
+    } else if let Some(referenced) = referenced {
+        if replicated.contains(referenced) {
+            return None;
+        }
+        format!("table {referenced}")
+    } else {
+        "the table that it references".to_owned()
+    };
+    (!constraint.of_parent).then(|| HeldBack {
+        kind: HeldBackKind::ForeignKey,
+        table: Some(relation.name.clone()),
+        name: constraint.name.to_string(),
+        why: format!("{missing} is not replicated"),
+    })
 }
 
 /// The table of a held-back object as the fields `schema` and `table`.
@@ -136,6 +134,7 @@ mod of_table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{EventTrigger, Membership, Relations, Trigger};
     use crate::plan::{NoIdentity, RelationKind};
 
     fn table(name: &str, class: TableClass) -> TablePlan {
@@ -148,12 +147,35 @@ mod tests {
         }
     }
 
-    fn key(name: &str, from: &str, to: &str) -> ForeignKeyFacts {
-        ForeignKeyFacts {
+    fn relation(oid: u32, name: &str) -> Relation {
+        Relation::new(oid, TableName::new("public", name))
+    }
+
+    fn key(name: &str, references: u32) -> Constraint {
+        Constraint {
             name: name.into(),
-            table: TableName::new("public", from),
-            references: TableName::new("public", to),
+            kind: ConstraintKind::ForeignKey { references },
+            of_parent: false,
+            validated: true,
+            enforced: true,
+            deferrable: false,
+            deferred: false,
+            definition: None,
         }
+    }
+
+    fn with_relations(relations: Vec<Relation>) -> Catalog {
+        Catalog {
+            relations: Relations::new(relations),
+            ..Catalog::default()
+        }
+    }
+
+    fn held(tables: &[TablePlan], catalog: &Catalog) -> Vec<String> {
+        let held = hold_back(tables, catalog);
+        held.into_iter()
+            .map(|h| format!("{} {}", h.kind, h.name))
+            .collect()
     }
 
     #[test]
@@ -168,33 +190,70 @@ mod tests {
                 },
             ),
         ];
-        let keys = [
-            key("a_b", "a", "b"),
-            key("a_log", "a", "log"),
-            key("log_b", "log", "b"),
-        ];
-        let held: Vec<_> = hold_back(&tables, &keys, &[])
-            .into_iter()
-            .map(|h| h.name)
-            .collect();
-        assert_eq!(held, ["a_log", "log_b"]);
+        let with = |relation: Relation, constraints| Relation {
+            constraints,
+            ..relation
+        };
+        let inherited = Constraint {
+            of_parent: true,
+            ..key("log_of_parent", 2)
+        };
+        let catalog = with_relations(vec![
+            with(
+                relation(1, "a"),
+                vec![key("a_b", 2), key("a_log", 3), key("a_unknown", 9)],
+            ),
+            relation(2, "b"),
+            with(relation(3, "log"), vec![key("log_b", 2), inherited]),
+        ]);
+        assert_eq!(
+            held(&tables, &catalog),
+            ["foreign key a_log", "foreign key a_unknown", "foreign key log_b"]
+        );
     }
 
     #[test]
     fn triggers_that_fire_for_replication_are_held_back() {
-        let trigger = TriggerFacts {
-            table: Some(TableName::new("public", "a")),
-            name: "t".into(),
+        let trigger = |name: &str, state| Trigger {
+            name: name.into(),
+            state,
+            on_truncate: false,
+            of_extension: false,
+            definition: None,
         };
-        let event = TriggerFacts {
-            table: None,
-            name: "e".into(),
+        let with_triggers = |relation: Relation| Relation {
+            triggers: vec![
+                trigger("always", TriggerState::Always),
+                trigger("ordinary", TriggerState::Origin),
+                trigger("replica", TriggerState::Replica),
+            ],
+            ..relation
         };
-        let kinds: Vec<_> = hold_back(&[], &[], &[trigger, event])
-            .into_iter()
-            .map(|h| h.kind)
-            .collect();
-        assert_eq!(kinds, [HeldBackKind::Trigger, HeldBackKind::EventTrigger]);
+        let member = Relation {
+            extension: Some(Membership {
+                extension: "e".into(),
+                configuration: None,
+            }),
+            ..with_triggers(relation(2, "member"))
+        };
+        let event = |name: &str, state| EventTrigger {
+            name: name.into(),
+            event: "ddl_command_end".into(),
+            state,
+            function: "public.f".into(),
+            tags: Vec::new(),
+        };
+        let catalog = Catalog {
+            event_triggers: vec![
+                event("e", TriggerState::Origin),
+                event("off", TriggerState::Disabled),
+            ],
+            ..with_relations(vec![with_triggers(relation(1, "a")), member])
+        };
+        assert_eq!(
+            held(&[], &catalog),
+            ["trigger always", "trigger replica", "event trigger e"]
+        );
     }
 
     #[test]

@@ -3,8 +3,9 @@
 mod classify;
 mod hold_back;
 
-pub use classify::{RelationFacts, classify};
-pub use hold_back::{ForeignKeyFacts, HeldBack, HeldBackKind, TriggerFacts, hold_back};
+pub use crate::catalog::RelationKind;
+pub use classify::classify;
+pub use hold_back::{HeldBack, HeldBackKind, hold_back};
 
 use crate::catalog::TableName;
 use crate::finding::Finding;
@@ -124,21 +125,6 @@ pub enum TableClass {
         /// empty.
         filter: String,
     },
-}
-
-/// What PostgreSQL calls a relation kind, as far as rows are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum RelationKind {
-    /// An ordinary table, also a leaf of a partition tree.
-    Table,
-    /// A partitioned table, which has no rows of its own.
-    PartitionedTable,
-    /// A materialized view.
-    MaterializedView,
-    /// A foreign table.
-    ForeignTable,
 }
 
 /// Why a table has no usable replica identity.

@@ -6,11 +6,13 @@ use crate::memo::Memo;
 use crate::scope::{Cluster, Database, Scope};
 use async_trait::async_trait;
 use pghaul_core::{
-    Acceptance, Code, DatabaseName, Failure, Finding, InitialCopy, Method, Migration, MigrationId,
+    Acceptance, Catalog, Code, DatabaseName, Failure, Finding, InitialCopy, Method, Migration, MigrationId,
 };
+use pghaul_postgres::catalog::Detail;
 use pghaul_postgres::{PgError, Reader, Rehearsal, Right, Server, Session, SideMarker, Source, Target};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// What the engine knows of a check without running it.
 #[derive(Debug, Clone)]
@@ -110,6 +112,7 @@ pub struct CheckContext<S: Scope> {
     in_source: Arc<Lookout<Source>>,
     in_target: Arc<Lookout<Target>>,
     memo: Arc<Memo>,
+    catalog: OnceCell<Arc<Catalog>>,
 }
 
 impl<S: Scope> CheckContext<S> {
@@ -182,6 +185,7 @@ impl CheckContext<Cluster> {
             on_source,
             on_target,
             memo: Arc::default(),
+            catalog: OnceCell::new(),
         }
     }
 
@@ -197,6 +201,7 @@ impl CheckContext<Cluster> {
             in_target: Arc::new(Lookout::new(&self.target, name.as_str())),
             name,
             memo: Arc::clone(&self.memo),
+            catalog: OnceCell::new(),
         }
     }
 
@@ -246,6 +251,19 @@ impl CheckContext<Database> {
             Err(error) if error.code() == Code::UnknownDatabase => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What the database holds on the source, with the sizes of its tables: read by the first who asks, the same for all
+    /// checks and for the plan. Nobody may hold a rehearsal while he asks.
+    ///
+    /// # Errors
+    /// When the database can't be entered.
+    pub async fn catalog(&self) -> Result<Arc<Catalog>, Failure> {
+        let read = || async {
+            let session = Box::pin(self.source.reader(self.name.as_str())).await?;
+            Ok::<_, Failure>(Arc::new(session.catalog(Detail::Sizes).await?))
+        };
+        Ok(Arc::clone(self.catalog.get_or_try_init(read).await?))
     }
 
     /// A session in the database on the source whose transaction is always rolled back.

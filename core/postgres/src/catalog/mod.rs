@@ -2,6 +2,10 @@
 //!
 //! Each works on every version from 10 on, as any role that may connect, unless its documentation says otherwise.
 
+mod reader;
+
+pub use reader::Detail;
+
 use crate::error::PgError;
 use crate::lsn::Lsn;
 use crate::session::{Doing, Right, Session, SideMarker};

@@ -3,7 +3,9 @@
 use super::{ReadWrite, Right};
 use crate::error::{PgError, Place};
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use std::marker::PhantomData;
+use std::pin::pin;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, CopyInSink, Row, Statement, ToStatement};
 
@@ -60,6 +62,26 @@ impl<'a, R: Right> Doing<'a, R> {
             .query_opt(sql, parameters)
             .await
             .map_err(|error| self.error(&error))
+    }
+
+    /// Runs a query and hands over each row as it arrives: a long answer is never in memory as a whole.
+    ///
+    /// # Errors
+    /// As [`Doing::query`].
+    pub async fn for_each(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+        mut each: impl FnMut(&Row) -> Result<(), tokio_postgres::Error>,
+    ) -> Result<(), PgError> {
+        let read = async {
+            let mut rows = pin!(self.client.query_raw(sql, parameters.iter().copied()).await?);
+            while let Some(row) = rows.try_next().await? {
+                each(&row)?;
+            }
+            Ok(())
+        };
+        read.await.map_err(|error| self.error(&error))
     }
 
     /// Prepares a statement. Several that are prepared at once cost one round trip.

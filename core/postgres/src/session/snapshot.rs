@@ -1,7 +1,7 @@
 //! Snapshots: several sessions that see the source at the same instant, see
 //! [Snapshot Synchronization](https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION).
 
-use super::{Right, Session, Source};
+use super::{Right, Session, SideMarker, Source};
 use crate::error::PgError;
 use std::fmt;
 
@@ -46,7 +46,7 @@ impl fmt::Display for SnapshotId {
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-impl<R: Right> Session<Source, R> {
+impl<S: SideMarker, R: Right> Session<S, R> {
     /// Begins a transaction that reads one snapshot until [`Session::end_snapshot`].
     ///
     /// # Errors
@@ -55,6 +55,21 @@ impl<R: Right> Session<Source, R> {
         self.run("begin a snapshot", BEGIN).await
     }
 
+    /// Ends the transaction that [`Session::begin_snapshot`] or [`Session::adopt_snapshot`] began.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn end_snapshot(&self) -> Result<(), PgError> {
+        self.run("end the snapshot", "ROLLBACK").await
+    }
+
+    async fn run(&self, operation: &str, sql: &str) -> Result<(), PgError> {
+        let done = self.client.batch_execute(sql).await;
+        done.map_err(|error| PgError::from_driver(&self.place, operation, &error))
+    }
+}
+
+impl<R: Right> Session<Source, R> {
     /// Makes this session's snapshot known to others, for as long as its transaction lasts.
     ///
     /// # Errors
@@ -90,18 +105,5 @@ impl<R: Right> Session<Source, R> {
             self.end_snapshot().await?;
         }
         adopted
-    }
-
-    /// Ends the transaction that [`Session::begin_snapshot`] or [`Session::adopt_snapshot`] began.
-    ///
-    /// # Errors
-    /// A lost connection.
-    pub async fn end_snapshot(&self) -> Result<(), PgError> {
-        self.run("end the snapshot", "ROLLBACK").await
-    }
-
-    async fn run(&self, operation: &str, sql: &str) -> Result<(), PgError> {
-        let done = self.client.batch_execute(sql).await;
-        done.map_err(|error| PgError::from_driver(&self.place, operation, &error))
     }
 }

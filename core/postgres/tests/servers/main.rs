@@ -6,6 +6,7 @@
     reason = "a panic is the report; what is skipped is said"
 )]
 
+mod catalog;
 mod catalogs;
 mod certificates;
 mod cluster;
