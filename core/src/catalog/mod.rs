@@ -82,6 +82,20 @@ pub struct EventTrigger {
 }
 
 impl Catalog {
+    /// Whether values of a type can be compared, as must be where a row is found by its values.
+    pub fn is_comparable(&self, type_oid: u32) -> bool {
+        let Some(found) = self.types.get(&type_oid) else {
+            return true;
+        };
+        match found.kind {
+            TypeKind::Base if found.parts.is_empty() => found.comparable,
+            TypeKind::Base | TypeKind::Domain | TypeKind::Composite => {
+                found.parts.iter().all(|part| self.is_comparable(*part))
+            }
+            _ => true,
+        }
+    }
+
     /// The bytes of ordinary tables, with TOAST and without indexes; empty where sizes were not asked for.
     pub fn table_sizes(&self) -> BTreeMap<TableName, u64> {
         let tables = self.relations.iter().filter(|r| r.kind == RelationKind::Table);

@@ -316,6 +316,13 @@ impl Relation {
         matches!(self.kind, RelationKind::Table | RelationKind::MaterializedView)
     }
 
+    /// Whether its rows are the user's: also those of an extension's configuration table.
+    pub fn holds_rows_of_users(&self) -> bool {
+        self.extension
+            .as_ref()
+            .is_none_or(|membership| membership.configuration.is_some())
+    }
+
     /// Whether its changes are not in the WAL.
     pub fn is_unlogged(&self) -> bool {
         self.persistence == Persistence::Unlogged

@@ -1,6 +1,6 @@
 //! Sequences.
 
-use super::{Persistence, TableName, Text};
+use super::{Membership, Persistence, TableName, Text};
 
 /// A sequence. Its position is no fact of the catalogs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Sequence {
     /// The column that it belongs to.
     pub belongs_to: Option<SequenceOwner>,
     /// The extension that it is a member of.
-    pub extension: Option<Text>,
+    pub extension: Option<Membership>,
     /// The type of its values.
     pub data_type: Text,
     /// Its first value.
@@ -44,4 +44,13 @@ pub struct SequenceOwner {
     pub column: i16,
     /// Whether the column is an identity column, rather than one that owns the sequence.
     pub identity: bool,
+}
+
+impl Sequence {
+    /// Whether its position is the user's: also that of a sequence that an extension marks as configuration.
+    pub fn is_of_users(&self) -> bool {
+        self.extension
+            .as_ref()
+            .is_none_or(|membership| membership.configuration.is_some())
+    }
 }

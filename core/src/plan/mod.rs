@@ -199,6 +199,11 @@ impl TablePlan {
         }
     }
 
+    /// Whether a publication lists it: it is replicated, and not as a leaf of a root.
+    pub fn is_published(&self) -> bool {
+        self.class == TableClass::Replicate && self.root.is_none()
+    }
+
     /// Whether the rows stay as of their copy until the cutover, although the method is replication.
     pub fn deferred(&self) -> bool {
         self.kind == RelationKind::Table
@@ -252,9 +257,7 @@ impl DatabasePlan {
     /// The tables that the target's subscription must list, exactly: replicated ones, where the leaves of a
     /// published root are represented by their root.
     pub fn replicated(&self) -> impl Iterator<Item = &TablePlan> {
-        self.tables
-            .iter()
-            .filter(|t| t.class == TableClass::Replicate && t.root.is_none())
+        self.tables.iter().filter(|t| t.is_published())
     }
 
     /// The tables whose rows stay as of their copy although the method is replication.

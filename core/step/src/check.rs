@@ -9,7 +9,9 @@ use pghaul_core::{
     Acceptance, Catalog, Code, DatabaseName, Failure, Finding, InitialCopy, Method, Migration, MigrationId,
 };
 use pghaul_postgres::catalog::Detail;
-use pghaul_postgres::{PgError, Reader, Rehearsal, Right, Server, Session, SideMarker, Source, Target};
+use pghaul_postgres::{
+    PgError, ReadOnly, Reader, Rehearsal, Right, Server, Session, SideMarker, Source, Target,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -260,8 +262,11 @@ impl CheckContext<Database> {
     /// When the database can't be entered.
     pub async fn catalog(&self) -> Result<Arc<Catalog>, Failure> {
         let read = || async {
-            let session = Box::pin(self.source.reader(self.name.as_str())).await?;
-            Ok::<_, Failure>(Arc::new(session.catalog(Detail::Sizes).await?))
+            let session: Session<Source, ReadOnly> =
+                Box::pin(self.source.connect(self.name.as_str())).await?;
+            let catalog = session.catalog(Detail::Sizes).await?;
+            session.close().await;
+            Ok::<_, Failure>(Arc::new(catalog))
         };
         Ok(Arc::clone(self.catalog.get_or_try_init(read).await?))
     }

@@ -5,15 +5,13 @@ use crate::probe::Way;
 use crate::target;
 use pghaul_step::aiven_extras::AivenExtras;
 use pghaul_step::extension::Extensions;
+use pghaul_step::plan::classify;
 use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Concern, Database, Failure, Finding, FindingKind, Severity,
     Side, Subject, async_trait, listed, quoted,
 };
 use serde::Serialize;
-
-/// From this version on a partition tree is published as its root.
-const PUBLISHES_ROOTS: u32 = 130_000;
 
 /// Why a database can't be replicated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -213,7 +211,7 @@ async fn on_source(
     let session = ctx.source().await?;
     let limits = capacity::of_source(&session, ctx.landscape()).await?;
     obstacles.extend(spent(ctx, Side::Source, &limits));
-    let mut about_rights = Vec::from_iter(foreign_tables(&session).await?);
+    let mut about_rights = Vec::from_iter(foreign_tables(ctx, &session).await?);
     // That it is a standby, where nothing can be tried, `replication-source` says.
     if !session.is_standby().await? {
         about_rights.extend(publication_refusal(ctx).await?);
@@ -329,25 +327,25 @@ fn spent(
     })
 }
 
-/// The tables that would be published and that our role does not own.
-async fn foreign_tables(session: &Session<Source, ReadOnly>) -> Result<Option<DatabaseObstacle>, Failure> {
-    let publishes_roots = session.server_version() >= PUBLISHES_ROOTS;
-    let doing = session.doing("look for tables of other owners");
-    let rows = doing
-        .query(include_str!("not_owned.sql"), &[&publishes_roots])
-        .await?;
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let mut tables = Vec::with_capacity(rows.len());
+/// The tables that would be published and that the connecting role does not own.
+async fn foreign_tables(
+    ctx: &CheckContext<Database>,
+    session: &Session<Source, ReadOnly>,
+) -> Result<Option<DatabaseObstacle>, Failure> {
+    let catalog = ctx.catalog().await?;
+    let plan = classify(&catalog);
+    let published = plan.iter().filter(|table| table.is_published());
+    let published = published.filter_map(|table| catalog.relations.by_name(&table.name));
+    let mut tables = Vec::new();
     let mut owners: Vec<String> = Vec::new();
-    for row in rows {
-        let table = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"))?;
-        tables.push(table.short());
-        let owner = row.get("owner");
-        if !owners.contains(&owner) {
-            owners.push(owner);
+    for relation in published.filter(|relation| !relation.owned) {
+        tables.push(QualifiedName::try_from(&relation.name)?.short());
+        if !owners.iter().any(|owner| *owner == *relation.owner) {
+            owners.push(relation.owner.to_string());
         }
+    }
+    if tables.is_empty() {
+        return Ok(None);
     }
     Ok(Some(DatabaseObstacle::NotOwner {
         role: session.role().await?.name,

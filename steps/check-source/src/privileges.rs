@@ -1,11 +1,13 @@
 //! The check `privileges`.
 
-use pghaul_step::postgres::{Ident, QualifiedName, Row};
+use pghaul_step::catalog::{Catalog, TableName};
+use pghaul_step::postgres::{Ident, QualifiedName};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Subject, async_trait,
     quoted,
 };
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// So many findings are shown one by one, the rest as a number.
 const SHOWN: usize = 20;
@@ -121,13 +123,12 @@ impl Check for Privileges {
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let session = ctx.source().await?;
         let role = session.role().await?.name;
-        let doing = session.doing("look for what the role may not read");
-        let rows = doing.query(include_str!("privileges.sql"), &[]).await?;
+        let missing = missing(&*ctx.catalog().await?, &role);
         let mut findings = Vec::new();
-        for row in rows.iter().take(SHOWN) {
-            findings.push(finding(ctx, row, &role)?);
+        for missing in missing.iter().take(SHOWN) {
+            findings.push(missing.about("privileges", subject(ctx, missing)?));
         }
-        if let Some(more) = rows.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        if let Some(more) = missing.len().checked_sub(SHOWN).filter(|more| *more > 0) {
             let read_all_data = session.server_version() >= 140_000;
             let missing = MissingPrivilege::MorePrivilegesMissing {
                 more,
@@ -140,30 +141,54 @@ impl Check for Privileges {
     }
 }
 
-fn finding(ctx: &CheckContext<Database>, row: &Row, role: &str) -> Result<Finding, Failure> {
-    let (relation_kind, schema): (String, String) = (row.get("kind"), row.get("schema"));
-    let role = role.to_owned();
-    let (object, missing) = match row.get::<_, Option<String>>("name") {
-        None => (
-            format!("schema {}", Ident::new(&schema)?),
-            MissingPrivilege::NoUsage { schema, role },
-        ),
-        Some(name) => {
-            let object = format!("{relation_kind} {}", QualifiedName::new(&schema, &name)?);
-            (
-                object,
-                MissingPrivilege::NoSelect {
-                    relation_kind,
-                    schema,
-                    name,
-                    role,
-                },
-            )
-        }
+/// What the role may not use or read: schemas, then sequences, then tables.
+fn missing(catalog: &Catalog, role: &str) -> Vec<MissingPrivilege> {
+    let no_select = |relation_kind: &str, name: &TableName| MissingPrivilege::NoSelect {
+        relation_kind: relation_kind.to_owned(),
+        schema: name.schema.clone(),
+        name: name.name.clone(),
+        role: role.to_owned(),
     };
-    let subject = Subject::Object {
+    let tables = || {
+        catalog
+            .relations
+            .tables()
+            .filter(|table| table.holds_rows_of_users())
+    };
+    let sequences = || catalog.sequences.iter().filter(|sequence| sequence.is_of_users());
+    let used: BTreeSet<&str> = tables()
+        .map(|table| table.name.schema.as_str())
+        .chain(sequences().map(|sequence| sequence.name.schema.as_str()))
+        .collect();
+    let schemas = catalog
+        .schemas
+        .iter()
+        .filter(|schema| !schema.usable && used.contains(&*schema.name));
+    let schemas = schemas.map(|schema| MissingPrivilege::NoUsage {
+        schema: schema.name.to_string(),
+        role: role.to_owned(),
+    });
+    let sequences = sequences().filter(|sequence| !sequence.readable);
+    let tables = tables().filter(|table| !table.readable);
+    schemas
+        .chain(sequences.map(|sequence| no_select("sequence", &sequence.name)))
+        .chain(tables.map(|table| no_select("table", &table.name)))
+        .collect()
+}
+
+fn subject(ctx: &CheckContext<Database>, missing: &MissingPrivilege) -> Result<Subject, Failure> {
+    let object = match missing {
+        MissingPrivilege::NoUsage { schema, .. } => format!("schema {}", Ident::new(schema)?),
+        MissingPrivilege::NoSelect {
+            relation_kind,
+            schema,
+            name,
+            ..
+        } => format!("{relation_kind} {}", QualifiedName::new(schema, name)?),
+        MissingPrivilege::MorePrivilegesMissing { .. } => return Ok(super::database(ctx)),
+    };
+    Ok(Subject::Object {
         database: ctx.database().clone(),
         object,
-    };
-    Ok(missing.about("privileges", subject))
+    })
 }

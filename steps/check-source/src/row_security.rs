@@ -1,5 +1,6 @@
 //! The check `row-security`.
 
+use pghaul_step::catalog::{self, Relation};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Subject, async_trait,
@@ -79,23 +80,30 @@ impl Check for RowSecurity {
         if role.sees_all_rows() {
             return Ok(Vec::new());
         }
-        let doing = session.doing("look for tables with row-level security");
-        let rows = doing.query(include_str!("row_security.sql"), &[]).await?;
-        let finding = |row: &pghaul_step::postgres::Row| {
+        let catalog = ctx.catalog().await?;
+        let applies = |relation: &&Relation| match relation.row_security {
+            catalog::RowSecurity::Disabled => false,
+            catalog::RowSecurity::Enabled => !relation.owned,
+            catalog::RowSecurity::Forced => true,
+        };
+        let finding = |relation: &Relation| {
             let hidden = HiddenRows::RowsMayBeHidden {
-                schema: row.get("schema"),
-                table: row.get("name"),
-                owner: row.get("owner"),
-                forced: row.get("forced"),
+                schema: relation.name.schema.clone(),
+                table: relation.name.name.clone(),
+                owner: relation.owner.to_string(),
+                forced: relation.row_security == catalog::RowSecurity::Forced,
                 role: role.name.clone(),
             };
-            let name = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"))?;
             let subject = Subject::Object {
                 database: ctx.database().clone(),
-                object: format!("table {name}"),
+                object: format!("table {}", QualifiedName::try_from(&relation.name)?),
             };
             Ok(hidden.about("row-security", subject))
         };
-        rows.iter().map(finding).collect()
+        let tables = catalog
+            .relations
+            .tables()
+            .filter(|table| table.holds_rows_of_users());
+        tables.filter(applies).map(finding).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! The check `sequences`.
 
+use pghaul_step::catalog::Sequence;
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Concern, Database, Failure, Finding, FindingKind, Method, Severity,
     async_trait,
@@ -13,9 +14,9 @@ pub enum NotFollowed {
     /// The target's sequences stand still until they are set.
     SequencesNotFollowed {
         /// How many.
-        sequences: i64,
+        sequences: usize,
         /// How many of them belong to identity columns.
-        identities: i64,
+        identities: usize,
     },
 }
 
@@ -71,18 +72,16 @@ impl Check for Sequences {
         if ctx.landscape().forced == Some(Method::Dump) {
             return Ok(Vec::new());
         }
-        let session = ctx.source().await?;
-        let row = session
-            .doing("count the sequences")
-            .query_one(include_str!("sequences.sql"), &[])
-            .await?;
-        let sequences: i64 = row.get("sequences");
+        let catalog = ctx.catalog().await?;
+        let of_users = || catalog.sequences.iter().filter(|s| s.extension.is_none());
+        let sequences = of_users().count();
         if sequences == 0 {
             return Ok(Vec::new());
         }
+        let of_identity = |s: &&Sequence| s.belongs_to.is_some_and(|column| column.identity);
         let found = NotFollowed::SequencesNotFollowed {
             sequences,
-            identities: row.get("identities"),
+            identities: of_users().filter(of_identity).count(),
         };
         Ok(vec![found.about("sequences", super::database(ctx))])
     }

@@ -1,9 +1,11 @@
 //! The check `tables`.
 
+use pghaul_step::catalog::{Catalog, Index, Relation, ReplicaIdentity};
+use pghaul_step::plan::{NoIdentity, NotOurs, classify};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, async_trait,
-    listed,
+    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, TableClass,
+    async_trait, listed,
 };
 use serde::Serialize;
 
@@ -122,25 +124,28 @@ impl Check for Tables {
     }
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
-        let session = ctx.source().await?;
-        let doing = session.doing("look for tables that can't be replicated");
-        let rows = doing.query(include_str!("tables.sql"), &[]).await?;
+        let catalog = ctx.catalog().await?;
         let mut names: [Vec<String>; 5] = Default::default();
         let [no_identity, incomparable, unlogged, foreign, views] = &mut names;
         let mut reasons = Vec::new();
-        for row in rows {
-            let name = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"))?;
-            let class = match row.get("class") {
-                "foreign" => &mut *foreign,
-                "view" => &mut *views,
-                "unlogged" => &mut *unlogged,
-                "incomparable" => &mut *incomparable,
-                class => {
-                    reasons.push(reason(class));
+        for table in classify(&catalog) {
+            let Some(relation) = catalog.relations.by_name(&table.name) else {
+                continue;
+            };
+            let class = match table.class {
+                TableClass::NotOurs {
+                    why: NotOurs::Foreign,
+                } => &mut *foreign,
+                TableClass::ViewOfOthers => &mut *views,
+                TableClass::CannotBePublished { .. } => &mut *unlogged,
+                TableClass::Replicate if is_incomparable(&catalog, relation) => &mut *incomparable,
+                TableClass::NoIdentity { why } => {
+                    reasons.push(reason(why, relation.replica_identity));
                     &mut *no_identity
                 }
+                _ => continue,
             };
-            class.push(name.short());
+            class.push(QualifiedName::try_from(&table.name)?.short());
         }
         let [no_identity, incomparable, unlogged, foreign, views] = names;
         let classes = [
@@ -160,13 +165,26 @@ impl Check for Tables {
     }
 }
 
+/// Whether a row can be found neither by a key nor by its values.
+fn is_incomparable(catalog: &Catalog, relation: &Relation) -> bool {
+    relation.replica_identity == ReplicaIdentity::Full
+        && !relation.primary_key().is_some_and(Index::is_usable_identity)
+        && relation
+            .columns
+            .iter()
+            .any(|column| !catalog.is_comparable(column.type_oid))
+}
+
 /// Why a table has no usable replica identity.
-fn reason(class: &str) -> &'static str {
-    match class {
-        "nothing" => "REPLICA IDENTITY NOTHING",
-        "deferrable" => "deferrable or invalid primary key",
-        "index" => "its REPLICA IDENTITY index is gone or not usable",
-        _ => "no primary key",
+fn reason(why: NoIdentity, setting: ReplicaIdentity) -> &'static str {
+    match why {
+        NoIdentity::NoPrimaryKey => "no primary key",
+        NoIdentity::Nothing => "REPLICA IDENTITY NOTHING",
+        NoIdentity::Deferrable if setting == ReplicaIdentity::Index => {
+            "its REPLICA IDENTITY index is gone or not usable"
+        }
+        NoIdentity::Deferrable => "deferrable or invalid primary key",
+        NoIdentity::Partition => "another partition of its tree has no usable replica identity",
     }
 }
 

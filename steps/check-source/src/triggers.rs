@@ -1,5 +1,6 @@
 //! The check `triggers-always`.
 
+use pghaul_step::plan::{HeldBackKind, classify, hold_back};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, async_trait,
@@ -67,17 +68,16 @@ impl Check for TriggersAlways {
     }
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
-        let session = ctx.source().await?;
-        let doing = session.doing("look for triggers that replication fires");
+        let catalog = ctx.catalog().await?;
         let (mut triggers, mut event_triggers) = (Vec::new(), Vec::new());
-        for row in doing.query(include_str!("triggers.sql"), &[]).await? {
-            let name = quoted(row.get("name"));
-            match row.get::<_, Option<String>>("schema") {
-                Some(schema) => {
-                    let table = QualifiedName::new(schema, row.get::<_, String>("table_name"))?.short();
-                    triggers.push(format!("{name} on {table}"));
+        for held in hold_back(&classify(&catalog), &catalog) {
+            let name = quoted(&held.name);
+            match (held.kind, &held.table) {
+                (HeldBackKind::Trigger, Some(table)) => {
+                    triggers.push(format!("{name} on {}", QualifiedName::try_from(table)?.short()));
                 }
-                None => event_triggers.push(name),
+                (HeldBackKind::EventTrigger, _) => event_triggers.push(name),
+                _ => {}
             }
         }
         let mut findings = Vec::new();

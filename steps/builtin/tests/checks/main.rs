@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: a panic is the report")]
 
 mod aiven_extras;
+mod classes;
 mod cluster;
 mod connection;
 mod database;

@@ -52,13 +52,6 @@ pub(super) fn relation(row: &Row, texts: &mut Texts) -> Result<Option<Relation>,
     let name = TableName::new(row.try_get::<_, &str>(1)?, row.try_get::<_, &str>(2)?);
     let size = row.try_get::<_, Option<i64>>(15)?;
     let blocks = row.try_get::<_, Option<i64>>(16)?;
-    let extension = match row.try_get(18)? {
-        Some(extension) => Some(Membership {
-            extension: texts.share(extension),
-            configuration: own(row.try_get(19)?),
-        }),
-        None => None,
-    };
     Ok(Some(Relation {
         kind,
         persistence: persistence(row.try_get(4)?),
@@ -90,7 +83,7 @@ pub(super) fn relation(row: &Row, texts: &mut Texts) -> Result<Option<Relation>,
             blocks: blocks.unsigned_abs(),
         }),
         definition: own(row.try_get(17)?),
-        extension,
+        extension: membership(row.try_get(18)?, row.try_get(19)?, texts),
         ..Relation::new(row.try_get(0)?, name)
     }))
 }
@@ -223,14 +216,14 @@ pub(super) fn sequence(row: &Row, texts: &mut Texts) -> Result<Option<Sequence>,
         readable,
         persistence: persistence(row.try_get(5)?),
         belongs_to,
-        extension: shared(row.try_get(9)?, texts),
-        data_type: texts.share(row.try_get(10)?),
-        start: row.try_get(11)?,
-        increment: row.try_get(12)?,
-        minimum: row.try_get(13)?,
-        maximum: row.try_get(14)?,
-        cache: row.try_get(15)?,
-        cycles: row.try_get(16)?,
+        extension: membership(row.try_get(9)?, row.try_get(10)?, texts),
+        data_type: texts.share(row.try_get(11)?),
+        start: row.try_get(12)?,
+        increment: row.try_get(13)?,
+        minimum: row.try_get(14)?,
+        maximum: row.try_get(15)?,
+        cache: row.try_get(16)?,
+        cycles: row.try_get(17)?,
     }))
 }
 
@@ -286,6 +279,13 @@ pub(super) fn event_trigger(row: &Row, texts: &mut Texts) -> Result<EventTrigger
         state: state(row.try_get(2)?),
         function: texts.share(row.try_get(3)?),
         tags: tags.into_iter().map(|tag| texts.share(tag)).collect(),
+    })
+}
+
+fn membership(extension: Option<&str>, configuration: Option<&str>, texts: &mut Texts) -> Option<Membership> {
+    Some(Membership {
+        extension: texts.share(extension?),
+        configuration: own(configuration),
     })
 }
 

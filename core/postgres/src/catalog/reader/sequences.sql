@@ -10,6 +10,9 @@ SELECT c.oid,
        o.refobjsubid::pg_catalog.int2,
        o.deptype = 'i',
        e.extname::text,
+       (SELECT f.filter
+          FROM ROWS FROM (pg_catalog.unnest(e.extconfig), pg_catalog.unnest(e.extcondition)) AS f (oid, filter)
+         WHERE f.oid = c.oid),
        pg_catalog.format_type(s.seqtypid, NULL),
        s.seqstart,
        s.seqincrement,
