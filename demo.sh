@@ -17,5 +17,5 @@ done
 export PATH
 
 echo "building pghaul"
-cargo build --release --quiet --package pghaul
-exec "${CARGO_TARGET_DIR:-target}/release/pghaul" demo "$@"
+cargo build --profile demo --quiet --package pghaul
+exec "${CARGO_TARGET_DIR:-target}/demo/pghaul" demo "$@"

@@ -12,6 +12,10 @@ use pghaul_engine::{Allowed, OnCheckFailure, OnWalLimit};
 use pghaul_step::check::DiskSettings;
 use std::path::PathBuf;
 
+mod generated;
+
+pub(crate) use generated::{CompletionsArgs, ManArgs};
+
 const EXAMPLES: &str = "\
 Examples:
   export PGHAUL_SOURCE='host=old.example.com user=mover sslmode=verify-full'
@@ -61,6 +65,12 @@ Examples:
 What --drop drops: subscriptions, slots and publications of that migration, and the schema pghaul. Rows and tables
 never are. It asks before; without a terminal it needs --yes. Exit code 12 means that something is orphaned, at
 risk, or not in this journal.";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  pghaul completions bash > ~/.local/share/bash-completion/completions/pghaul
+  pghaul completions zsh > ~/.zfunc/_pghaul        with ~/.zfunc in fpath
+  pghaul completions fish > ~/.config/fish/completions/pghaul.fish";
 
 /// Moves every database of a PostgreSQL cluster to another one, live.
 #[derive(Debug, Parser)]
@@ -119,6 +129,12 @@ pub(crate) enum Command {
     Steps(StepsArgs),
     /// Watch a whole migration between two throwaway clusters
     Demo(DemoArgs),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write the manual pages to a directory
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// The two servers.

@@ -2,6 +2,7 @@
 
 mod demo;
 mod doctor;
+mod generated;
 mod history;
 mod journal;
 mod remove;
@@ -38,6 +39,8 @@ impl Session {
             Command::Remove(args) => remove::remove(self, &args).await,
             Command::Steps(args) => steps::steps(self, &args),
             Command::Demo(args) => demo::demo(self, &args).await,
+            Command::Completions(args) => generated::completions(self, &args),
+            Command::Man(args) => generated::man(&args),
         };
         outcome.unwrap_or_else(|failure: Failure| {
             self.printer.error(&failure);
