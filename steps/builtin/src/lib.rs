@@ -35,53 +35,27 @@ pub fn builtin(registry: Registry) -> Registry {
         .with_step(pghaul_method_dump::Complete)
 }
 
+/// Each package registers its own: a new check in one of them is nothing new here.
 fn checks(registry: Registry) -> Registry {
-    registry
-        .with_cluster_check(pghaul_check_connection::Connection)
-        .with_cluster_check(pghaul_check_same_server::SameServer)
-        .with_cluster_check(pghaul_check_version::Version)
-        .with_cluster_check(pghaul_check_server::MinorVersions)
-        .with_cluster_check(pghaul_check_server::Standby)
-        .with_cluster_check(pghaul_check_server::Pooler)
-        .with_cluster_check(pghaul_check_server::Encryption)
-        .with_cluster_check(pghaul_check_server::Connections)
-        .with_cluster_check(pghaul_check_server::Clocks)
-        .with_cluster_check(pghaul_schema::PgDumpFits)
-        .with_cluster_check(pghaul_check_disk::Disk)
-        .with_cluster_check(pghaul_check_replication::ReplicationSource)
-        .with_cluster_check(pghaul_check_replication::ReplicationTarget)
-        .with_cluster_check(pghaul_check_blockers::LongTransactions::default())
-        .with_cluster_check(pghaul_check_blockers::InactiveSlots::default())
-        .with_cluster_check(pghaul_check_source::Truncate)
-        .with_cluster_check(pghaul_check_target::TargetRights)
-        .with_cluster_check(pghaul_check_roles::Roles)
-        .with_cluster_check(pghaul_check_settings::SettingsDiffer)
-        .with_cluster_check(pghaul_check_settings::TimeZones)
-        .with_cluster_check(pghaul_check_wal::WalRetention)
-        .with_cluster_check(pghaul_check_wal::Wraparound)
-        .with_check(pghaul_check_connection::DatabaseConnection)
-        .with_check(pghaul_check_replication::ReplicationDatabase)
-        .with_check(pghaul_check_source::RowSecurity)
-        .with_check(pghaul_check_source::Privileges)
-        .with_check(pghaul_check_source::LargeObjects)
-        .with_check(pghaul_check_source::ReservedSchema)
-        .with_check(pghaul_check_source::Tables)
-        .with_check(pghaul_check_source::TriggersAlways)
-        .with_check(pghaul_check_source::Sequences)
-        .with_check(pghaul_check_source::Partitions)
-        .with_check(pghaul_check_target::TargetEmpty)
-        .with_check(pghaul_check_target::Extensions)
-        .with_check(pghaul_check_target::Languages)
-        .with_check(pghaul_check_target::Locale)
-        .with_check(pghaul_check_target::Tablespaces)
-        .with_check(pghaul_check_blockers::ReplicationObjects)
-        .with_check(pghaul_check_settings::LockTable)
-        .with_check(pghaul_check_settings::Encoding)
-        .with_check(pghaul_check_settings::Collations)
-        .with_check(pghaul_check_settings::Money)
-        .with_check(pghaul_check_objects::RemovedTypes)
-        .with_check(pghaul_check_objects::RemovedObjects)
-        .with_check(pghaul_check_objects::RestoreConflicts)
+    let packages: [fn(Registry) -> Registry; 14] = [
+        pghaul_check_connection::register,
+        pghaul_check_same_server::register,
+        pghaul_check_version::register,
+        pghaul_check_server::register,
+        pghaul_schema::register_checks,
+        pghaul_check_disk::register,
+        pghaul_check_replication::register,
+        pghaul_check_blockers::register,
+        pghaul_check_source::register,
+        pghaul_check_target::register,
+        pghaul_check_roles::register,
+        pghaul_check_settings::register,
+        pghaul_check_wal::register,
+        pghaul_check_objects::register,
+    ];
+    packages
+        .into_iter()
+        .fold(registry, |registry, register| register(registry))
 }
 
 #[cfg(test)]

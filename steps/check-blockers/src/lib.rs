@@ -11,3 +11,13 @@ mod slots;
 pub use long_transactions::{Blocker, LongTransactions};
 pub use replication_objects::{ReplicationObject, ReplicationObjects};
 pub use slots::{InactiveSlots, SlotProblem};
+
+use pghaul_step::Registry;
+
+/// Adds the checks of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .with_cluster_check(LongTransactions::default())
+        .with_cluster_check(InactiveSlots::default())
+        .with_check(ReplicationObjects)
+}

@@ -9,10 +9,17 @@
 //! looks, and a page in `docs/checks/` that says how to mend each kind.
 
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Cluster, Code, Database, Failure, Finding, FindingKind, Side,
-    Subject, async_trait, quoted,
+    Check, CheckContext, CheckDescriptor, Cluster, Code, Database, Failure, Finding, FindingKind, Registry,
+    Side, Subject, async_trait, quoted,
 };
 use serde::Serialize;
+
+/// Adds the checks of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .with_cluster_check(Connection)
+        .with_check(DatabaseConnection)
+}
 
 /// What keeps us out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -12,11 +12,16 @@ pub use free::FreeSpace;
 use pghaul_step::postgres::{Session, SideMarker};
 use pghaul_step::quantity::bytes;
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Severity, Subject,
-    async_trait,
+    Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Registry, Severity,
+    Subject, async_trait,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// Adds the check of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry.with_cluster_check(Disk)
+}
 
 /// What the room on the target is not enough for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

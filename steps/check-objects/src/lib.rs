@@ -14,7 +14,15 @@ pub use conflicts::{Conflict, RestoreConflicts};
 pub use objects::{RemovedObject, RemovedObjects};
 pub use types::{RemovedTypes, TypeProblem};
 
-use pghaul_step::{CheckContext, Database, Subject};
+use pghaul_step::{CheckContext, Database, Registry, Subject};
+
+/// Adds the checks of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .with_check(RemovedTypes)
+        .with_check(RemovedObjects)
+        .with_check(RestoreConflicts)
+}
 
 /// What the checks of one database come after.
 const AFTER: &[&str] = &["database-connection", "version"];

@@ -20,3 +20,13 @@ mod target;
 pub use database::{DatabaseObstacle, ReplicationDatabase};
 pub use source::{ReplicationSource, SourceObstacle};
 pub use target::{ReplicationTarget, TargetObstacle};
+
+use pghaul_step::Registry;
+
+/// Adds the checks of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .with_cluster_check(ReplicationSource)
+        .with_cluster_check(ReplicationTarget)
+        .with_check(ReplicationDatabase)
+}

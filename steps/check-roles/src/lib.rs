@@ -13,10 +13,16 @@ pub use problem::RoleProblem;
 
 use pghaul_step::postgres::{ReadOnly, Session, Target};
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Subject, async_trait,
+    Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Registry, Subject,
+    async_trait,
 };
 use role::{Giver, Hash, Role};
 use std::collections::BTreeSet;
+
+/// Adds the check of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry.with_cluster_check(Roles)
+}
 
 /// From this version on servers encrypt passwords with SCRAM unless told otherwise, and many accept nothing else.
 const SCRAM_BY_DEFAULT: u32 = 140_000;

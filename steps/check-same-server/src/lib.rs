@@ -12,10 +12,15 @@
 use pghaul_step::check::maintenance;
 use pghaul_step::postgres::{ReadOnly, Session, Source, Target};
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Severity, Subject,
-    async_trait,
+    Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Registry, Severity,
+    Subject, async_trait,
 };
 use serde::Serialize;
+
+/// Adds the check of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry.with_cluster_check(SameServer)
+}
 
 /// What source and target have to do with each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -23,6 +23,19 @@ pub use minor_versions::{KnownBugs, MinorVersions};
 pub use pooler::{Between, Pooler};
 pub use standby::{Standby, StandbyProblem};
 
+use pghaul_step::Registry;
+
+/// Adds the checks of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .with_cluster_check(MinorVersions)
+        .with_cluster_check(Standby)
+        .with_cluster_check(Pooler)
+        .with_cluster_check(Encryption)
+        .with_cluster_check(Connections)
+        .with_cluster_check(Clocks)
+}
+
 /// `server_version_num` as people write it: 150018 is 15.18.
 fn version_text(version: u32) -> String {
     format!("{}.{}", version / 10_000, version % 10_000)

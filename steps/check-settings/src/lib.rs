@@ -23,7 +23,18 @@ pub use money::{Money, MoneyDiffers};
 pub use settings::{SettingDiffers, SettingsDiffer};
 pub use time_zones::{TimeZoneProblem, TimeZones};
 
-use pghaul_step::{CheckContext, Database, Subject};
+use pghaul_step::{CheckContext, Database, Registry, Subject};
+
+/// Adds the checks of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .with_cluster_check(SettingsDiffer)
+        .with_cluster_check(TimeZones)
+        .with_check(LockTable)
+        .with_check(Encoding)
+        .with_check(Collations)
+        .with_check(Money)
+}
 
 /// What the checks of one database come after.
 const AFTER: &[&str] = &["database-connection"];

@@ -36,7 +36,21 @@ pub use tables::{NotReplicated, Tables};
 pub use triggers::{HeldBack, TriggersAlways};
 pub use truncate::{NotSent, Truncate};
 
-use pghaul_step::{CheckContext, Database, Subject};
+use pghaul_step::{CheckContext, Database, Registry, Subject};
+
+/// Adds the checks of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .with_cluster_check(Truncate)
+        .with_check(RowSecurity)
+        .with_check(Privileges)
+        .with_check(LargeObjects)
+        .with_check(ReservedSchema)
+        .with_check(Tables)
+        .with_check(TriggersAlways)
+        .with_check(Sequences)
+        .with_check(Partitions)
+}
 
 /// What the checks of one database come after.
 const AFTER: &[&str] = &["database-connection"];

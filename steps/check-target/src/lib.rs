@@ -25,7 +25,18 @@ pub use rights::{MissingRight, TargetRights};
 pub use tablespaces::{MissingTablespace, Tablespaces};
 
 use pghaul_step::postgres::{ReadOnly, Session, Target};
-use pghaul_step::{CheckContext, Database, Failure, Subject};
+use pghaul_step::{CheckContext, Database, Failure, Registry, Subject};
+
+/// Adds the checks of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .with_cluster_check(TargetRights)
+        .with_check(TargetEmpty)
+        .with_check(Extensions)
+        .with_check(Languages)
+        .with_check(Locale)
+        .with_check(Tablespaces)
+}
 
 /// What the checks of one database come after.
 const AFTER: &[&str] = &["database-connection"];

@@ -4,10 +4,15 @@
 //! newest version that pghaul is tested with gives a warning.
 
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Severity, Side, Subject,
-    async_trait,
+    Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Registry, Severity, Side,
+    Subject, async_trait,
 };
 use serde::Serialize;
+
+/// Adds the check of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry.with_cluster_check(Version)
+}
 
 /// The oldest source, as `server_version_num` gives it: logical replication begins with it.
 const OLDEST: u32 = 100_000;

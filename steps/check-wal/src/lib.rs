@@ -12,3 +12,12 @@ mod wraparound;
 
 pub use retention::{WalProblem, WalRetention};
 pub use wraparound::{NearWraparound, Wraparound};
+
+use pghaul_step::Registry;
+
+/// Adds the checks of this package.
+pub fn register(registry: Registry) -> Registry {
+    registry
+        .with_cluster_check(WalRetention)
+        .with_cluster_check(Wraparound)
+}

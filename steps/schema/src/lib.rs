@@ -42,3 +42,10 @@ pub use before_data::{Keys, Schema};
 pub use check::PgDumpFits;
 pub use indexes::{Indexes, SnapshotIndexes};
 pub use matviews::Matviews;
+
+use pghaul_step::Registry;
+
+/// Adds the check of this package.
+pub fn register_checks(registry: Registry) -> Registry {
+    registry.with_cluster_check(PgDumpFits)
+}

@@ -130,21 +130,3 @@ async fn examine<S: Scope>(
 fn kinds(findings: &[Finding]) -> Vec<&str> {
     findings.iter().map(|finding| finding.kind.as_str()).collect()
 }
-
-#[test]
-fn every_check_has_its_page() {
-    let registry = pghaul_steps::builtin(Registry::new());
-    let of_cluster = registry
-        .cluster_checks()
-        .iter()
-        .map(|check| check.descriptor().name);
-    let of_databases = registry
-        .database_checks()
-        .iter()
-        .map(|check| check.descriptor().name);
-    for name in of_cluster.chain(of_databases) {
-        let page = format!("{}/../../docs/checks/{name}.md", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{page}: {error}"));
-        assert!(text.starts_with(&format!("# Check `{name}`\n")), "{page}");
-    }
-}
