@@ -303,23 +303,6 @@ fn every_page_can_be_reached_from_the_readme() {
     assert!(lost.is_empty(), "nothing leads to {lost:?}");
 }
 
-#[test]
-fn the_readme_draws_no_transition_that_the_machine_lacks() {
-    let machine = transitions(&text(Path::new("docs/state-machine.md")));
-    let drawn = transitions(&text(Path::new("README.md")));
-    assert!(!drawn.is_empty(), "the README has no diagram");
-    let invented: Vec<_> = drawn.difference(&machine).collect();
-    assert!(invented.is_empty(), "{invented:?}");
-}
-
-/// The arrows of a page's state diagrams.
-fn transitions(page: &str) -> BTreeSet<String> {
-    let arrows = page.lines().filter(|line| line.contains(" --> "));
-    arrows
-        .map(|line| line.split(':').next().unwrap_or(line).trim().to_owned())
-        .collect()
-}
-
 /// Whether a link's file exists, and has the heading that the link names.
 fn leads_somewhere(page: &Path, link: &str) -> bool {
     if link.contains("://") || link.starts_with("mailto:") {

@@ -212,6 +212,11 @@ fn the_documented_diagrams_are_current() {
         .collect();
     let diagram = format!("```mermaid\n{}```\n", mermaid(&states, &events));
     document("docs/state-machine.md", "database machine", &diagram);
+    document(
+        "README.md",
+        "overview of the database machine",
+        &overview(&diagram),
+    );
 
     let states: Vec<_> = StepState::iter().collect();
     let events: Vec<_> = StepEventKind::iter()
@@ -219,4 +224,28 @@ fn the_documented_diagrams_are_current() {
         .collect();
     let diagram = format!("```mermaid\n{}```\n", step_mermaid(&states, &events));
     document("docs/state-machine.md", "step machine", &diagram);
+}
+
+/// The same without failures, without removals from where nobody means to stop, and without what is plain from the states' names.
+fn overview(diagram: &str) -> String {
+    let mut text = String::new();
+    for line in diagram.lines() {
+        let (arrow, label) = line.split_once(": ").unwrap_or((line, ""));
+        let Some((from, to)) = arrow.trim().split_once(" --> ") else {
+            text.push_str(&format!("{line}\n"));
+            continue;
+        };
+        let to_removing = to == "removing" && !["syncing", "done"].contains(&from);
+        if from == to || [from, to].contains(&"failed") || to_removing {
+            continue;
+        }
+        let plain = label.is_empty() || label.starts_with(to) || label == "removal_started";
+        let label = if plain {
+            String::new()
+        } else {
+            format!(": {label}")
+        };
+        text.push_str(&format!("{arrow}{label}\n"));
+    }
+    text
 }
