@@ -112,10 +112,23 @@ impl From<Code> for ExitCode {
             | Code::WalLimit
             | Code::ToolFailed
             | Code::PlanChanged
+            | Code::PartitionDetached
+            | Code::PartitionAttached
+            | Code::TableRenamed
+            | Code::TableRecreated
+            | Code::TableDropped
+            | Code::TableRewritten
+            | Code::ColumnChanged
+            | Code::PublicationChanged
             | Code::CountsDiffer
             | Code::SchemaFailed
             | Code::ServerError => Self::MigrationFailed,
-            Code::SlotLost | Code::StateLost | Code::TargetNotOurs | Code::OtherServer => Self::StateLost,
+            Code::SlotLost
+            | Code::StateLost
+            | Code::TargetNotOurs
+            | Code::OtherServer
+            | Code::SourceWentBack
+            | Code::TargetWentBack => Self::StateLost,
             Code::Interrupted => Self::Interrupted,
         }
     }

@@ -49,6 +49,8 @@ pub(crate) struct DatabaseView {
     pub(crate) method: Option<Method>,
     /// Why it failed, or what is wrong with its replication.
     pub(crate) error: Option<Failure>,
+    /// Everything that a fresh look found wrong, the first of which is the error.
+    pub(crate) problems: Vec<Failure>,
     /// Why it is not replicated.
     pub(crate) reasons: Vec<String>,
     pub(crate) tables: Option<u64>,
@@ -230,6 +232,7 @@ impl DatabaseView {
             during,
             method: record.method(),
             error: record.failure.clone(),
+            problems: Vec::new(),
             reasons,
             tables: proof
                 .map(|p| p.tables)
@@ -261,6 +264,7 @@ impl DatabaseView {
                 self.incomplete = incomplete;
                 self.lag_bytes = standing.lag_bytes;
                 self.retained_bytes = standing.retained_bytes;
+                self.problems.clone_from(&standing.problems);
                 let mut problems = standing.problems.into_iter();
                 if let Some(first) = problems.next() {
                     let more = problems.map(|problem| problem.message);

@@ -3,12 +3,14 @@
 //! Names of variants are part of the file format: `docs/reference/journal.md`. A changed payload gets a new
 //! version in [`Event::version`] and an upcaster in [`Event::from_record`]; old journals are read for ever.
 
+mod proof;
 mod tagged;
 
 use crate::failure::{Failure, Side};
 use crate::finding::Finding;
 use crate::id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
 use crate::plan::{DatabasePlan, InitialCopy, Method};
+pub use proof::{Incomplete, Positions, Proof, ServerPosition};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use strum::{EnumDiscriminants, EnumIter, IntoStaticStr};
@@ -90,34 +92,6 @@ impl Selection {
     pub fn initial_copy(&self) -> InitialCopy {
         self.initial_copy.unwrap_or(InitialCopy::Snapshot)
     }
-}
-
-/// Something that was incomplete when a state was proven, and stays so until the cutover.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Incomplete {
-    /// The object, as PostgreSQL's documentation would name it: `table "public"."t"`.
-    pub object: String,
-    /// Why it is incomplete.
-    pub why: String,
-    /// The time or LSN up to which it is complete, when there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub as_of: Option<String>,
-}
-
-/// The evidence for `syncing` or `done`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Proof {
-    /// How many tables are complete on the target.
-    pub tables: u64,
-    /// How many rows our own copies moved, where they did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
-    /// The position in the source's WAL up to which the target has confirmed everything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fence: Option<String>,
-    /// What stays incomplete until the cutover.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub incomplete: Vec<Incomplete>,
 }
 
 /// How a runner ended, when it could still say so.

@@ -107,6 +107,26 @@ pub enum Code {
     CheckFailed,
     /// The source, or what was moved to the target, has changed since the plan was frozen.
     PlanChanged,
+    /// A partition's changes are no longer published through the root of its tree, or were not for a while.
+    PartitionDetached,
+    /// A table's changes are published as those of a partitioned table that it did not belong to.
+    PartitionAttached,
+    /// A table has another name or schema than in the plan.
+    TableRenamed,
+    /// Under a planned table's name there is another table.
+    TableRecreated,
+    /// A planned table is gone from the source, and still on the target.
+    TableDropped,
+    /// A table's rows were changed in a way that is not replicated.
+    TableRewritten,
+    /// A column's type differs from that of the plan or of the other side, or the column was replaced.
+    ColumnChanged,
+    /// A publication of ours was altered: some changes are not, or were not for a while, published.
+    PublicationChanged,
+    /// The source is in an earlier state than one that was proven, or was promoted.
+    SourceWentBack,
+    /// The target is in an earlier state than one that was proven, or was promoted.
+    TargetWentBack,
     /// The counts of both sides differ.
     CountsDiffer,
     /// `remove` refuses because something would be lost or left incomplete.

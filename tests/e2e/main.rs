@@ -10,6 +10,7 @@
 )]
 
 mod aiven;
+mod back_in_time;
 mod checking;
 mod crash_positions;
 mod doctor;
@@ -27,6 +28,7 @@ mod migration;
 mod network;
 mod order;
 mod pgbench_live;
+mod publications;
 mod remove_forced;
 mod remove_hung;
 mod remove_interrupted;

@@ -43,6 +43,7 @@ fn database(view: &DatabaseView) -> Value {
         "method": view.method.map(method_label).unwrap_or_default(),
         "status": view.phase.to_string(),
         "failure": view.error,
+        "problems": view.problems,
         "reasons": view.reasons,
         "tables": view.tables,
         "rows": view.rows,

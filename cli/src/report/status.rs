@@ -231,7 +231,7 @@ mod tests {
     use crate::exit_code::ExitCode;
     use crate::report::json;
     use crate::view::{DatabaseView, LastRun, View};
-
+    use pghaul_core::event::Incomplete;
     use pghaul_core::journal::Head;
     use pghaul_core::{Code, DatabaseName, Failure, Method, MigrationId, Phase, Seq, Side};
     use pghaul_step::{Proof, Standing};
@@ -247,6 +247,7 @@ mod tests {
             during: None,
             method: Some(method),
             error: None,
+            problems: Vec::new(),
             reasons: Vec::new(),
             tables: Some(8),
             rows: Some(1_200_034),

@@ -8,7 +8,7 @@ use pghaul_core::{
 use pghaul_step::ownership::Claim;
 use pghaul_step::scope::{Database, DatabaseSubject};
 use pghaul_step::step::ErasedStep;
-use pghaul_step::{Ownership, Registry, Repeats, RunContext, Standing, StepPhase};
+use pghaul_step::{Ownership, Proof, Registry, Repeats, RunContext, Standing, StepPhase};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -258,10 +258,21 @@ impl Journey<'_> {
                 .await;
         }
         let standing = self.proven_standing(Method::Replication).await?;
-        self.append(DatabaseEvent::SyncingProven {
-            proof: standing.proof,
-        })
-        .await
+        self.note_proof(standing.proof).await
+    }
+
+    /// Marks the proof of `syncing` on the servers, then journals it.
+    pub(crate) async fn note_proof(&self, proof: Proof) -> Result<(), Failure> {
+        let subject = self.subject()?;
+        for step in self.registry.database_steps(self.route(Method::Replication)?)? {
+            let execution = Execution {
+                run: self.run,
+                step: step.as_ref(),
+                subject: &subject,
+            };
+            step.mark(&execution.context(), &proof).await?;
+        }
+        self.append(DatabaseEvent::SyncingProven { proof }).await
     }
 
     /// The steps that move rows. Where a snapshot ends with its connection, what holds it is asked again, and the
@@ -309,7 +320,7 @@ impl Journey<'_> {
     async fn keep_in_step(&self) -> Result<(), Failure> {
         self.repeat_steps(Repeats::EveryRun).await?;
         let proof = self.proven_standing(Method::Replication).await?.proof;
-        self.append(DatabaseEvent::SyncingProven { proof }).await
+        self.note_proof(proof).await
     }
 
     /// The steps that are done once more on this occasion while the database is replicated. Returns how many.
@@ -369,6 +380,9 @@ impl Journey<'_> {
                 merge(&mut all, standing);
             }
         }
+        // What is known precisely stands before what only says that something changed.
+        all.problems
+            .sort_by_key(|problem| problem.code == Code::PlanChanged);
         Ok(all)
     }
 
@@ -411,6 +425,7 @@ pub(crate) fn merge(all: &mut Standing, one: Standing) {
         (a, b) => a.or(b),
     };
     all.proof.fence = one.proof.fence.or(all.proof.fence.take());
+    all.proof.positions = one.proof.positions.or(all.proof.positions.take());
     all.proof.incomplete.extend(one.proof.incomplete);
     all.problems.extend(one.problems);
     all.lag_bytes = one.lag_bytes.or(all.lag_bytes);

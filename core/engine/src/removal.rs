@@ -209,7 +209,7 @@ impl Engine {
         // Also where that failed: a forced removal goes on.
         journey.repeat_steps(Repeats::EveryRun).await?;
         repeated?;
-        journey.append(DatabaseEvent::SyncingProven { proof }).await
+        journey.note_proof(proof).await
     }
 
     /// Whoever is still connected to the source may write to it after the proof.

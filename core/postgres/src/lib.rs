@@ -31,6 +31,7 @@ mod definitions;
 pub mod error;
 pub mod local;
 pub mod lsn;
+mod position;
 pub mod quote;
 pub mod session;
 pub mod sqlstate;

@@ -102,6 +102,16 @@ pub(crate) fn hint(code: Code) -> Option<&'static str> {
         | Code::ToolFailed
         | Code::CheckFailed
         | Code::PlanChanged
+        | Code::PartitionDetached
+        | Code::PartitionAttached
+        | Code::TableRenamed
+        | Code::TableRecreated
+        | Code::TableDropped
+        | Code::TableRewritten
+        | Code::ColumnChanged
+        | Code::PublicationChanged
+        | Code::SourceWentBack
+        | Code::TargetWentBack
         | Code::CountsDiffer
         | Code::NotSafeToRemove
         | Code::SchemaFailed

@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use crate::recorder::Recorder;
 use crate::scope::{Cluster, Database, DatabaseSubject, Scope};
 use crate::workers::Workers;
+use pghaul_core::event::Proof;
 use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
@@ -319,6 +320,14 @@ impl Context<Database> {
     /// The database's name.
     pub fn database(&self) -> &DatabaseName {
         self.subject.name()
+    }
+
+    /// The last proof of the database's state, unless what it proved was discarded.
+    pub fn last_proof(&self) -> Option<Proof> {
+        let database = self.database();
+        self.run
+            .recorder
+            .read(|m| m.databases.get(database).and_then(|d| d.proof.clone()))
     }
 
     /// The step's subject.

@@ -212,6 +212,12 @@ pub trait Step: Send + Sync + 'static {
         let _ = ctx;
         Ok(None)
     }
+
+    /// Notes on the servers that a state was proven, before the journal does. Each step of the method is asked.
+    async fn mark(&self, ctx: &Context<Self::Scope>, proof: &Proof) -> Result<(), Failure> {
+        let _ = (ctx, proof);
+        Ok(())
+    }
 }
 
 /// A [`Step`] with its output type erased: what the engine and the registry hold.
@@ -237,6 +243,8 @@ pub trait ErasedStep<S: Scope>: sealed::Sealed<S> + Send + Sync {
     async fn undo(&self, ctx: &Context<S>) -> Result<(), Failure>;
     /// See [`Step::standing`].
     async fn standing(&self, ctx: &Context<S>) -> Result<Option<Standing>, Failure>;
+    /// See [`Step::mark`].
+    async fn mark(&self, ctx: &Context<S>, proof: &Proof) -> Result<(), Failure>;
 }
 
 mod sealed {
@@ -275,6 +283,10 @@ impl<T: Step> ErasedStep<T::Scope> for T {
 
     async fn standing(&self, ctx: &Context<T::Scope>) -> Result<Option<Standing>, Failure> {
         Step::standing(self, ctx).await
+    }
+
+    async fn mark(&self, ctx: &Context<T::Scope>, proof: &Proof) -> Result<(), Failure> {
+        Step::mark(self, ctx, proof).await
     }
 }
 

@@ -32,6 +32,8 @@ pub enum EffectKey {
     Refreshed(String),
     /// The subscription with this name is created.
     Subscribed(String),
+    /// The state was proven, up to this position of the source's WAL.
+    Proven(String),
 }
 
 /// The prefixes of the texts. An entry's also begins the texts of what is noted about the entry besides.
@@ -46,6 +48,9 @@ impl EffectKey {
     pub const REFRESHED: &'static str = "matview/";
     /// Of [`CopiedPart`](Self::CopiedPart).
     pub const COPIED: &'static str = "copy/";
+
+    /// Of [`Proven`](Self::Proven).
+    pub const PROVEN: &'static str = "proven/";
 
     const INDEX: &'static str = "schema/index/";
     const SUBSCRIBED: &'static str = "subscription/";
@@ -95,6 +100,7 @@ impl fmt::Display for EffectKey {
             Self::Analyzed(table) => write!(f, "{}{table}", Self::ANALYZED),
             Self::Refreshed(name) => write!(f, "{}{name}", Self::REFRESHED),
             Self::Subscribed(name) => write!(f, "{}{name}", Self::SUBSCRIBED),
+            Self::Proven(fence) => write!(f, "{}{fence}", Self::PROVEN),
         }
     }
 }
@@ -133,6 +139,7 @@ impl FromStr for EffectKey {
         named(Self::REFRESHED)
             .map(Self::Refreshed)
             .or_else(|| named(Self::SUBSCRIBED).map(Self::Subscribed))
+            .or_else(|| named(Self::PROVEN).map(Self::Proven))
             .ok_or(UnknownKey)
     }
 }
@@ -164,6 +171,7 @@ mod tests {
             any::<u32>().prop_map(EffectKey::Analyzed),
             any::<String>().prop_map(EffectKey::Refreshed),
             any::<String>().prop_map(EffectKey::Subscribed),
+            any::<String>().prop_map(EffectKey::Proven),
         ]
     }
 

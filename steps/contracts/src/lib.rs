@@ -29,7 +29,8 @@ pub use effect::EffectKey;
 pub use generation::{Generation, Generations, InGenerations, Rest};
 pub use pghaul_step::contract::{Contract, Itemized};
 pub use replication::{
-    ConnectionOutput, InitialCopyOutput, PublicationOutput, SlotOutput, SubscriptionOutput,
+    Column, ConnectionOutput, FirstPublished, FollowedTable, InitialCopyOutput, Membership,
+    PublicationOutput, PublicationVersion, SlotOutput, SubscriptionOutput,
 };
 pub use schema::{
     ConstraintsOutput, IndexesOutput, KeysOutput, MatviewsOutput, Origin, PostDataOutput, SchemaOutput,

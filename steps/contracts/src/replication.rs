@@ -1,16 +1,75 @@
 //! What the steps of the method replication leave.
 
 use crate::generation::InGenerations;
+use pghaul_step::Positions;
 use pghaul_step::contract::Contract;
 use pghaul_step::postgres::Lsn;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Of the steps `publication` and `rest-publication`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicationOutput {
     /// The name of the publication on the source.
     pub name: String,
+    /// What it published at first. Absent in journals that were written before that was noted: then the proof compares
+    /// tables by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<FirstPublished>,
 }
+
+/// A publication right after it was created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstPublished {
+    /// The publication itself.
+    pub version: PublicationVersion,
+    /// Every planned table whose changes are replicated, of all generations, by its number in the plan.
+    pub tables: BTreeMap<u32, FollowedTable>,
+}
+
+/// What tells a publication from another of its name, and from itself when its options are altered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicationVersion {
+    /// `pg_publication.oid`.
+    pub oid: u32,
+    /// The version (`xmin`) of its row in `pg_publication`.
+    pub row: String,
+}
+
+/// A table whose changes are replicated, at one moment on one side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowedTable {
+    /// `pg_class.oid`.
+    pub oid: u32,
+    /// The file of its rows: another one after TRUNCATE, VACUUM FULL, CLUSTER and every rewriting ALTER TABLE. None for a
+    /// partitioned table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<u32>,
+    /// How its changes are published; none on the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publication: Option<Membership>,
+    /// In the order of their numbers.
+    pub columns: Vec<Column>,
+}
+
+/// A table's place in a publication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The table that its changes are published as: itself or a partitioned table above it.
+    pub root: u32,
+    /// The oid of the row of `pg_publication_rel`: another one when the table was taken out and put back.
+    pub member: u32,
+    /// The rows of `pg_inherits` from the table to the root, with their versions: others after DETACH and ATTACH.
+    pub links: String,
+}
+
+/// A column: its number, its name, its type, and the version (`xmin`) of its row in `pg_attribute`, another one after each
+/// statement that altered it.
+///
+/// There is no version where the column is generated, or where rows that are older than it have a value that only the catalog
+/// knows: VACUUM FULL writes that value into the rows, and the catalog's row anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column(pub i16, pub String, pub String, pub Option<i64>);
 
 impl Contract for PublicationOutput {
     const STEP: &'static str = "publication";
@@ -33,6 +92,9 @@ pub struct SlotOutput {
     pub system_identifier: String,
     /// The source's timeline: another one means that a standby was promoted, and the slot is not this one.
     pub timeline: i32,
+    /// Where both servers were by then. Absent in journals that were written before positions were noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positions: Option<Positions>,
 }
 
 impl Contract for SlotOutput {
@@ -48,6 +110,10 @@ impl InGenerations for SlotOutput {
 pub struct SubscriptionOutput {
     /// The name of the subscription on the target.
     pub name: String,
+    /// Every planned table whose changes are replicated, as it was on the target at first, by its number in the plan. Absent in
+    /// journals that were written before that was noted: then the proof compares tables by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<BTreeMap<u32, FollowedTable>>,
 }
 
 impl Contract for SubscriptionOutput {

@@ -86,7 +86,7 @@ impl Step for Complete {
             tables: output.tables,
             rows: Some(output.rows),
             fence: Some(output.as_of),
-            incomplete: Vec::new(),
+            ..Proof::default()
         };
         Ok(Some(Standing {
             proof,

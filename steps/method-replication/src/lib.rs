@@ -25,8 +25,10 @@
 mod aiven;
 mod connection;
 mod follow;
+mod history;
 mod initial_copy;
 mod publication;
+mod relation;
 mod slot;
 mod subscription;
 

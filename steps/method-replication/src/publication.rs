@@ -1,9 +1,11 @@
 //! Step `publication`: names the tables on the source.
 
+use crate::relation::Tables;
 use crate::{Named, aiven, last_name, new_name, or_dump};
 use async_trait::async_trait;
 use pghaul_contracts::{
-    Generation, Generations, KeysOutput, PublicationOutput, SnapshotCopyOutput, SnapshotIndexesOutput,
+    FirstPublished, Generation, Generations, KeysOutput, PublicationOutput, PublicationVersion,
+    SnapshotCopyOutput, SnapshotIndexesOutput,
 };
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{Ident, PgError, QualifiedName, ReadWrite, Right, Session, Source, literal};
@@ -16,6 +18,20 @@ use std::collections::BTreeSet;
 /// The step.
 #[derive(Debug)]
 pub struct Publication(pub Generation);
+
+/// Reads the version of a publication, where there is one.
+pub(crate) async fn version<R: Right>(
+    source: &Session<Source, R>,
+    name: &str,
+) -> Result<Option<PublicationVersion>, Failure> {
+    let sql = "SELECT p.oid, p.xmin::text AS row FROM pg_catalog.pg_publication p WHERE p.pubname = $1";
+    let doing = source.doing("read the publication's version");
+    let row = doing.query_opt(sql, &[&name]).await?;
+    Ok(row.map(|row| PublicationVersion {
+        oid: row.get("oid"),
+        row: row.get("row"),
+    }))
+}
 
 #[async_trait]
 impl Step for Publication {
@@ -50,9 +66,9 @@ impl Step for Publication {
         let Some(name) = last_name(ctx)? else {
             return Ok(Probe::Absent);
         };
-        let found = ctx.source().await?.publication(&name).await?;
-        Ok(if found.is_some() {
-            Probe::Present(PublicationOutput { name })
+        let source = ctx.source().await?;
+        Ok(if source.publication(&name).await?.is_some() {
+            Probe::Present(output(ctx, &source, name).await?)
         } else {
             Probe::Partial
         })
@@ -79,7 +95,7 @@ impl Step for Publication {
             }
             created => created.map_err(or_dump)?,
         }
-        Ok(PublicationOutput { name })
+        output(ctx, &source, name).await
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
@@ -91,6 +107,18 @@ impl Step for Publication {
         }
         Ok(())
     }
+}
+
+/// What is there now. Before the slot is created, nothing has been sent yet that this could miss.
+async fn output<R: Right>(
+    ctx: &Context<Database>,
+    source: &Session<Source, R>,
+    name: String,
+) -> Result<PublicationOutput, Failure> {
+    let version = version(source, &name).await?;
+    let tables = Tables::read(source, &[&name]).await?.baseline(ctx);
+    let first = version.map(|version| FirstPublished { version, tables });
+    Ok(PublicationOutput { name, first })
 }
 
 /// SHARE UPDATE EXCLUSIVE on each table: nobody's reads and writes wait for it, but we may have to wait for a VACUUM or

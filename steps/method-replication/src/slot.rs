@@ -1,7 +1,7 @@
 //! Step `slot`: keeps the source's WAL from here on.
 
 use crate::subscription::refuse_consumed_slot;
-use crate::{Named, last_name, new_name, or_dump};
+use crate::{Named, history, last_name, new_name, or_dump};
 use async_trait::async_trait;
 use pghaul_contracts::{
     CopyItem, EffectKey, Generation, PublicationOutput, Rest, SlotOutput, SnapshotCopyOutput,
@@ -123,7 +123,8 @@ impl Slot {
         name: String,
         consistent_point: Lsn,
     ) -> Result<SlotOutput, Failure> {
-        let (system_identifier, timeline) = (source.identity().await?, source.timeline().await?);
+        let target = ctx.target_for_reading().await?;
+        let positions = history::positions(source, &target).await?;
         let before = match self.0 {
             Generation::First => 0,
             Generation::Second => ctx.finished::<SlotOutput>()?.attempt,
@@ -132,8 +133,9 @@ impl Slot {
             name,
             attempt: before + attempts(ctx)?,
             consistent_point,
-            system_identifier,
-            timeline,
+            system_identifier: positions.source.system_identifier.clone(),
+            timeline: positions.source.timeline,
+            positions: Some(positions),
         })
     }
 }

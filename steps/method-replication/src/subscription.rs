@@ -2,6 +2,7 @@
 
 use crate::connection::Told;
 use crate::publication::{self, Alter};
+use crate::relation::Tables;
 use crate::slot::drop_slot;
 use crate::{Named, aiven, last_name, new_name, or_dump};
 use async_trait::async_trait;
@@ -9,7 +10,7 @@ use pghaul_contracts::{
     ConstraintsOutput, EffectKey, Generation, Generations, PublicationOutput, SlotOutput, SubscriptionOutput,
 };
 use pghaul_step::postgres::{
-    Ident, PgError, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Session, Source, Target, literal,
+    Ident, PgError, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Right, Session, Source, Target, literal,
 };
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
@@ -20,6 +21,17 @@ use std::collections::BTreeSet;
 /// The step.
 #[derive(Debug)]
 pub struct Subscription(pub Generation);
+
+/// What is there now.
+async fn output<R: Right>(
+    ctx: &Context<Database>,
+    target: &Session<Target, R>,
+    name: String,
+) -> Result<SubscriptionOutput, Failure> {
+    let tables = Tables::read(target, &[]).await?.baseline(ctx);
+    let tables = Some(tables);
+    Ok(SubscriptionOutput { name, tables })
+}
 
 #[async_trait]
 impl Step for Subscription {
@@ -55,11 +67,12 @@ impl Step for Subscription {
         let Some(name) = last_name(ctx)? else {
             return Ok(Probe::Absent);
         };
-        let found = ctx.target_for_reading().await?.subscription(&name).await?;
+        let target = ctx.target_for_reading().await?;
+        let found = target.subscription(&name).await?;
         Ok(match found {
             // Tables that are left to the workers may not have been handed to them yet.
             Some(_) if Generations::of(ctx)?.left_to_the_workers(self.0).is_empty() => {
-                Probe::Present(SubscriptionOutput { name })
+                Probe::Present(output(ctx, &target, name).await?)
             }
             _ => Probe::Partial,
         })
@@ -86,7 +99,7 @@ impl Step for Subscription {
             publication::alter(ctx, self.0, Alter::Add, rest).await?;
             refresh(ctx, &mut target, &name).await?;
         }
-        Ok(SubscriptionOutput { name })
+        output(ctx, &target, name).await
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {

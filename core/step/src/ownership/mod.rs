@@ -370,6 +370,19 @@ impl<'s> OwnedTransaction<'s> {
         Ok(())
     }
 
+    /// Notes an effect that may be noted already.
+    ///
+    /// # Errors
+    /// When the target can't be written.
+    pub async fn effect_again(&self, key: &str) -> Result<(), Failure> {
+        let sql = "INSERT INTO pghaul.effect (key, epoch) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
+        self.transaction
+            .doing("note an effect")
+            .execute(sql, &[&key, &self.epoch])
+            .await?;
+        Ok(())
+    }
+
     /// Notes several effects at once.
     ///
     /// # Errors

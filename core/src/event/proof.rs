@@ -1,0 +1,58 @@
+//! The evidence for a state.
+
+use serde::{Deserialize, Serialize};
+
+/// Something that was incomplete when a state was proven, and stays so until the cutover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incomplete {
+    /// The object, as PostgreSQL's documentation would name it: `table "public"."t"`.
+    pub object: String,
+    /// Why it is incomplete.
+    pub why: String,
+    /// The time or LSN up to which it is complete, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<String>,
+}
+
+/// The evidence for `syncing` or `done`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Proof {
+    /// How many tables are complete on the target.
+    pub tables: u64,
+    /// How many rows our own copies moved, where they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// The position in the source's WAL up to which the target has confirmed everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<String>,
+    /// What stays incomplete until the cutover.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Incomplete>,
+    /// Where both servers were. Absent in journals of programs that did not note it, and for dumps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positions: Option<Positions>,
+}
+
+/// Where both servers were at one moment of a migration. A later state of each has a later position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Positions {
+    /// The source.
+    pub source: ServerPosition,
+    /// The target.
+    pub target: ServerPosition,
+}
+
+/// Where a server was in its own history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerPosition {
+    /// `pg_control_system().system_identifier`.
+    pub system_identifier: String,
+    /// The timeline: promotion and point-in-time recovery begin another one.
+    pub timeline: i32,
+    /// `pg_current_wal_insert_lsn()`.
+    pub lsn: String,
+    /// When `PG_VERSION` in the data directory was changed, copied or handed to another owner, in seconds since 1970.
+    /// Absent where the role may not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_changed: Option<i64>,
+}

@@ -1,0 +1,210 @@
+//! The objects that replication rests on, and the tables on both sides.
+
+use super::{Link, Names};
+use crate::publication;
+use crate::relation::{Comparison, Tables, Then, judge};
+use crate::slot;
+use pghaul_contracts::SlotOutput;
+use pghaul_step::postgres::{ReadOnly, ReadWrite, Row, Session, Source, Target};
+use pghaul_step::{Code, Context, Database, Failure, Side, TableName};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What everything is compared with.
+pub(super) struct Look<'a> {
+    pub(super) ctx: &'a Context<Database>,
+    pub(super) links: &'a [Link],
+    pub(super) then: Then,
+    pub(super) on_target: Tables,
+}
+
+impl Look<'_> {
+    /// Everything on the source, and its tables against the target's. Returns the source's tables.
+    pub(super) async fn at_source(
+        &self,
+        source: &Session<Source, ReadOnly>,
+        problems: &mut Vec<Failure>,
+    ) -> Result<Tables, Failure> {
+        let ctx = self.ctx;
+        let publications: Vec<&str> = self.links.iter().map(|link| link.publication.as_str()).collect();
+        let on_source = Tables::read(source, &publications).await?;
+        for link in self.links {
+            self.check_publication(source, link, &on_source, problems).await?;
+            check_slot(source, &link.slot, problems).await?;
+        }
+        self.check_new_tables(&on_source, problems);
+        problems.extend(judge(&Comparison {
+            database: ctx.database(),
+            tables: &ctx.plan().tables,
+            route: ctx.route(),
+            sends_truncate: source.server_version() >= 110_000,
+            then: &self.then,
+            source: &on_source,
+            target: &self.on_target,
+        }));
+        Ok(on_source)
+    }
+
+    /// The subscriptions, and the tables that they list.
+    pub(super) async fn at_target(
+        &self,
+        target: &Session<Target, ReadWrite>,
+        on_source: &Tables,
+        problems: &mut Vec<Failure>,
+    ) -> Result<(), Failure> {
+        for link in self.links {
+            self.check_subscription(target, link, on_source, problems).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_subscription(
+        &self,
+        target: &Session<Target, ReadWrite>,
+        link: &Link,
+        on_source: &Tables,
+        problems: &mut Vec<Failure>,
+    ) -> Result<(), Failure> {
+        let on_target = &self.on_target;
+        let name = &link.subscription;
+        let Some(subscription) = target.subscription(name).await? else {
+            problems.push(gone(Side::Target, format!("the subscription {name} is gone")));
+            return Ok(());
+        };
+        if subscription.slot.as_deref() != Some(&link.slot.name)
+            || subscription.publications != [link.publication.as_str()]
+        {
+            problems.push(gone(Side::Target, format!("the subscription {name} was altered")));
+        }
+        if !subscription.enabled {
+            let message = format!("the subscription {name} is disabled");
+            problems.push(
+            Failure::new(Code::ApplyFailed, message)
+                .with_side(Side::Target)
+                .with_hint(format!(
+                    "see the target's log for the reason, mend it, then: ALTER SUBSCRIPTION \"{name}\" ENABLE"
+                )),
+        );
+        }
+        let doing = target.doing("read the subscription's tables");
+        let rows = doing.query(include_str!("subscribed.sql"), &[name]).await?;
+        let states: BTreeMap<TableName, String> = rows
+            .iter()
+            .map(|row| (table_name(row), row.get("state")))
+            .collect();
+        let subscribed: Names = states.keys().cloned().collect();
+        // A table that is gone from both sides is nobody's loss; one that is gone from one side has been named.
+        let there = |name: &&TableName| on_source.get(name).is_some() && on_target.get(name).is_some();
+        let expected: Names = link.tables.iter().filter(there).cloned().collect();
+        for table in expected.difference(&subscribed) {
+            let message = format!("table {table} is no longer subscribed on the target");
+            problems.push(altered(self.ctx, Side::Target, message));
+        }
+        let unknown = |name: &&TableName| !self.then.knows(Side::Target, on_target.get(name));
+        for table in subscribed.difference(&link.tables).filter(unknown) {
+            let message = format!("table {table} is subscribed on the target, but not in the plan");
+            problems.push(altered(self.ctx, Side::Target, message));
+        }
+        for (table, state) in states.iter().filter(|(_, state)| state.as_str() != "r") {
+            let message = format!("table {table} is not ready: its state is {state}");
+            problems.push(Failure::new(Code::ApplyFailed, message).with_side(Side::Target).with_hint(
+            "wait until the target's workers have copied it; if that does not end, see the target's log",
+        ));
+        }
+        Ok(())
+    }
+
+    async fn check_publication(
+        &self,
+        source: &Session<Source, ReadOnly>,
+        link: &Link,
+        on_source: &Tables,
+        problems: &mut Vec<Failure>,
+    ) -> Result<(), Failure> {
+        let name = &link.publication;
+        let first = link.first.as_ref().map(|first| &first.version);
+        let now = publication::version(source, name).await?;
+        match source.publication(name).await? {
+            None => problems.push(gone(Side::Source, format!("the publication {name} is gone"))),
+            Some(publication)
+                if !publication.all_operations
+                    || publication.all_tables
+                    || publication.via_partition_root != (source.server_version() >= 130_000)
+                    || first.is_some_and(|first| Some(first) != now.as_ref()) =>
+            {
+                let message = format!("the publication {name} was altered: it may have left out changes");
+                problems.push(altered(self.ctx, Side::Source, message));
+            }
+            Some(_) => {}
+        }
+        let doing = source.doing("read the publication's tables");
+        let rows = doing.query(include_str!("../published.sql"), &[name]).await?;
+        for row in &rows {
+            let table = table_name(row);
+            if row.get("filtered") {
+                let message =
+                    format!("the publication {name} has a row filter or a column list for table {table}");
+                problems.push(altered(self.ctx, Side::Source, message));
+            }
+            if !link.tables.contains(&table) && !self.then.knows(Side::Source, on_source.get(&table)) {
+                let message = format!("table {table} is published on the source, but not in the plan");
+                problems.push(
+                    altered(self.ctx, Side::Source, message)
+                        .with_hint("take it out of the publication, and run again"),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn check_new_tables(&self, on_source: &Tables, problems: &mut Vec<Failure>) {
+        let known: BTreeSet<&TableName> = self.ctx.plan().tables.iter().map(|t| &t.name).collect();
+        for table in on_source.names() {
+            if !known.contains(table) && !self.then.knows(Side::Source, on_source.get(table)) {
+                let message = format!("table not replicated: {table} is new on the source since the plan");
+                problems.push(Failure::new(Code::PlanChanged, message).with_side(Side::Source).with_hint(
+                "drop the table on the source, or begin a new migration; tables that are made during a migration are not moved",
+            ));
+            }
+        }
+    }
+}
+
+/// A publication or a subscription of ours was altered.
+fn altered(ctx: &Context<Database>, side: Side, message: String) -> Failure {
+    Failure::new(Code::PublicationChanged, message)
+        .with_side(side)
+        .with_hint(format!(
+            "`pghaul run --restart-data {}` discards what was copied of this database and copies it again",
+            ctx.database()
+        ))
+}
+
+fn table_name(row: &Row) -> TableName {
+    TableName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"))
+}
+
+async fn check_slot(
+    source: &Session<Source, ReadOnly>,
+    expected: &SlotOutput,
+    problems: &mut Vec<Failure>,
+) -> Result<(), Failure> {
+    let name = &expected.name;
+    match source.slot(name).await? {
+        None => problems.push(gone(Side::Source, format!("the replication slot {name} is gone"))),
+        Some(slot) if slot.wal_status.as_deref() == Some("lost") => problems.push(slot::lost(name)),
+        Some(slot) if slot.plugin.as_deref() != Some("pgoutput") => {
+            problems.push(gone(
+                Side::Source,
+                format!("the replication slot {name} is not ours"),
+            ));
+        }
+        Some(_) => {}
+    }
+    Ok(())
+}
+
+pub(super) fn gone(side: Side, message: String) -> Failure {
+    Failure::new(Code::StateLost, message).with_side(side).with_hint(
+        "either this journal is an old copy, and a newer one has removed the migration: use that; or somebody has changed what pghaul made, and the target no longer follows: then remove this migration with --force, drop the target database, and begin anew",
+    )
+}

@@ -1,0 +1,181 @@
+//! Whether a server is in an earlier state than one that was proven.
+//!
+//! What a slot has confirmed is never sent again, and what a subscription has applied is skipped. So a target that was
+//! put back misses changes, and so does one whose source was put back, without any error. Each proof notes where both
+//! servers are in their own histories, and leaves a mark in the target; the next one compares.
+
+use pghaul_contracts::{EffectKey, SlotOutput};
+use pghaul_step::postgres::{Lsn, ReadOnly, Right, Session, Source, Target};
+use pghaul_step::{Code, Context, Database, Failure, Positions, Proof, ServerPosition, Side};
+
+/// Where both servers are.
+pub(crate) async fn positions<R: Right>(
+    source: &Session<Source, ReadOnly>,
+    target: &Session<Target, R>,
+) -> Result<Positions, Failure> {
+    Ok(Positions {
+        source: source.position().await?,
+        target: target.position().await?,
+    })
+}
+
+/// What the journal knows: positions of the last proof, or of the slot's creation where there was none yet.
+fn noted(ctx: &Context<Database>, slot: &SlotOutput) -> Option<Positions> {
+    let proven = ctx.last_proof().and_then(|proof| proof.positions);
+    proven.or_else(|| slot.positions.clone())
+}
+
+/// The key of the mark that a proof leaves.
+fn mark_of(proof: &Proof) -> Option<String> {
+    proof.positions.as_ref()?;
+    Some(EffectKey::Proven(proof.fence.clone()?).to_string())
+}
+
+/// Compares where the servers are with what the journal knows.
+pub(crate) async fn compare<R: Right>(
+    ctx: &Context<Database>,
+    source: &Session<Source, ReadOnly>,
+    target: &Session<Target, R>,
+    problems: &mut Vec<Failure>,
+) -> Result<(), Failure> {
+    let slot = ctx.finished::<SlotOutput>()?;
+    let now = positions(source, target).await?;
+    let found = match noted(ctx, &slot) {
+        Some(then) => [
+            went_back(Side::Source, &then.source, &now.source),
+            went_back(Side::Target, &then.target, &now.target),
+        ],
+        None => [replaced(&slot, &now.source), None],
+    };
+    let mut sentences: Vec<(Side, String)> = found.into_iter().flatten().collect();
+    if let Some(confirmed) = source
+        .slot(&slot.name)
+        .await?
+        .and_then(|slot| slot.confirmed_flush_lsn)
+        && parsed(&now.source.lsn).is_some_and(|lsn| confirmed > lsn)
+    {
+        let sentence = format!(
+            "its WAL ends at {}, and the target has confirmed {confirmed}",
+            now.source.lsn
+        );
+        sentences.push((Side::Source, sentence));
+    }
+    if let Some(mark) = ctx.last_proof().as_ref().and_then(mark_of)
+        && !ctx.effects(EffectKey::PROVEN).await?.contains(&mark)
+    {
+        let sentence = "it does not have the mark that the last proof left in the schema pghaul".to_owned();
+        sentences.push((Side::Target, sentence));
+    }
+    let one_of = |side: Side| sentences.iter().find(|(of, _)| *of == side);
+    let problem = |(side, sentence): &(Side, String)| failure(ctx, *side, sentence);
+    problems.extend(
+        [Side::Source, Side::Target]
+            .into_iter()
+            .filter_map(one_of)
+            .map(problem),
+    );
+    Ok(())
+}
+
+/// Leaves the mark of a proof in the target. That of the last one stays until the journal knows this one.
+pub(crate) async fn mark(ctx: &Context<Database>, proof: &Proof) -> Result<(), Failure> {
+    let Some(mark) = mark_of(proof) else { return Ok(()) };
+    let last = ctx.last_proof().as_ref().and_then(mark_of);
+    let mut marks = ctx.effects(EffectKey::PROVEN).await?;
+    if let Some(last) = last {
+        marks.remove(&last);
+    }
+    let old: Vec<String> = marks.into_iter().collect();
+    let mut target = ctx.target().await?;
+    let transaction = ctx.begin(&mut target).await?;
+    transaction.forget_each(&old).await?;
+    transaction.effect_again(&mark).await?;
+    transaction.commit("mark the proof").await
+}
+
+fn parsed(lsn: &str) -> Option<Lsn> {
+    lsn.parse().ok()
+}
+
+/// Why a server is in an earlier state than before, or may be.
+fn went_back(side: Side, then: &ServerPosition, now: &ServerPosition) -> Option<(Side, String)> {
+    let sentence = if then.system_identifier != now.system_identifier {
+        "it is another server".to_owned()
+    } else if then.timeline != now.timeline {
+        format!(
+            "it was on timeline {} and is on timeline {}: it was promoted, or recovered to a point in time",
+            then.timeline, now.timeline
+        )
+    } else if parsed(&now.lsn) < parsed(&then.lsn) {
+        format!("its WAL ended at {} and ends at {} now", then.lsn, now.lsn)
+    } else if then.files_changed.is_some()
+        && now.files_changed.is_some()
+        && then.files_changed != now.files_changed
+    {
+        "the files of its data directory were replaced, or given to another owner".to_owned()
+    } else {
+        return None;
+    };
+    Some((side, sentence))
+}
+
+/// The same where the journal knows only what older programs noted of the source.
+fn replaced(slot: &SlotOutput, now: &ServerPosition) -> Option<(Side, String)> {
+    let then = ServerPosition {
+        system_identifier: slot.system_identifier.clone(),
+        timeline: slot.timeline,
+        lsn: slot.consistent_point.to_string(),
+        files_changed: None,
+    };
+    went_back(Side::Source, &then, now)
+}
+
+fn failure(ctx: &Context<Database>, side: Side, sentence: &str) -> Failure {
+    let (code, missing) = match side {
+        Side::Source => (
+            Code::SourceWentBack,
+            "the target may have changes that the source has lost, and skip new ones",
+        ),
+        Side::Target => (
+            Code::TargetWentBack,
+            "changes that it had confirmed may be missing, and the source does not send them again",
+        ),
+    };
+    Failure::new(code, format!("the {side} may be in an earlier state than one that was proven: {missing}"))
+        .with_side(side)
+        .with_cause(sentence)
+        .with_hint(format!(
+            "`pghaul run --restart-data {}` discards what was copied of this database and copies it again; see the page about failover",
+            ctx.database()
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::went_back;
+    use pghaul_step::{ServerPosition, Side};
+
+    fn position(timeline: i32, lsn: &str, files_changed: Option<i64>) -> ServerPosition {
+        ServerPosition {
+            system_identifier: "7".into(),
+            timeline,
+            lsn: lsn.into(),
+            files_changed,
+        }
+    }
+
+    #[test]
+    fn a_later_position_of_the_same_history_is_no_way_back() {
+        let then = position(1, "0/FFFFFFF0", Some(5));
+        let is_back = |now: &ServerPosition| went_back(Side::Target, &then, now).is_some();
+        assert!(!is_back(&then));
+        assert!(!is_back(&position(1, "1/0", Some(5))));
+        assert!(!is_back(&position(1, "1/0", None)));
+        assert!(is_back(&position(1, "0/FFFFFFE0", Some(5))));
+        assert!(is_back(&position(2, "1/0", Some(5))));
+        assert!(is_back(&position(1, "1/0", Some(6))));
+        let mut other = position(1, "1/0", Some(5));
+        other.system_identifier = "8".into();
+        assert!(is_back(&other));
+    }
+}

@@ -1,0 +1,62 @@
+-- Every table of users: what tells it from another of the same name, how its changes are published by the publications
+-- that $1 names, and its columns. A partition is published through its topmost published ancestor; one whose
+-- DETACH … CONCURRENTLY is pending has none. What stands in braces depends on the version.
+WITH RECURSIVE relation AS (
+    SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind, c.relpersistence
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p')
+       AND c.relpersistence <> 't'
+       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pghaul')
+       AND n.nspname !~ '^pg_(toast|temp)'
+), parent AS (
+    SELECT i.inhrelid, i.inhparent, {pending} AS pending, '/' || i.inhparent || ':' || i.xmin::text AS link
+      FROM pg_catalog.pg_inherits i
+      JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
+), chain (oid, ancestor, depth, links) AS (
+    SELECT r.oid, r.oid, 0, ''
+      FROM relation r
+    UNION ALL
+    SELECT t.oid, p.inhparent, t.depth + 1, t.links || p.link
+      FROM chain t
+      JOIN parent p ON p.inhrelid = t.ancestor AND NOT p.pending
+), published AS (
+    SELECT DISTINCT ON (t.oid) t.oid, t.ancestor AS root, t.links, m.oid AS member
+      FROM chain t
+      JOIN pg_catalog.pg_publication_rel m ON m.prrelid = t.ancestor
+      JOIN pg_catalog.pg_publication b ON b.oid = m.prpubid AND b.pubname::text = ANY ($1::text[])
+     ORDER BY t.oid, t.depth DESC
+), attributes AS (
+    SELECT a.attrelid,
+           pg_catalog.array_agg(a.attnum ORDER BY a.attnum) AS numbers,
+           pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) AS names,
+           pg_catalog.array_agg(pg_catalog.format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum) AS types,
+           pg_catalog.array_agg({generated} ORDER BY a.attnum) AS generated,
+           pg_catalog.array_agg({missing} ORDER BY a.attnum) AS missing,
+           pg_catalog.array_agg(CASE WHEN NOT {generated} AND NOT {has_missing} THEN a.xmin::text::bigint END
+                                ORDER BY a.attnum) AS versions
+      FROM pg_catalog.pg_attribute a
+      JOIN relation r ON r.oid = a.attrelid
+     WHERE a.attnum > 0
+       AND NOT a.attisdropped
+     GROUP BY a.attrelid
+)
+SELECT r.oid,
+       r.schema,
+       r.name,
+       r.relpersistence = 'u' AS unlogged,
+       pg_catalog.pg_relation_filenode(r.oid) AS file,
+       coalesce(o.pending, false) AS pending,
+       p.root,
+       p.links,
+       p.member,
+       a.numbers,
+       a.names,
+       a.types,
+       a.generated,
+       a.missing,
+       a.versions
+  FROM relation r
+  LEFT JOIN parent o ON o.inhrelid = r.oid
+  LEFT JOIN published p ON p.oid = r.oid
+  LEFT JOIN attributes a ON a.attrelid = r.oid
