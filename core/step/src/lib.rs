@@ -21,6 +21,7 @@
 //! - `conformance` (a feature of that name): the battery of tests that every step must pass
 
 pub mod aiven_extras;
+pub mod apply_rights;
 pub mod check;
 pub mod columns;
 #[cfg(feature = "conformance")]
@@ -30,6 +31,7 @@ pub mod contract;
 pub mod extension;
 pub mod fault;
 pub mod finding;
+pub mod home;
 mod json;
 pub mod kept;
 mod lookout;
@@ -50,6 +52,7 @@ pub use context::{Context, Copying, RunContext, WayBack};
 pub use contract::{Contract, Itemized};
 pub use fault::Faults;
 pub use finding::{FindingKind, exclude_database, listed, quoted, shell_word};
+pub use home::{Expressions, Home};
 pub use kept::Kept;
 pub use lookout::SharedSession;
 pub use ownership::{OwnedTransaction, Ownership};

@@ -5,18 +5,21 @@
 //! - [`ReplicationTarget`]: the target may subscribe, and its server reaches the source
 //! - [`ReplicationDatabase`]: there are a slot, a WAL sender and a worker left for the database, and our role may
 //!   publish its tables
+//! - [`ApplyRights`]: the tables' owners may do what replication does
 //!
 //! What only trying can tell is tried: a replication connection, `CREATE PUBLICATION` and `CREATE SUBSCRIPTION`
 //! in transactions that are rolled back. Managed services give these rights in ways that no catalog shows.
 //!
 //! The module `probe` is the part with a secret: the conninfo with which the target's server connects to the source.
 
+mod apply_rights;
 mod capacity;
 mod database;
 mod probe;
 mod source;
 mod target;
 
+pub use apply_rights::{ApplyProblem, ApplyRights};
 pub use database::{DatabaseObstacle, ReplicationDatabase};
 pub use source::{ReplicationSource, SourceObstacle};
 pub use target::{ReplicationTarget, TargetObstacle};
@@ -29,4 +32,5 @@ pub fn register(registry: Registry) -> Registry {
         .with_cluster_check(ReplicationSource)
         .with_cluster_check(ReplicationTarget)
         .with_check(ReplicationDatabase)
+        .with_check(ApplyRights)
 }

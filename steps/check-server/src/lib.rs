@@ -5,6 +5,7 @@
 //! - [`Standby`]: a source that is a standby gives right snapshots, and does not cancel the copy
 //! - [`MinorVersions`]: no known bug of replication that a minor update mends
 //! - [`Connections`]: there is room for our sessions
+//! - [`SynchronousStandbys`]: no commit waits for a standby that is missing, or for the target
 //! - [`Clocks`]: both servers have the same time
 //!
 //! Each check has a module with its enum of findings.
@@ -15,6 +16,7 @@ mod encryption;
 mod minor_versions;
 mod pooler;
 mod standby;
+mod synchronous_standbys;
 
 pub use clocks::{Clocks, ClocksDiffer};
 pub use connections::{Connections, FewConnections};
@@ -22,6 +24,7 @@ pub use encryption::{Encryption, OpenConnection};
 pub use minor_versions::{KnownBugs, MinorVersions};
 pub use pooler::{Between, Pooler};
 pub use standby::{Standby, StandbyProblem};
+pub use synchronous_standbys::{SynchronousProblem, SynchronousStandbys};
 
 use pghaul_step::Registry;
 
@@ -30,6 +33,7 @@ pub fn register(registry: Registry) -> Registry {
     registry
         .with_cluster_check(MinorVersions)
         .with_cluster_check(Standby)
+        .with_cluster_check(SynchronousStandbys)
         .with_cluster_check(Pooler)
         .with_cluster_check(Encryption)
         .with_cluster_check(Connections)

@@ -1,9 +1,9 @@
 //! Checks of the servers as a whole.
 
 use crate::{Bench, kinds, server};
-use pghaul_core::Severity;
+use pghaul_core::{Concern, Severity};
 use pghaul_step::check::Check;
-use pghaul_testkit::{ClusterPair, Kind, Settings, Stop, fixtures, shared_pair};
+use pghaul_testkit::{Cluster, ClusterPair, Kind, Settings, Stop, fixtures, shared_pair, wait_until};
 use std::process::Command;
 use std::time::Duration;
 
@@ -120,4 +120,27 @@ async fn a_prepared_transaction_would_hold_up_the_slot() {
             .contains("ROLLBACK PREPARED 'it''s old'")
     );
     pair.source.psql(&database, "rollback prepared 'it''s old'");
+}
+
+#[tokio::test]
+async fn synchronous_standbys() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.create_database("app");
+    let bench = Bench::new(&pair, &["app"]);
+    let set = |cluster: &Cluster, names: &str| {
+        let sql = format!("alter system set synchronous_standby_names = '{names}'; select pg_reload_conf()");
+        cluster.psql("postgres", &sql);
+        wait_until("the setting is read", Duration::from_secs(30), || {
+            cluster.psql("postgres", "show synchronous_standby_names") == names
+        });
+    };
+    // A standby that is not there holds up the source with or without a migration.
+    set(&pair.source, "their, own");
+    assert_eq!(bench.cluster("synchronous-standbys").await, []);
+    set(&pair.source, "ANY 1 (*)");
+    set(&pair.target, "2 (a, b)");
+    let found = bench.cluster("synchronous-standbys").await;
+    assert_eq!(kinds(&found), ["subscription-is-standby", "standby-missing"]);
+    let concerns: Vec<Concern> = found.iter().map(|finding| finding.concern).collect();
+    assert_eq!(concerns, [Concern::Replication, Concern::Migration]);
 }

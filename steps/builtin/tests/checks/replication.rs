@@ -1,6 +1,7 @@
 //! What replication needs of the servers. Settings belong to all databases, so these tests start their own pairs.
 
 use crate::{Bench, kinds};
+use pghaul_core::Severity;
 use pghaul_step::Subject;
 use pghaul_step::check::Secret;
 use pghaul_testkit::{ClusterPair, Kind, Settings, shared_pair, wait_until};
@@ -185,4 +186,30 @@ async fn a_role_with_pg_create_subscription_may_subscribe() {
     pair.target
         .psql("postgres", "grant create on database postgres to subscriber");
     assert_eq!(bench.cluster("replication-target").await, []);
+}
+
+#[tokio::test]
+async fn owners_who_may_not_do_what_replication_does() {
+    let pair = shared_pair(Kind::Versions(13, 16));
+    let database = pair.fresh_database("apply_rights");
+    let owner = format!("owner_of_{database}");
+    pair.source.psql(
+        &database,
+        &format!("create role {owner}; create table t (id int primary key); alter table t owner to {owner}"),
+    );
+    let bench = Bench::new(pair, &[&database]);
+    assert_eq!(bench.database("apply-rights", &database).await, []);
+    pair.source
+        .psql(&database, &format!("revoke delete on t from {owner}"));
+    let found = bench.database("apply-rights", &database).await;
+    assert_eq!(kinds(&found), ["acts-as-pghaul"]);
+    assert_eq!(found[0].severity, Severity::Warning);
+    pair.target
+        .psql("postgres", &format!("create role {owner} login password 'x'"));
+    let target = pair.target.conninfo_as(&owner, "x", "postgres");
+    let bench = Bench::of(&pair.source.conninfo("postgres"), &target, &[&database]);
+    let found = bench.database("apply-rights", &database).await;
+    assert_eq!(kinds(&found), ["owners-powerless"]);
+    assert!(found[0].stops_replication() && !found[0].stops_migration());
+    pair.target.psql("postgres", &format!("drop role {owner}"));
 }

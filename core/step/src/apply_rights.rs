@@ -1,0 +1,60 @@
+//! Whose rights the changes of a subscription need.
+//!
+//! From PostgreSQL 16 on a subscription acts as the owner of each table, unless it was created with `run_as_owner`: then as
+//! its own owner, whose rights the code of triggers, defaults and constraints has too. See
+//! [Security](https://www.postgresql.org/docs/current/logical-replication-security.html).
+
+use pghaul_core::Failure;
+use pghaul_postgres::{Right, Session, SideMarker};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The first version whose subscriptions act as the owners of tables.
+pub const ACTS_AS_TABLE_OWNER: u32 = 160_000;
+
+/// A table whose owner may not do what replication does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Powerless {
+    /// The schema of the table.
+    pub schema: String,
+    /// The name of the table.
+    pub name: String,
+    /// The role that a subscription would act as: the owner of the table, or of the root of its partition tree.
+    pub acts_as: String,
+    /// What it may not do.
+    pub why: String,
+}
+
+impl fmt::Display for Powerless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            schema,
+            name,
+            acts_as,
+            why,
+        } = self;
+        write!(f, "{schema}.{name} (role {acts_as}: {why})")
+    }
+}
+
+/// The tables whose owners may not do what replication does: of all, or of some, given by schema and name.
+///
+/// # Errors
+/// When the server can't be asked.
+pub async fn powerless<S: SideMarker, R: Right>(
+    session: &Session<S, R>,
+    tables: Option<(Vec<String>, Vec<String>)>,
+) -> Result<Vec<Powerless>, Failure> {
+    let (schemas, names) = tables.unzip();
+    let doing = session.doing("read what the owners of tables may do");
+    let rows = doing
+        .query(include_str!("apply_rights.sql"), &[&schemas, &names])
+        .await?;
+    let powerless = rows.iter().map(|row| Powerless {
+        schema: row.get("schema"),
+        name: row.get("name"),
+        acts_as: row.get("acts"),
+        why: row.get("why"),
+    });
+    Ok(powerless.collect())
+}
