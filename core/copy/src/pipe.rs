@@ -28,6 +28,8 @@ pub struct Order<'a> {
     pub filter: &'a str,
     /// Whether rows are stored frozen: the transaction must have truncated the table.
     pub freeze: bool,
+    /// The encoding of both databases, in which texts pass unconverted; absent, they pass in UTF-8.
+    pub encoding: Option<&'a str>,
 }
 
 /// Whoever wants to know how many bytes have passed.
@@ -213,7 +215,7 @@ fn agreed(prepared: &Prepared<'_>, copied: Copied) -> Result<Copied, Failure> {
 
 fn statement_out(order: &Order<'_>) -> String {
     let table = &order.table.name;
-    let format = order.format;
+    let (format, encoding) = (order.format, encoding(order));
     let conditions = match (order.filter, order.range) {
         (filter, None) => filter.to_owned(),
         ("", Some(range)) => format!("WHERE {}", condition(range)),
@@ -221,10 +223,20 @@ fn statement_out(order: &Order<'_>) -> String {
     };
     if conditions.is_empty() {
         let columns = column_list(&order.table.columns);
-        return format!("COPY {table}{columns} TO STDOUT WITH (FORMAT {format})");
+        return format!("COPY {table}{columns} TO STDOUT WITH (FORMAT {format}{encoding})");
     }
     let selected = names(&order.table.columns);
-    format!("COPY (SELECT {selected} FROM ONLY {table} {conditions}) TO STDOUT WITH (FORMAT {format})")
+    format!(
+        "COPY (SELECT {selected} FROM ONLY {table} {conditions}) TO STDOUT WITH (FORMAT {format}{encoding})"
+    )
+}
+
+/// The option that keeps the servers from converting texts. Of the binary format they convert them all the same.
+fn encoding(order: &Order<'_>) -> String {
+    match (order.format, order.encoding) {
+        (CopyFormat::Text, Some(encoding)) => format!(", ENCODING '{encoding}'"),
+        _ => String::new(),
+    }
 }
 
 fn condition(range: Range) -> String {
@@ -239,8 +251,10 @@ fn statement_in(order: &Order<'_>) -> String {
     let columns = column_list(&order.table.columns);
     let freeze = if order.freeze { ", FREEZE" } else { "" };
     format!(
-        "COPY {}{columns} FROM STDIN WITH (FORMAT {}{freeze})",
-        order.table.name, order.format
+        "COPY {}{columns} FROM STDIN WITH (FORMAT {}{}{freeze})",
+        order.table.name,
+        order.format,
+        encoding(order)
     )
 }
 
@@ -281,6 +295,7 @@ mod tests {
             range: None,
             filter: "",
             freeze: true,
+            encoding: Some("SQL_ASCII"),
         };
         assert_eq!(
             statement_out(&order),
@@ -301,11 +316,12 @@ mod tests {
             range: Some(Range { begin: 7, end: None }),
             filter: "WHERE NOT built_in",
             freeze: false,
+            encoding: Some("EUC_JP"),
         };
         assert_eq!(
             statement_out(&order),
             "COPY (SELECT \"id\" FROM ONLY \"public\".\"T\" WHERE NOT built_in AND ctid >= '(7,0)'::pg_catalog.tid) \
-             TO STDOUT WITH (FORMAT text)"
+             TO STDOUT WITH (FORMAT text, ENCODING 'EUC_JP')"
         );
     }
 }

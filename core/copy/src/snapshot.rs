@@ -69,7 +69,12 @@ impl Snapshot {
     ) -> Result<Session<Source, ReadOnly>, Failure> {
         let session: Session<Source, ReadOnly> = source.connect(database).await?;
         match session.adopt_snapshot(&self.id).await {
-            Ok(()) => Ok(session),
+            Ok(()) => {
+                // Amounts are written without a currency, as the target's session reads them.
+                let sql = "SELECT pg_catalog.set_config('lc_monetary', 'C', true)";
+                session.doing("set lc_monetary").query(sql, &[]).await?;
+                Ok(session)
+            }
             // 22023 invalid_parameter_value up to version 17, 42704 undefined_object since.
             Err(error) if matches!(error.sqlstate(), Some("22023" | "42704")) => Err(lost(&error)),
             Err(error) => Err(error.into()),

@@ -10,7 +10,7 @@ use pghaul_contracts::{CopiedTable, CopyItem, EffectKey};
 use pghaul_copy::{Copied, Cutting, Flow, Order, Range, RateLimit, Snapshot, Table, Unit, copy, cut, tables};
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
-use pghaul_step::{Code, Context, Database, Failure, Progress, Side};
+use pghaul_step::{Code, Context, Database, Expressions, Failure, Home, Progress, Side};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -96,6 +96,8 @@ impl<'a> Crew<'a> {
     /// Copies all tables; the first failure stops all workers. Returns the numbers of those that were truncated
     /// or rewritten on the source since the snapshot: they are not copied.
     pub(crate) async fn work(&self) -> Result<BTreeSet<u32>, Failure> {
+        // Read before the workers take all connections.
+        Home::of(self.ctx).await?;
         let units = held(&self.queue).len();
         let workers = self.ctx.jobs().clamp(1, units.max(1));
         try_join_all((0..workers).map(|_| self.worker())).await?;
@@ -178,8 +180,10 @@ impl<'a> Crew<'a> {
         };
         let loads: Vec<&Load> = places.iter().filter_map(|place| self.loads.get(*place)).collect();
         if !loads.is_empty() {
+            let home = Home::of(self.ctx).await?;
             let transaction = self.ctx.begin(&mut pair.target).await?;
             let keys: Vec<String> = loads.iter().map(|load| self.key_of(load.number)).collect();
+            home.enter(&transaction, Expressions::OfRows).await?;
             transaction.batch("empty tables", &emptying(&loads)).await?;
             if self.attempt > 1 {
                 let numbers = loads.iter().map(|load| load.number);
@@ -220,7 +224,9 @@ impl<'a> Crew<'a> {
         emptied
             .get_or_try_init(|| self.empty(&mut pair.target, load))
             .await?;
+        let home = Home::of(self.ctx).await?;
         let transaction = self.ctx.begin(&mut pair.target).await?;
+        home.enter(&transaction, Expressions::OfRows).await?;
         let orders = [order(load, Some(range))];
         let copied = copy(&pair.source, transaction.inner(), &orders, &self.flow()).await?;
         transaction.effects(&self.keys(&attempt.unit)).await?;
@@ -430,6 +436,7 @@ fn order(load: &Load, range: Option<Range>) -> Order<'_> {
         range,
         filter: load.filter.as_deref().unwrap_or_default(),
         freeze: range.is_none() && load.filter.is_none() && !load.constrained,
+        encoding: load.encoding.as_deref(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the crew is told of each table.
 
 use pghaul_copy::{Formats, Snapshot, Table};
-use pghaul_step::postgres::{ReadWrite, Right, Session, Target};
+use pghaul_step::postgres::{ReadOnly, ReadWrite, Right, Session, Source, Target};
 use pghaul_step::retry::pause_before_retry;
 use pghaul_step::{Code, Context, CopyFormat, Database, Failure, Side, TableClass, TableName, TablePlan};
 use std::collections::BTreeSet;
@@ -15,6 +15,8 @@ pub(crate) struct Load {
     pub(crate) table: Table,
     /// The format of COPY.
     pub(crate) format: CopyFormat,
+    /// The encoding of both databases, where texts need not be converted and UTF-8 may not hold them all.
+    pub(crate) encoding: Option<String>,
     /// Whether foreign keys and triggers are there already: the table is then emptied row by row.
     pub(crate) constrained: bool,
     /// For the configuration table of an extension, which of its rows are copied.
@@ -60,6 +62,7 @@ pub(crate) async fn matched(
     refuse_new_tables(ctx, snapshot)?;
     let target = ctx.target_for_reading().await?;
     let constrained = is_constrained(&target, planned).await?;
+    let encoding = common_encoding(snapshot.keeper(), &target).await?;
     let formats = match ctx.copying().format {
         Some(_) => Formats::default(),
         None => Formats::read(snapshot.keeper(), &target).await?,
@@ -74,7 +77,13 @@ pub(crate) async fn matched(
         Ok(Load {
             number: plan.number,
             constrained,
-            format: ctx.copying().format.unwrap_or_else(|| formats.best(table.oid)),
+            format: match (ctx.copying().format, &encoding) {
+                (Some(format), _) => format,
+                // In binary, texts are converted to the client's encoding.
+                (None, Some(_)) => CopyFormat::Text,
+                (None, None) => formats.best(table.oid),
+            },
+            encoding: encoding.clone(),
             filter: match &plan.class {
                 TableClass::ExtensionRows { filter } => Some(filter.clone()),
                 _ => None,
@@ -83,6 +92,25 @@ pub(crate) async fn matched(
         })
     };
     planned.iter().map(load).collect()
+}
+
+/// The encoding of both databases, where it is the same and another than UTF-8.
+async fn common_encoding(
+    source: &Session<Source, ReadOnly>,
+    target: &Session<Target, ReadOnly>,
+) -> Result<Option<String>, Failure> {
+    let sql = "SELECT pg_catalog.getdatabaseencoding()::text";
+    let there: String = source
+        .doing("read the encoding")
+        .query_one(sql, &[])
+        .await?
+        .get(0);
+    let here: String = target
+        .doing("read the encoding")
+        .query_one(sql, &[])
+        .await?
+        .get(0);
+    Ok((there == here && here != "UTF8").then_some(here))
 }
 
 /// Whether foreign keys or triggers are there already: that is so only where a database is copied once more after its
