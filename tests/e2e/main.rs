@@ -36,6 +36,7 @@ mod remove_refuses;
 mod rest_copy;
 mod restart_data;
 mod run_again;
+mod settings;
 mod snapshot_copy;
 mod terminal;
 mod two_methods;

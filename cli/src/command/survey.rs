@@ -105,7 +105,9 @@ async fn look(session: &Session, args: &PlanArgs) -> Result<(Survey, Servers), F
             accepted,
             disk: args.checks.disk(),
             // A conninfo that the target can't use is found by a check, which reports it.
-            source_from_target: way.conninfo("postgres", 0).ok(),
+            source_from_target: way
+                .conninfo("postgres", &servers.source.settings_for_others())
+                .ok(),
             ..known.landscape
         }),
     };

@@ -211,7 +211,8 @@ impl Engine {
 
     fn source_from_target(&self) -> Option<Secret> {
         // A conninfo that can't be used from the target's server is found by a check, which reports it.
-        self.run.way_back.conninfo("postgres", 0).ok()
+        let settings = self.run.source.settings_for_others();
+        self.run.way_back.conninfo("postgres", &settings).ok()
     }
 
     async fn journal_survey(

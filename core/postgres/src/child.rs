@@ -1,6 +1,7 @@
 //! Client programs of PostgreSQL as child processes: how they connect, and that they end with us.
 
-use crate::conninfo::{Endpoint, Host, Resolved};
+use crate::conninfo::{Endpoint, Host};
+use crate::session::{Server, SideMarker};
 use std::process::Stdio;
 use tokio::process::Command;
 
@@ -8,13 +9,14 @@ use tokio::process::Command;
 ///
 /// Everything goes through the environment, which only the same user and root can read: no password is in the
 /// argument list. Variables of ours that would change the meaning are removed. The child dies with this process.
-pub fn connect_like_us(
+pub fn connect_like_us<S: SideMarker>(
     command: &mut Command,
-    resolved: &Resolved,
+    server: &Server<S>,
     endpoint: &Endpoint,
     database: &str,
-    application_name: &str,
 ) {
+    let resolved = server.resolved();
+    let settings = server.settings_for_others();
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PG") {
             command.env_remove(name);
@@ -37,11 +39,11 @@ pub fn connect_like_us(
         .env("PGPORT", endpoint.port.to_string())
         .env("PGUSER", resolved.user())
         .env("PGDATABASE", database)
-        .env("PGAPPNAME", application_name)
+        .env("PGAPPNAME", server.application_name())
         .env("PGSSLMODE", resolved.tls().mode.as_str())
         .env(
             "PGOPTIONS",
-            crate::conninfo::startup_options(resolved.options(), &CHILD_SETTINGS),
+            crate::conninfo::startup_options(resolved.options(), CHILD_SETTINGS.iter().chain(&settings)),
         )
         .env("PGPASSFILE", NO_FILE)
         .stdin(Stdio::null())
@@ -67,7 +69,9 @@ pub fn connect_like_us(
 const NO_FILE: &str = "/dev/null/none";
 
 /// Settings without which a long-running child could be cut off by the server's own limits.
-const CHILD_SETTINGS: [(&str, &str); 3] = [
+const CHILD_SETTINGS: [(&str, &str); 4] = [
+    // Names are read as they are written elsewhere.
+    ("quote_all_identifiers", "off"),
     ("statement_timeout", "0"),
     ("lock_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),

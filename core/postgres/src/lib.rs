@@ -42,8 +42,9 @@ pub use error::{PgError, Place};
 pub use lsn::{Lsn, LsnError};
 pub use quote::{Ident, QualifiedName, QuoteError, literal};
 pub use session::{
-    CancelToken, CopyOut, Doing, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Reader, Rehearsal, Rehearsed,
-    ReplicationSession, Right, Server, Session, SideMarker, SnapshotId, Source, Target, Transaction,
+    CancelToken, CopyOut, Doing, HomeSettings, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Reader, Rehearsal,
+    Rehearsed, ReplicationSession, Right, Server, Session, SideMarker, SnapshotId, Source, Target,
+    Transaction,
 };
 pub use tokio_postgres::types::ToSql;
 pub use tokio_postgres::{CopyInSink, Error as DriverError, Row, Statement};

@@ -75,19 +75,24 @@ pub struct WayBack {
 }
 
 impl WayBack {
-    /// The conninfo for `CREATE SUBSCRIPTION`, with its password.
+    /// The conninfo for `CREATE SUBSCRIPTION`, with its password. `settings` are those of
+    /// [`Server::settings_for_others`].
     ///
     /// # Errors
     /// When it names files that are on this machine.
-    pub fn conninfo(&self, database: &str, source_version: u32) -> Result<Secret, Failure> {
-        let extra: &[(&str, &str)] = match source_version {
-            170_000.. => &[("transaction_timeout", "0"), ("idle_session_timeout", "0")],
-            140_000.. => &[("idle_session_timeout", "0")],
-            _ => &[],
-        };
+    pub fn conninfo(&self, database: &str, settings: &[(&str, &str)]) -> Result<Secret, Failure> {
         let text = match &self.from_target {
-            Some(from_target) => self.source.for_subscription_through(from_target, database, extra),
-            None => self.source.for_subscription(database, extra),
+            Some(from_target) => {
+                // Another role may not be allowed to set what ours is.
+                let settings: Vec<(&str, &str)> = settings
+                    .iter()
+                    .copied()
+                    .filter(|(name, _)| *name != "event_triggers")
+                    .collect();
+                self.source
+                    .for_subscription_through(from_target, database, &settings)
+            }
+            None => self.source.for_subscription(database, settings),
         };
         Ok(Secret(text?))
     }

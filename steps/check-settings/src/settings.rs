@@ -25,22 +25,11 @@ const VISIBLE: &[Watched] = &[
         "timestamps without time zone and dates are taken from another clock",
     ),
     watched("integer_datetimes", "times are stored in another way"),
-    watched(
-        "transform_null_equals",
-        "conditions like x = NULL mean something else",
-    ),
-    watched("array_nulls", "NULL in the text of an array means something else"),
-    watched(
-        "backslash_quote",
-        "string constants with \\' are refused, or are not",
-    ),
     watched("xmlbinary", "bytes in XML are written in another way"),
-    watched("xmloption", "other texts are taken for XML"),
     watched(
         "default_text_search_config",
         "text search without a configuration finds something else",
     ),
-    watched("default_transaction_isolation", "transactions see other rows"),
     watched(
         "session_replication_role",
         "triggers and foreign keys fire, or don't",
@@ -61,6 +50,17 @@ const HIDDEN: &[Watched] = &[
         "applications can't write, or can",
     ),
     watched("search_path", "names without a schema mean other objects"),
+    watched(
+        "transform_null_equals",
+        "conditions like x = NULL mean something else",
+    ),
+    watched("array_nulls", "NULL in the text of an array means something else"),
+    watched(
+        "backslash_quote",
+        "string constants with \\' are refused, or are not",
+    ),
+    watched("xmloption", "other texts are taken for XML"),
+    watched("default_transaction_isolation", "transactions see other rows"),
 ];
 
 /// Limits that are built in, where only a smaller one is a problem.

@@ -34,6 +34,10 @@ pub enum EffectKey {
     Subscribed(String),
     /// The state was proven, up to this position of the source's WAL.
     Proven(String),
+    /// The settings of the database are set.
+    DatabaseSettings,
+    /// A setting is set for the workers of the subscription: its name and, after `=`, the value of before, if any.
+    WorkerSetting(String),
 }
 
 /// The prefixes of the texts. An entry's also begins the texts of what is noted about the entry besides.
@@ -52,6 +56,10 @@ impl EffectKey {
     /// Of [`Proven`](Self::Proven).
     pub const PROVEN: &'static str = "proven/";
 
+    /// Of [`WorkerSetting`](Self::WorkerSetting).
+    pub const WORKER_SETTING: &'static str = "worker-setting/";
+
+    const DATABASE_SETTINGS: &'static str = "schema/settings-of-database";
     const INDEX: &'static str = "schema/index/";
     const SUBSCRIBED: &'static str = "subscription/";
 
@@ -101,6 +109,8 @@ impl fmt::Display for EffectKey {
             Self::Refreshed(name) => write!(f, "{}{name}", Self::REFRESHED),
             Self::Subscribed(name) => write!(f, "{}{name}", Self::SUBSCRIBED),
             Self::Proven(fence) => write!(f, "{}{fence}", Self::PROVEN),
+            Self::DatabaseSettings => f.write_str(Self::DATABASE_SETTINGS),
+            Self::WorkerSetting(setting) => write!(f, "{}{setting}", Self::WORKER_SETTING),
         }
     }
 }
@@ -122,6 +132,9 @@ impl FromStr for EffectKey {
                 parts: number(parts)?,
             });
         }
+        if text == Self::DATABASE_SETTINGS {
+            return Ok(Self::DatabaseSettings);
+        }
         // The longer prefixes first.
         if let Some(entry) = text.strip_prefix(Self::INDEX) {
             return number(entry).map(Self::IndexOfEntry);
@@ -140,6 +153,7 @@ impl FromStr for EffectKey {
             .map(Self::Refreshed)
             .or_else(|| named(Self::SUBSCRIBED).map(Self::Subscribed))
             .or_else(|| named(Self::PROVEN).map(Self::Proven))
+            .or_else(|| named(Self::WORKER_SETTING).map(Self::WorkerSetting))
             .ok_or(UnknownKey)
     }
 }
@@ -172,6 +186,8 @@ mod tests {
             any::<String>().prop_map(EffectKey::Refreshed),
             any::<String>().prop_map(EffectKey::Subscribed),
             any::<String>().prop_map(EffectKey::Proven),
+            Just(EffectKey::DatabaseSettings),
+            any::<String>().prop_map(EffectKey::WorkerSetting),
         ]
     }
 

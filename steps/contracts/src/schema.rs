@@ -101,10 +101,13 @@ impl InGenerations for SnapshotIndexesOutput {
 }
 
 /// Of step `matviews`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MatviewsOutput {
     /// How many materialized views were refreshed.
     pub refreshed: u64,
+    /// Those that could not be refreshed. Absent means none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Incomplete>,
 }
 
 impl Contract for MatviewsOutput {

@@ -81,9 +81,10 @@ async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Fai
         // One that is gone is named by the proof.
         return Ok(());
     }
-    let conninfo = ctx
-        .way_back()
-        .conninfo(ctx.database().as_str(), source.server_version())?;
+    let conninfo = ctx.way_back().conninfo(
+        ctx.database().as_str(),
+        &ctx.source_server().settings_for_others(),
+    )?;
     let kept = target.subscription_conninfo(&name).await?;
     let Some(conninfo) = renewed_conninfo(kept.as_deref(), &conninfo.0) else {
         return Ok(());

@@ -29,8 +29,10 @@ mod history;
 mod initial_copy;
 mod publication;
 mod relation;
+mod rights;
 mod slot;
 mod subscription;
+mod worker_settings;
 
 pub use connection::Connection;
 pub use follow::Follow;

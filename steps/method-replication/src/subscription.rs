@@ -4,7 +4,7 @@ use crate::connection::Told;
 use crate::publication::{self, Alter};
 use crate::relation::Tables;
 use crate::slot::drop_slot;
-use crate::{Named, aiven, last_name, new_name, or_dump};
+use crate::{Named, aiven, last_name, new_name, or_dump, rights, worker_settings};
 use async_trait::async_trait;
 use pghaul_contracts::{
     ConstraintsOutput, EffectKey, Generation, Generations, PublicationOutput, SlotOutput, SubscriptionOutput,
@@ -90,6 +90,7 @@ impl Step for Subscription {
             Some(name) => name,
             None => {
                 publication::alter(ctx, self.0, Alter::Drop, &self.not_copied(&generations)).await?;
+                worker_settings::adjust(ctx, &mut target).await?;
                 let name = self.create(ctx, &mut target, !rest.is_empty()).await?;
                 Told::note(ctx, &name);
                 name
@@ -112,7 +113,7 @@ impl Step for Subscription {
                 drop_subscription(ctx, &mut target, &named.name).await?;
             }
         }
-        Ok(())
+        worker_settings::take_back(ctx, &mut target).await
     }
 }
 
@@ -135,9 +136,10 @@ impl Subscription {
         workers_copy_later: bool,
     ) -> Result<String, Failure> {
         let source = ctx.source().await?;
-        let conninfo = ctx
-            .way_back()
-            .conninfo(ctx.database().as_str(), source.server_version())?;
+        let conninfo = ctx.way_back().conninfo(
+            ctx.database().as_str(),
+            &ctx.source_server().settings_for_others(),
+        )?;
         let workers_copy_now = ctx.route() == Route::ReplicationByServer;
         let slot: SlotOutput = self.0.finished(ctx)?;
         if !workers_copy_now {
@@ -152,9 +154,10 @@ impl Subscription {
         } else {
             "off"
         };
+        let as_owner = rights::option(ctx, target).await?;
         let create = format!(
             "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (create_slot = false, slot_name = {}, \
-             copy_data = {workers_copy_now}, enabled = true, synchronous_commit = {commit})",
+             copy_data = {workers_copy_now}, enabled = true, synchronous_commit = {commit}{as_owner})",
             Ident::new(name.as_str())?,
             literal(&conninfo.0)?,
             Ident::new(publication.as_str())?,

@@ -142,6 +142,16 @@ impl Archive {
         found
     }
 
+    /// The encoding in which pg_dump has written its texts.
+    pub(crate) fn encoding(&self) -> &str {
+        let entry = self
+            .entries
+            .iter()
+            .find(|entry| entry.kind == ObjectType::Encoding);
+        let quoted = entry.and_then(|entry| entry.statements.split('\'').nth(1));
+        quoted.unwrap_or("UTF8")
+    }
+
     /// The SHA-256 of everything that decides what will be sent to the target, and in which order. The journal keeps
     /// it, so that a resumed run can tell whether it still has the same archive; names of files, pg_dump's numbers and
     /// times of day don't matter.

@@ -1,12 +1,16 @@
 //! The steps before the data: `schema`, and `keys` where the target's workers copy.
 
 use crate::database;
+use crate::database_settings;
 use crate::dumped;
 use crate::fate::Pass;
 use crate::restore::Restorer;
 use async_trait::async_trait;
 use pghaul_contracts::{EffectKey, KeysOutput, SchemaOutput, SourceDefinitionsOutput};
-use pghaul_step::{Context, Contract, Database, Descriptor, Failure, Probe, Route, Step, StepPhase};
+use pghaul_step::{
+    Context, Contract, Database, Descriptor, Failure, Incomplete, Probe, Proof, Route, Standing, Step,
+    StepPhase,
+};
 
 /// Step `schema`.
 #[derive(Debug, Default)]
@@ -42,12 +46,32 @@ impl Step for Schema {
         let origin = database::obtain(ctx, &ctx.head()).await?;
         let restorer = Restorer::new(ctx, archive).await?;
         let entries: Vec<_> = restorer.open(Pass::BeforeData).collect();
-        let skipped = restorer.restore("objects", &entries).await?;
+        let mut skipped = restorer.restore("objects", &entries).await?;
+        skipped.extend(database_settings::set(ctx, archive).await?);
         Ok(SchemaOutput {
             origin,
             fingerprint: dumped.fingerprint.clone(),
             skipped,
         })
+    }
+
+    /// Names what the target did not take.
+    async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
+        let output: Option<SchemaOutput> = ctx.output()?;
+        let skipped = output.into_iter().flat_map(|output| output.skipped);
+        let incomplete = skipped.map(|skipped| Incomplete {
+            object: skipped.object,
+            why: skipped.why,
+            as_of: None,
+        });
+        let proof = Proof {
+            incomplete: incomplete.collect(),
+            ..Proof::default()
+        };
+        Ok(Some(Standing {
+            proof,
+            ..Standing::default()
+        }))
     }
 
     /// Drops the schema `pghaul`, and what was never more than half-made. The database and its rows stay.

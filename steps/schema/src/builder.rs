@@ -14,7 +14,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pghaul_contracts::EffectKey;
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{QualifiedName, ReadWrite, Session, Target};
-use pghaul_step::{Failure, Progress};
+use pghaul_step::{Failure, Home, Progress};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -105,6 +105,8 @@ impl<'a> Builder<'a> {
         restorer: &'a Restorer<'a>,
         built: BTreeMap<u32, Built<'a>>,
     ) -> Result<Self, Failure> {
+        // Read before the workers take all connections.
+        Home::of(restorer.ctx).await?;
         let target = restorer.ctx.target_for_reading().await?;
         Ok(Self {
             restorer,

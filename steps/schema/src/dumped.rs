@@ -1,7 +1,7 @@
 //! The archive on disk: dumped once, and the same after a crash.
 
 use crate::archive::Archive;
-use crate::pg_dump::{self, PgDump};
+use crate::pg_dump::{self, Dump, PgDump};
 use crate::seal;
 use pghaul_contracts::{EffectKey, SchemaOutput};
 use pghaul_step::{Code, Context, Database, Failure, Side};
@@ -106,9 +106,18 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
     let target_major = on_target.server_version() / 10_000;
     let pg_dump: PgDump = pg_dump::find(session.server_version() / 10_000, target_major).await?;
     on_target.close().await;
+    let sql = "SELECT pg_catalog.getdatabaseencoding()::text";
+    let doing = session.doing("read the encoding of the database");
+    let encoding: String = doing.query_one(sql, &[]).await?.get(0);
     session.close().await;
-    let (source, database) = (ctx.source_server(), ctx.database().as_str());
-    pg_dump::dump_schema(&pg_dump, target_major, source, database, &writing).await?;
+    let dump = Dump {
+        pg_dump: &pg_dump,
+        target_major,
+        source: ctx.source_server(),
+        database: ctx.database().as_str(),
+        encoding: &encoding,
+    };
+    dump.write(&writing).await?;
     seal::set(&writing).map_err(|e| on_disk(&writing, &e))?;
     std::fs::rename(&writing, directory).map_err(|e| on_disk(directory, &e))?;
     let archive = Archive::read(directory)?;

@@ -2,15 +2,19 @@
 //!
 //! After the copy, and once more in `remove`: replication does not carry them, and until then they show the rows of the
 //! copy.
+//!
+//! A view that can't be refreshed stops nothing: it may read another one through a function, and is tried again as long as
+//! any other could be. What is left then is incomplete, with the words of the server.
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pghaul_contracts::{EffectKey, MatviewsOutput, PostDataOutput};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
-    Context, Contract, Database, Descriptor, Failure, Probe, Progress, Repeats, Step, StepPhase,
+    Code, Context, Contract, Database, Descriptor, Expressions, Failure, Home, Incomplete, Probe, Progress,
+    Proof, Repeats, Standing, Step, StepPhase,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The step.
@@ -41,36 +45,88 @@ impl Step for Matviews {
         let mut views = Vec::with_capacity(rows.len());
         for row in &rows {
             let (schema, name): (String, String) = (row.get("schema"), row.get("name"));
-            let (name, depth) = (QualifiedName::new(schema, name)?, row.get("depth"));
-            views.push(View { name, depth });
+            views.push(View {
+                name: QualifiedName::new(schema, name)?,
+                owner: row.get("owner"),
+                depth: row.get("depth"),
+            });
         }
-        let once_more = ctx.output::<MatviewsOutput>()?.is_some();
-        if once_more {
+        let before = ctx.output::<MatviewsOutput>()?;
+        if before.is_some() {
             retain_those_there(ctx, &mut views).await?;
         }
         let total = views.len() as u64;
-        if !once_more {
+        if before.is_none() {
             let done = ctx.effects(EffectKey::REFRESHED).await?;
             views.retain(|view| !done.contains(&view.key()));
         }
-        let refreshed = AtomicU64::new(total - views.len() as u64);
-        // Those of the same depth do not read each other.
-        for same_depth in views.chunk_by(|a, b| a.depth == b.depth) {
-            let mut crew = Vec::new();
-            for view in same_depth {
-                let key = (!once_more).then(|| view.key());
-                crew.push(refresh(ctx, view, key, &refreshed, total));
-            }
-            let side_by_side = stream::iter(crew).buffer_unordered(ctx.jobs());
-            side_by_side.try_collect::<()>().await?;
+        let home = Home::of(ctx).await?;
+        let all = Refreshes {
+            ctx,
+            home: &home,
+            once_more: before.is_some(),
+            refreshed: AtomicU64::new(total - views.len() as u64),
+            total,
+        };
+        let failed = all.complete(views).await?;
+        if let Some(before) = before {
+            refuse_new_failures(&before, &failed)?;
         }
-        Ok(MatviewsOutput { refreshed: total })
+        let incomplete: Vec<Incomplete> = failed.iter().map(|(view, why)| unrefreshed(view, why)).collect();
+        Ok(MatviewsOutput {
+            refreshed: total - incomplete.len() as u64,
+            incomplete,
+        })
+    }
+
+    async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
+        let output = ctx.output::<MatviewsOutput>()?.unwrap_or_default();
+        let proof = Proof {
+            incomplete: output.incomplete,
+            ..Proof::default()
+        };
+        Ok(Some(Standing {
+            proof,
+            ..Standing::default()
+        }))
+    }
+}
+
+/// The name under which a view is listed.
+fn object(view: &View) -> String {
+    format!("materialized view {}", view.name)
+}
+
+fn unrefreshed(view: &View, why: &Failure) -> Incomplete {
+    Incomplete {
+        object: object(view),
+        why: format!("not refreshed: {}", why.causes.last().unwrap_or(&why.message)),
+        as_of: None,
+    }
+}
+
+/// A view that could be refreshed once, and now can't, is the user's to see before anything is removed.
+fn refuse_new_failures(before: &MatviewsOutput, failed: &[(View, Failure)]) -> Result<(), Failure> {
+    let known = |view: &View| before.incomplete.iter().any(|known| known.object == object(view));
+    match failed.iter().find(|(view, _)| !known(view)) {
+        Some((view, failure)) => {
+            let message = format!("{} can't be refreshed", object(view));
+            let cause = failure.message.clone();
+            Err(Failure {
+                message,
+                ..failure.clone()
+            }
+            .with_cause(cause))
+        }
+        None => Ok(()),
     }
 }
 
 /// A populated materialized view.
 struct View {
     name: QualifiedName,
+    /// Whose rights and settings its query has.
+    owner: String,
     /// Deeper than those that it reads.
     depth: i32,
 }
@@ -94,31 +150,91 @@ async fn retain_those_there(ctx: &Context<Database>, views: &mut Vec<View>) -> R
     Ok(())
 }
 
-/// Refreshes a view and analyzes it: its rows are new. Its effect key is noted with it.
-async fn refresh(
-    ctx: &Context<Database>,
-    view: &View,
-    key: Option<String>,
-    refreshed: &AtomicU64,
+/// What the refreshes of a database share.
+struct Refreshes<'a> {
+    ctx: &'a Context<Database>,
+    home: &'a Home,
+    /// Whether they were refreshed before: then no effect key is noted.
+    once_more: bool,
+    refreshed: AtomicU64,
     total: u64,
-) -> Result<(), Failure> {
-    ctx.check_cancelled()?;
-    let _worker = ctx.worker().await?;
-    let mut target = ctx.target().await?;
-    let transaction = ctx.begin(&mut target).await?;
-    let name = &view.name;
-    let statements = format!("REFRESH MATERIALIZED VIEW {name}; ANALYZE {name}");
-    transaction
-        .batch("refresh a materialized view", &statements)
-        .await?;
-    if let Some(key) = key {
-        transaction.effect(&key).await?;
+}
+
+impl Refreshes<'_> {
+    /// Refreshes views, each after those that it reads, and again those that failed as long as any other did not.
+    async fn complete(&self, views: Vec<View>) -> Result<Vec<(View, Failure)>, Failure> {
+        let mut open = views;
+        loop {
+            let before = open.len();
+            let failed = self.pass(open).await?;
+            if failed.is_empty() || failed.len() == before {
+                return Ok(failed);
+            }
+            open = failed.into_iter().map(|(view, _)| view).collect();
+        }
     }
-    transaction.commit("refresh a materialized view").await?;
-    ctx.progress(Progress::Count {
-        what: "materialized views",
-        done: 1 + refreshed.fetch_add(1, Ordering::Relaxed),
-        total,
-    });
-    Ok(())
+
+    /// Tries each view once. Those of the same depth do not read each other.
+    async fn pass(&self, views: Vec<View>) -> Result<Vec<(View, Failure)>, Failure> {
+        let mut by_depth: BTreeMap<i32, Vec<View>> = BTreeMap::new();
+        for view in views {
+            by_depth.entry(view.depth).or_default().push(view);
+        }
+        let mut failed = Vec::new();
+        for same_depth in by_depth.into_values() {
+            let crew = same_depth
+                .into_iter()
+                .map(async |view| match self.refresh(&view).await {
+                    Ok(()) => Ok(None),
+                    Err(failure) if is_about_the_view(&failure) => Ok(Some((view, failure))),
+                    Err(failure) => Err(failure),
+                });
+            let outcomes: Vec<Option<(View, Failure)>> = stream::iter(crew)
+                .buffer_unordered(self.ctx.jobs())
+                .try_collect()
+                .await?;
+            failed.extend(outcomes.into_iter().flatten());
+        }
+        Ok(failed)
+    }
+
+    /// Refreshes a view and analyzes it: its rows are new. Its effect key is noted with it.
+    async fn refresh(&self, view: &View) -> Result<(), Failure> {
+        self.ctx.check_cancelled()?;
+        let _worker = self.ctx.worker().await?;
+        let mut target = self.ctx.target().await?;
+        let transaction = self.ctx.begin(&mut target).await?;
+        let name = &view.name;
+        let owner = view.owner.as_str();
+        self.home
+            .enter(&transaction, Expressions::OfView { owner })
+            .await?;
+        let statements = format!("REFRESH MATERIALIZED VIEW {name}; ANALYZE {name}");
+        let operation = "refresh a materialized view";
+        transaction.batch(operation, &statements).await?;
+        if !self.once_more {
+            transaction.effect(&view.key()).await?;
+        }
+        transaction.commit(operation).await?;
+        self.ctx.progress(Progress::Count {
+            what: "materialized views",
+            done: 1 + self.refreshed.fetch_add(1, Ordering::Relaxed),
+            total: self.total,
+        });
+        Ok(())
+    }
+}
+
+/// Whether the server has refused the query, rather than the session: another try in another order may succeed.
+fn is_about_the_view(failure: &Failure) -> bool {
+    let refused = matches!(
+        failure.code,
+        Code::ServerError | Code::PermissionDenied | Code::RowSecurity
+    );
+    // Class 08 that the server itself reports is about a foreign server.
+    refused
+        || failure
+            .sqlstate
+            .as_deref()
+            .is_some_and(|state| state.starts_with("08"))
 }

@@ -17,10 +17,13 @@ WITH RECURSIVE reads (reader, read) AS (
       JOIN reads r ON r.read = depth.oid
       JOIN pg_catalog.pg_class c ON c.oid = r.reader AND c.relkind IN ('m', 'v')
 )
-SELECT n.nspname::text AS schema, c.relname::text AS name, max(depth.depth) AS depth
+SELECT n.nspname::text AS schema,
+       c.relname::text AS name,
+       pg_catalog.pg_get_userbyid(c.relowner)::text AS owner,
+       max(depth.depth) AS depth
   FROM depth
   JOIN pg_catalog.pg_class c ON c.oid = depth.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'm' AND c.relispopulated
- GROUP BY 1, 2
- ORDER BY 3, 1, 2
+ GROUP BY 1, 2, 3
+ ORDER BY depth, schema, name

@@ -1,5 +1,6 @@
 //! Finds and runs pg_dump.
 
+use crate::raw::{self, Encoded};
 use pghaul_step::postgres::{Server, Source, child};
 use pghaul_step::{Code, Failure, Side};
 use std::path::{Path, PathBuf};
@@ -144,61 +145,111 @@ impl PgDump {
     }
 }
 
-/// Dumps the schema of one database into a directory, which must not exist.
-pub(crate) async fn dump_schema(
-    pg_dump: &PgDump,
-    target_major: u32,
-    source: &Server<Source>,
-    database: &str,
-    directory: &Path,
-) -> Result<(), Failure> {
-    let failed = |code: Code, message: String| {
-        Failure::new(code, message)
-            .with_side(Side::Source)
-            .with_operation("dump the schema")
-    };
-    let endpoint = source
-        .pinned()
-        .await
-        .ok_or_else(|| Failure::bug("pg_dump before the first connection"))?;
-    let mut command = Command::new(&pg_dump.program);
-    child::connect_like_us(
-        &mut command,
-        source.resolved(),
-        &endpoint,
-        database,
-        source.application_name(),
-    );
-    command
-        // What it says is read: in one language, whatever the user's is.
-        .env("LC_ALL", "C")
-        .args(pg_dump.contents(target_major))
-        .args([
-            "--create",
-            "--format=directory",
-            "--encoding=UTF8",
-            "--no-password",
-        ])
-        .arg("--file")
-        .arg(directory)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    let output = command.output().await.map_err(|e| {
-        let message = format!("{} could not be started", pg_dump.program.display());
-        failed(Code::ToolFailed, message).with_cause(e)
-    })?;
-    if output.status.success() {
-        return Ok(());
+/// The dump of one schema.
+#[derive(Debug)]
+pub(crate) struct Dump<'a> {
+    pub(crate) pg_dump: &'a PgDump,
+    pub(crate) target_major: u32,
+    pub(crate) source: &'a Server<Source>,
+    pub(crate) database: &'a str,
+    /// The encoding of the database.
+    pub(crate) encoding: &'a str,
+}
+
+impl Dump<'_> {
+    /// Dumps the schema into a directory, which must not exist. Texts that no UTF-8 stands for are lifted.
+    pub(crate) async fn write(&self, directory: &Path) -> Result<(), Failure> {
+        let Err(lines) = self.run(UTF8, directory).await? else {
+            return Ok(());
+        };
+        if self.encoding == UTF8 || !lines.iter().any(|line| tells_of_an_encoding(line)) {
+            return Err(self.failure(lines));
+        }
+        tracing::info!(
+            database = self.database,
+            encoding = self.encoding,
+            "the schema holds texts that can't be converted to UTF-8: dumping it as it is"
+        );
+        remove_if_there(directory).map_err(|e| self.failure(vec![e.to_string()]))?;
+        if let Err(lines) = self.run(self.encoding, directory).await? {
+            return Err(self.failure(lines));
+        }
+        let contents = directory.join("toc.dat");
+        let encoded = match self.encoding {
+            "SQL_ASCII" => Encoded::Unknown,
+            _ => Encoded::Otherwise,
+        };
+        let bytes = std::fs::read(&contents).map_err(|e| self.failure(vec![e.to_string()]))?;
+        let lifted = raw::lift_contents(&bytes, encoded).ok_or_else(crate::archive::unreadable)?;
+        std::fs::write(&contents, lifted).map_err(|e| self.failure(vec![e.to_string()]))
     }
-    let lines = last_lines(&output.stderr);
-    let failure = if lines.iter().any(|line| tells_of_a_lost_connection(line)) {
-        let message = format!("pg_dump of database {database} lost its connection");
-        failed(Code::ConnectionLost, message).with_hint("see the source's log for why, then run again")
-    } else {
-        let message = format!("pg_dump of database {database} failed");
-        failed(Code::ToolFailed, message).with_hint("mend what pg_dump says, then run again")
-    };
-    Err(lines.into_iter().fold(failure, Failure::with_cause))
+
+    /// Runs pg_dump. Where that fails, the last lines that it wrote.
+    async fn run(&self, encoding: &str, directory: &Path) -> Result<Result<(), Vec<String>>, Failure> {
+        let endpoint = self
+            .source
+            .pinned()
+            .await
+            .ok_or_else(|| Failure::bug("pg_dump before the first connection"))?;
+        let mut command = Command::new(&self.pg_dump.program);
+        child::connect_like_us(&mut command, self.source, &endpoint, self.database);
+        command
+            // What it says is read: in one language, whatever the user's is.
+            .env("LC_ALL", "C")
+            .args(self.pg_dump.contents(self.target_major))
+            .args(["--create", "--format=directory", "--no-password"])
+            .arg(format!("--encoding={encoding}"))
+            .arg("--file")
+            .arg(directory)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let output = command.output().await.map_err(|e| {
+            let message = format!("{} could not be started", self.pg_dump.program.display());
+            failed(Code::ToolFailed, message).with_cause(e)
+        })?;
+        Ok(match output.status.success() {
+            true => Ok(()),
+            false => Err(last_lines(&output.stderr)),
+        })
+    }
+
+    fn failure(&self, lines: Vec<String>) -> Failure {
+        let database = self.database;
+        let failure = if lines.iter().any(|line| tells_of_a_lost_connection(line)) {
+            let message = format!("pg_dump of database {database} lost its connection");
+            failed(Code::ConnectionLost, message).with_hint("see the source's log for why, then run again")
+        } else {
+            let message = format!("pg_dump of database {database} failed");
+            failed(Code::ToolFailed, message).with_hint("mend what pg_dump says, then run again")
+        };
+        lines.into_iter().fold(failure, Failure::with_cause)
+    }
+}
+
+fn failed(code: Code, message: String) -> Failure {
+    Failure::new(code, message)
+        .with_side(Side::Source)
+        .with_operation("dump the schema")
+}
+
+fn remove_if_there(directory: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// The encoding that pg_dump converts to, where it can.
+const UTF8: &str = "UTF8";
+
+/// What the server says, in English or by its SQLSTATE, of bytes that are no text in an encoding.
+fn tells_of_an_encoding(line: &str) -> bool {
+    [
+        "invalid byte sequence for encoding",
+        "has no equivalent in encoding",
+    ]
+    .iter()
+    .any(|words| line.contains(words))
 }
 
 /// What libpq says, in English, when a connection ends that it did not end itself, or a server that was there a moment ago

@@ -5,16 +5,18 @@
 
 use crate::archive::{Archive, Entry};
 use crate::constraint::Key;
+use crate::database_settings;
 use crate::fate::{Fate, Pass};
 use crate::not_null::NotNullNames;
 use crate::passes::Passes;
+use crate::raw::sendable;
 use crate::script::script;
 use libpgdump::ObjectType;
 use pghaul_contracts::{EffectKey, Skipped};
 use pghaul_step::ownership::effects;
 use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{ReadWrite, Session, Target};
-use pghaul_step::{Code, Context, Database, Failure, Method, Progress};
+use pghaul_step::{Code, Context, Database, Expressions, Failure, Home, Method, OwnedTransaction, Progress};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many entries go into one transaction.
@@ -81,6 +83,11 @@ impl<'a> Batch<'a> {
     /// Adds an effect key that tells more of an entry.
     pub(crate) fn note(&mut self, key: String) {
         self.keys.push(key);
+    }
+
+    /// Whether anything may be computed from rows: indexes, constraints, statistics.
+    fn evaluates_expressions(&self) -> bool {
+        !self.then.is_empty() || self.entries.iter().any(|part| !part.entry.before_data)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -249,14 +256,16 @@ impl<'a> Restorer<'a> {
         }
         let mut scripts = Vec::with_capacity(batch.len());
         for part in &batch.entries {
-            scripts.push((part.entry, self.script(part.entry, part.statements.as_deref())?));
+            let script = self.script(part.entry, part.statements.as_deref())?;
+            let script = sendable(&script, self.archive.encoding()).into_owned();
+            scripts.push((part.entry, script));
         }
         let mut keys: Vec<String> = batch.entries.iter().map(|part| part.key.clone()).collect();
         keys.extend(batch.keys.iter().cloned());
         let mut together: String = scripts.iter().map(|(_, script)| format!("{script}\n")).collect();
         together.push_str(&batch.then);
         let transaction = self.ctx.begin(target).await?;
-        transaction.batch("restore the schema", SETTINGS).await?;
+        self.set_up(&transaction, batch).await?;
         let Err(error) = transaction.batch("restore the schema", &together).await else {
             transaction.effects(&keys).await?;
             return transaction.commit("restore entries of the schema").await;
@@ -266,7 +275,7 @@ impl<'a> Restorer<'a> {
             return Err(error.into());
         }
         let transaction = self.ctx.begin(target).await?;
-        transaction.batch("restore the schema", SETTINGS).await?;
+        self.set_up(&transaction, batch).await?;
         for (entry, script) in &scripts {
             transaction
                 .batch("restore the schema", script)
@@ -278,6 +287,16 @@ impl<'a> Restorer<'a> {
         transaction.commit("restore entries of the schema").await
     }
 
+    /// The settings of pg_restore; where expressions of users run, those that these have at home too.
+    async fn set_up(&self, transaction: &OwnedTransaction<'_>, batch: &Batch<'a>) -> Result<(), Failure> {
+        transaction.batch("restore the schema", SETTINGS).await?;
+        if batch.evaluates_expressions() {
+            let home = Home::of(self.ctx).await?;
+            home.enter(transaction, Expressions::OfBuilds).await?;
+        }
+        Ok(())
+    }
+
     /// What is sent for an entry: nothing for a foreign key that is held back and what depends on it; a key whose index
     /// was built before adopts it.
     fn script(&self, entry: &Entry, statements: Option<&str>) -> Result<String, Failure> {
@@ -285,7 +304,11 @@ impl<'a> Restorer<'a> {
             None if self.has_index_of(entry) => Key::of(&entry.statements).map(|key| key.adopt_index()),
             _ => None,
         };
-        let statements = statements.or(adopted.as_deref()).unwrap_or(&entry.statements);
+        let settings_are_set = entry.kind == ObjectType::DatabaseProperties
+            && self.done.contains(&EffectKey::DatabaseSettings.to_string());
+        let others = settings_are_set.then(|| database_settings::without(&entry.statements));
+        let changed = statements.or(adopted.as_deref()).or(others.as_deref());
+        let statements = changed.unwrap_or(&entry.statements);
         match self.held_back(entry) {
             Some(held) if held.kind == HeldBackKind::ForeignKey => Ok(String::new()),
             _ if self.without.contains_key(&entry.id) => Ok(String::new()),

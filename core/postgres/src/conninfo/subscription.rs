@@ -4,10 +4,15 @@ use super::error::ConnInfoError;
 use super::{ConnInfo, Resolved, quoted};
 use std::collections::BTreeMap;
 
-/// The settings that every connection of the target to the source needs: rows must not be filtered and nothing may
-/// time out while a snapshot or an idle stream is held.
+/// The settings that every connection of the target to the source needs: rows must not be filtered, values are written
+/// so that they can be read in one way only, and nothing may time out while a snapshot or an idle stream is held.
 const SETTINGS: &[(&str, &str)] = &[
     ("row_security", "off"),
+    ("DateStyle", "ISO"),
+    ("IntervalStyle", "postgres"),
+    ("extra_float_digits", "3"),
+    ("bytea_output", "hex"),
+    ("default_transaction_isolation", "read committed"),
     ("statement_timeout", "0"),
     ("lock_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),

@@ -7,6 +7,7 @@
 mod copy_out;
 mod doing;
 mod epoch;
+mod home;
 mod idle;
 mod quiet;
 mod rehearsal;
@@ -14,13 +15,14 @@ mod release;
 mod replication;
 mod right;
 mod server;
-mod settings;
+pub mod settings;
 mod snapshot;
 mod transaction;
 
 pub use copy_out::CopyOut;
 pub use doing::Doing;
 pub use epoch::OLDER_EPOCHS_TIMEOUT;
+pub use home::{HomeSettings, PlainSetting};
 pub use idle::Reader;
 pub use rehearsal::Rehearsed;
 pub use release::RELEASE_TIMEOUT;
@@ -29,6 +31,8 @@ pub use right::{ReadOnly, ReadWrite, Rehearsal, Right, SideMarker, Source, Targe
 pub use server::Server;
 pub use snapshot::SnapshotId;
 pub use transaction::Transaction;
+
+use settings::without_login_triggers;
 
 use crate::connect::{self, Connected};
 use crate::error::{PgError, Place};
@@ -58,7 +62,7 @@ pub struct Session<S, R> {
 /// What a session asks the server at its begin.
 #[derive(Debug, Clone, Copy)]
 struct Facts {
-    version: u32,
+    known: settings::Known,
     pid: i32,
 }
 
@@ -119,7 +123,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
 
     /// The server's version as `server_version_num` gives it, such as 150018.
     pub fn server_version(&self) -> u32 {
-        self.facts.version
+        self.facts.known.version
     }
 
     /// The process that serves this session.
@@ -173,12 +177,10 @@ impl<S: SideMarker, R: Right> Session<S, R> {
         } = connected;
         let driver = Driver(driver);
         let facts = facts(&client, &place).await?;
-        if let Some(statement) = settings::for_version(facts.version) {
-            client
-                .batch_execute(statement)
-                .await
-                .map_err(|error| PgError::from_driver(&place, "set up the session", &error))?;
-        }
+        client
+            .batch_execute(&settings::statements::<R>(facts.known))
+            .await
+            .map_err(|error| PgError::from_driver(&place, "set up the session", &error))?;
         let canceller = CancelToken {
             token: client.cancel_token(),
             target: way.target,
@@ -208,7 +210,8 @@ struct Way {
 }
 
 async fn facts(client: &Client, place: &Place) -> Result<Facts, PgError> {
-    let sql = "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid()";
+    let sql = "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid(), \
+               pg_catalog.current_setting('is_superuser')";
     let operation = "ask for the server's version";
     let answer = client
         .simple_query(sql)
@@ -216,7 +219,10 @@ async fn facts(client: &Client, place: &Place) -> Result<Facts, PgError> {
         .map_err(|error| PgError::from_driver(place, operation, &error))?;
     let facts = answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(Facts {
-            version: row.get(0)?.parse().ok()?,
+            known: settings::Known {
+                version: row.get(0)?.parse().ok()?,
+                superuser: row.get(2)? == "on",
+            },
             pid: row.get(1)?.parse().ok()?,
         }),
         _ => None,

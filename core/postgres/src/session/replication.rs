@@ -27,20 +27,20 @@ impl Server<Source> {
     pub async fn connect_replication(&self, database: &str) -> Result<ReplicationSession, PgError> {
         // SET would be one command too many later, so the version is asked before.
         let probe = self.connect::<ReadOnly>(database).await?;
-        let version = probe.server_version();
+        let known = probe.facts.known;
         probe.close().await;
         let place = self.place(database);
         let permit = self.permit(&place).await?;
-        let mut startup = self.startup(database, &settings::for_replication(version));
+        let mut startup = self.startup(database, &settings::for_replication(known));
         startup.replication = true;
         let (Connected { client, driver, .. }, _) = self.open(startup, &place).await?;
         let _driver = Driver(driver);
         let facts = super::facts(&client, &place).await?;
         // Before the first command there is no snapshot to lose.
-        if let Some(statement) = settings::for_version(version) {
-            let done = client.simple_query(statement).await;
-            done.map_err(|error| PgError::from_driver(&place, "set up the session", &error))?;
-        }
+        let done = client
+            .simple_query(&settings::statements::<ReadOnly>(known))
+            .await;
+        done.map_err(|error| PgError::from_driver(&place, "set up the session", &error))?;
         Ok(ReplicationSession {
             client,
             _driver,

@@ -27,6 +27,8 @@ pub trait Right: sealed::Sealed + Debug + Send + Sync + 'static {
     const READ_ONLY_BY_DEFAULT: bool;
     /// The `lock_timeout` of the session, in PostgreSQL's notation; `0` waits for ever.
     const LOCK_TIMEOUT: &'static str;
+    /// Whether it writes, although transactions that say nothing else can't.
+    const REHEARSES: bool = false;
 }
 
 /// Reads, and nothing else. For checks. One that writes does not compile:
@@ -76,6 +78,7 @@ impl Right for ReadOnly {
 impl Right for Rehearsal {
     const READ_ONLY_BY_DEFAULT: bool = true;
     const LOCK_TIMEOUT: &'static str = "100ms";
+    const REHEARSES: bool = true;
 }
 
 impl Right for ReadWrite {

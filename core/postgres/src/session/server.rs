@@ -1,7 +1,8 @@
 //! A server and the way to it.
 
 use super::idle::{Idle, Reader};
-use super::{ReadOnly, Right, Session, SideMarker, Way, settings};
+use super::settings::{self, Known};
+use super::{ReadOnly, Right, Session, SideMarker, Way};
 use crate::connect::{self, Address, Connected, SocketOptions, Startup, Target};
 use crate::conninfo::{Endpoint, Resolved, SessionAttributes};
 use crate::error::{PgError, Place, io_code};
@@ -10,7 +11,7 @@ use pghaul_core::Code;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::SimpleQueryMessage;
@@ -42,6 +43,8 @@ struct Inner<S> {
     /// Where the first connection went; later ones go nowhere else.
     pinned: Mutex<Option<Target>>,
     idle: Arc<Idle<S>>,
+    /// What the first session has learned.
+    known: OnceLock<Known>,
 }
 
 impl<S> std::fmt::Debug for Inner<S> {
@@ -64,6 +67,7 @@ impl<S: SideMarker> Server<S> {
             tls: OnceCell::new(),
             pinned: Mutex::new(None),
             idle: Arc::default(),
+            known: OnceLock::new(),
         };
         Self {
             inner: Arc::new(inner),
@@ -103,7 +107,7 @@ impl<S: SideMarker> Server<S> {
     pub async fn connect<R: Right>(&self, database: &str) -> Result<Session<S, R>, PgError> {
         let place = self.place(database);
         let permit = self.permit(&place).await?;
-        let startup = self.startup(database, &settings::for_right::<R>());
+        let startup = self.startup(database, &settings::for_right::<R>(self.known()));
         let (connected, target) = self.open(startup, &place).await?;
         let way = Way {
             target,
@@ -111,7 +115,20 @@ impl<S: SideMarker> Server<S> {
             socket: self.socket_options(),
             permit,
         };
-        Session::begin(connected, place, way).await
+        let session = Session::begin(connected, place, way).await?;
+        self.inner.known.get_or_init(|| session.facts.known);
+        Ok(session)
+    }
+
+    /// What a session has learned of the server and its role, once there was one.
+    pub(super) fn known(&self) -> Option<Known> {
+        self.inner.known.get().copied()
+    }
+
+    /// The settings of a session that another program, or the other server, opens here in pghaul's name: without limits
+    /// of time, and without users' login triggers where the role may switch them off.
+    pub fn settings_for_others(&self) -> Vec<(&'static str, &'static str)> {
+        settings::for_others(self.known())
     }
 
     /// A session to read in, in a database: one that somebody has just read in, or a new one as by

@@ -1,0 +1,189 @@
+//! Settings that act on the target's workers, which pghaul does not start.
+//!
+//! A worker of a subscription has the settings of the server, of the database and of the subscription's owner. Some would
+//! change the values that it reads, others would end it again and again. Where one of them is not as it must be, it is set
+//! for the owner in this database, `ALTER ROLE … IN DATABASE`, which wins over all others and concerns nobody else; with
+//! the subscription it is taken back. What the database brought along stays as it is.
+
+use pghaul_contracts::EffectKey;
+use pghaul_step::postgres::{Ident, ReadWrite, Session, Target, literal};
+use pghaul_step::{Context, Database, Failure};
+use serde::{Deserialize, Serialize};
+
+/// A setting as workers need it, from a version on.
+#[derive(Debug, Clone, Copy)]
+struct Needed {
+    name: &'static str,
+    value: &'static str,
+    since: u32,
+}
+
+const fn needed(name: &'static str, value: &'static str) -> Needed {
+    let since = 0;
+    Needed { name, value, since }
+}
+
+/// The settings of workers; `docs/explanation/settings.md` shows them.
+const NEEDED: &[Needed] = &[
+    needed("array_nulls", "on"),
+    needed("xmloption", "content"),
+    needed("role", "none"),
+    needed("default_transaction_read_only", "off"),
+    needed("default_transaction_isolation", "read committed"),
+    needed("default_transaction_deferrable", "off"),
+    needed("lock_timeout", "0"),
+    needed("statement_timeout", "0"),
+    needed("idle_in_transaction_session_timeout", "0"),
+    Needed {
+        since: 140_000,
+        ..needed("idle_session_timeout", "0")
+    },
+    Needed {
+        since: 170_000,
+        ..needed("transaction_timeout", "0")
+    },
+];
+
+/// The item under which the journal holds what was set.
+const ITEM: &str = "settings of the workers";
+
+/// What was set for the workers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Adjusted {
+    /// The subscription's owner; absent in other items of the step.
+    #[serde(default)]
+    role: Option<String>,
+    /// The settings.
+    #[serde(default)]
+    settings: Vec<String>,
+}
+
+/// Sets what workers need and would not get.
+pub(crate) async fn adjust(
+    ctx: &Context<Database>,
+    target: &mut Session<Target, ReadWrite>,
+) -> Result<(), Failure> {
+    let plain = ctx
+        .target_server()
+        .plain_settings(ctx.database().as_str())
+        .await?;
+    let done = ctx.effects(EffectKey::WORKER_SETTING).await?;
+    let version = target.server_version();
+    let differ = |needed: &&Needed| {
+        let is = plain
+            .get(needed.name)
+            .is_some_and(|plain| plain.value != needed.value);
+        let is_set = done.iter().any(|key| setting_of(key).0 == needed.name);
+        version >= needed.since && is && !is_set
+    };
+    let wrong: Vec<Needed> = NEEDED.iter().filter(differ).copied().collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let role = owner(target).await?;
+    let before = own_settings(target).await?;
+    let transaction = ctx.begin(target).await?;
+    let mut statements = String::new();
+    let mut keys = Vec::new();
+    for Needed { name, value, .. } in &wrong {
+        statements.push_str(&format!(
+            "{} SET {} TO {};\n",
+            alter(ctx, &role)?,
+            Ident::new(*name)?,
+            literal(value)?
+        ));
+        let own = before
+            .iter()
+            .find_map(|line| line.strip_prefix(&format!("{name}=")));
+        let with_own = own.map(|own| format!("{name}={own}"));
+        let key = EffectKey::WorkerSetting(with_own.unwrap_or_else(|| (*name).to_owned()));
+        keys.push(key.to_string());
+    }
+    let operation = "set what the subscription's workers need";
+    transaction.batch(operation, &statements).await?;
+    transaction.effects(&keys).await?;
+    transaction.commit(operation).await?;
+    let settings = wrong.iter().map(|needed| needed.name.to_owned()).collect();
+    let role = Some(role);
+    ctx.item(ITEM, &Adjusted { role, settings }).await
+}
+
+/// Takes back what was set.
+pub(crate) async fn take_back(
+    ctx: &Context<Database>,
+    target: &mut Session<Target, ReadWrite>,
+) -> Result<(), Failure> {
+    let keys: Vec<String> = ctx
+        .effects(EffectKey::WORKER_SETTING)
+        .await?
+        .into_iter()
+        .collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let journaled = ctx.items::<String, Adjusted>()?.remove(ITEM);
+    let role = match journaled.and_then(|adjusted| adjusted.role) {
+        Some(role) => role,
+        None => owner(target).await?,
+    };
+    let mut statements = String::new();
+    for key in &keys {
+        let alter = alter(ctx, &role)?;
+        statements.push_str(&match setting_of(key) {
+            (name, Some(own)) => format!("{alter} SET {} TO {};\n", Ident::new(name)?, literal(own)?),
+            (name, None) => format!("{alter} RESET {};\n", Ident::new(name)?),
+        });
+    }
+    let operation = "take back the settings of the workers";
+    let transaction = ctx.begin(target).await?;
+    transaction.batch(operation, &statements).await?;
+    transaction.forget_each(&keys).await?;
+    transaction.commit(operation).await
+}
+
+fn alter(ctx: &Context<Database>, role: &str) -> Result<String, Failure> {
+    let database = Ident::new(ctx.database().as_str())?;
+    Ok(format!("ALTER ROLE {} IN DATABASE {database}", Ident::new(role)?))
+}
+
+/// Name and earlier value in an effect key.
+fn setting_of(key: &str) -> (&str, Option<&str>) {
+    let setting = key.strip_prefix(EffectKey::WORKER_SETTING).unwrap_or(key);
+    match setting.split_once('=') {
+        Some((name, own)) => (name, Some(own)),
+        None => (setting, None),
+    }
+}
+
+/// Who will own the subscription.
+async fn owner(target: &Session<Target, ReadWrite>) -> Result<String, Failure> {
+    let doing = target.doing("read the current role");
+    Ok(doing.query_one("SELECT current_user::text", &[]).await?.get(0))
+}
+
+/// The settings that the current role has in this database, as `name=value`.
+async fn own_settings(target: &Session<Target, ReadWrite>) -> Result<Vec<String>, Failure> {
+    let doing = target.doing("read the role's settings in the database");
+    let row = doing.query_opt(include_str!("own_settings.sql"), &[]).await?;
+    Ok(row.map(|row| row.get(0)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_shows_what_workers_need() {
+        let page = include_str!("../../../docs/explanation/settings.md");
+        for Needed { name, value, .. } in NEEDED {
+            let line = format!("| `{name}` | `{value}` |");
+            assert!(page.lines().any(|other| other == line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_key_holds_the_value_of_before() {
+        assert_eq!(setting_of("worker-setting/lock_timeout"), ("lock_timeout", None));
+        assert_eq!(setting_of("worker-setting/role=a=b"), ("role", Some("a=b")));
+    }
+}
