@@ -100,7 +100,9 @@ impl From<Code> for ExitCode {
             Code::AuthenticationFailed | Code::NotInHba | Code::PermissionDenied | Code::RowSecurity => {
                 Self::Permission
             }
-            Code::JournalUnusable | Code::JournalDamaged | Code::JournalStale => Self::Journal,
+            Code::JournalUnusable | Code::JournalDamaged | Code::JournalStale | Code::OtherRelease => {
+                Self::Journal
+            }
             Code::AlreadyRunning => Self::AlreadyRunning,
             Code::NotSafeToRemove => Self::NotSafeToRemove,
             Code::LockTimeout

@@ -1,6 +1,7 @@
 //! The journal file, and which migration in it is meant.
 
 use crate::args::JournalArgs;
+use crate::command::Session;
 use crate::servers::Identities;
 use crate::view::Times;
 use etcetera::BaseStrategy as _;
@@ -49,8 +50,8 @@ pub(crate) fn state_directory(file: &JournalFile, id: &MigrationId) -> PathBuf {
 ///
 /// # Errors
 /// When there is none or it can't be read.
-pub(crate) fn open(args: &JournalArgs) -> Result<JournalFile, Failure> {
-    Ok(JournalFile::open(path(args)?)?)
+pub(crate) fn open(session: &Session, args: &JournalArgs) -> Result<JournalFile, Failure> {
+    Ok(JournalFile::open(path(args)?)?.with_versions(session.registry.versions()))
 }
 
 /// The migration that a command is about which needs one: the named one; the only open one; where none is open,

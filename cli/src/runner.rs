@@ -8,7 +8,7 @@ use crate::signals::Signals;
 use pghaul_core::event::{Ending, Runner as RunnerFacts};
 use pghaul_core::journal::Head;
 use pghaul_core::{Code, Epoch, Event, Failure, Journal, Migration, MigrationEvent, MigrationId, id};
-use pghaul_engine::Engine;
+use pghaul_engine::{Engine, Purpose, refuse_other_release};
 use pghaul_step::{Copying, Faults, Kept, Observer, Recorder, RunContext, WayBack, Workers};
 use pghaul_store::{Clock, Holder, JournalFile, Writer};
 use std::fs::DirBuilder;
@@ -81,6 +81,14 @@ impl Locked {
         }
     }
 
+    /// Refuses a migration that this program can't go on with, since it lacks a step or is older than the journal.
+    ///
+    /// # Errors
+    /// [`Code::OtherRelease`] with what is missing.
+    pub(crate) fn check_release(&self, session: &Session, purpose: Purpose) -> Result<(), Failure> {
+        self.read(|m| refuse_other_release(&session.registry, m, purpose))
+    }
+
     /// Reads something out of the state.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Migration) -> T) -> T {
         let journal: &dyn Journal = self.writer.as_ref();
@@ -150,10 +158,12 @@ impl Locked {
             user,
             epoch,
             command: start.command.to_owned(),
+            pghaul: Some(env!("CARGO_PKG_VERSION").to_owned()),
             took_over,
         };
         let journal: Arc<dyn Journal> = Arc::clone(&self.writer) as Arc<dyn Journal>;
-        let recorder = Recorder::new(journal, Arc::new(Faults::from_environment()), equipment.observer);
+        let recorder = Recorder::new(journal, Arc::new(Faults::from_environment()), equipment.observer)
+            .with_versions(session.registry.versions());
         recorder
             .append(Event::Migration(MigrationEvent::RunnerStarted(facts)))
             .await?;
@@ -229,6 +239,7 @@ mod tests {
             user,
             epoch: Epoch(1),
             command,
+            pghaul: None,
             took_over: false,
         };
         let mut events = vec![Event::Migration(MigrationEvent::RunnerStarted(runner))];

@@ -27,6 +27,8 @@ pub(crate) struct View {
     pub(crate) as_of: Option<String>,
     /// What is to be said of the last run, when somebody asks afterwards.
     pub(crate) last_run: Option<LastRun>,
+    /// Why the journal is not the newest one, where the target knows a newer.
+    pub(crate) older_copy: Option<Failure>,
 }
 
 /// The last run, where it did not end well.
@@ -93,6 +95,7 @@ impl View {
             head,
             as_of: times.values().max().cloned(),
             last_run: None,
+            older_copy: None,
         };
         view.settle();
         view
@@ -143,6 +146,12 @@ impl View {
             }
         }
         self.settle();
+        self
+    }
+
+    /// Adds that the journal is an older copy.
+    pub(crate) fn with_older_copy(mut self, failure: Failure) -> Self {
+        self.older_copy = Some(failure);
         self
     }
 
@@ -205,7 +214,9 @@ impl View {
 
     /// The exit code of a command that only shows.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        if self.status == Phase::Failed {
+        if let Some(failure) = &self.older_copy {
+            failure.code.into()
+        } else if self.status == Phase::Failed {
             ExitCode::MigrationFailed
         } else {
             ExitCode::Success

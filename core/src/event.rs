@@ -1,17 +1,22 @@
 //! The vocabulary of the journal. Everything that pghaul decides, does or learns is one of these events.
 //!
-//! Names of variants are part of the file format: `docs/reference/journal.md`. A changed payload gets a new
-//! version in [`Event::version`] and an upcaster in [`Event::from_record`]; old journals are read for ever.
+//! Names of variants are part of the file format: `docs/reference/journal.md`. A changed payload gets an upcaster in
+//! `event/versions.rs`, and with it a new version; old journals are read for ever.
 
 mod proof;
+mod record;
 mod tagged;
+mod versions;
+
+pub use record::{Record, UnknownRecord};
+pub use versions::{NotedBy, StepUpcaster, StepVersions, newest_version};
 
 use crate::failure::{Failure, Side};
 use crate::finding::Finding;
 use crate::id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
 use crate::plan::{DatabasePlan, InitialCopy, Method};
 pub use proof::{Incomplete, Positions, Proof, ServerPosition};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{EnumDiscriminants, EnumIter, IntoStaticStr};
 
@@ -62,6 +67,9 @@ pub struct Runner {
     pub epoch: Epoch,
     /// The command: `run` or `remove`.
     pub command: String,
+    /// The version of pghaul; absent where the first release wrote the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pghaul: Option<String>,
     /// Whether it took over from a runner on another host, as the user asked.
     #[serde(default)]
     pub took_over: bool,
@@ -247,11 +255,15 @@ pub enum StepEvent {
         item: String,
         /// What is to be remembered of it.
         outcome: Value,
+        /// The version of the outcome's shape.
+        version: u32,
     },
     /// It has done what it promises.
     StepFinished {
         /// Its output, for the steps after it.
         output: Value,
+        /// The version of the output's shape.
+        version: u32,
         /// Whether it was found done on the servers instead of being run now.
         #[serde(default)]
         found: bool,
@@ -278,23 +290,6 @@ pub enum Event {
     DatabaseStep(DatabaseName, StepName, StepEvent),
 }
 
-/// An event as a store keeps it: flat, with a kind, a version and a JSON payload.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Record {
-    /// The database it is about.
-    pub database: Option<DatabaseName>,
-    /// The step it is about.
-    pub step: Option<StepName>,
-    /// The item it is about.
-    pub item: Option<String>,
-    /// The kind, such as `step_started`.
-    pub kind: String,
-    /// The version of the payload's shape.
-    pub version: u32,
-    /// The payload.
-    pub payload: Value,
-}
-
 /// A journaled event with its place and time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Envelope {
@@ -310,35 +305,6 @@ pub struct Envelope {
     pub event: Event,
 }
 
-/// A record that this version of pghaul can't read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownRecord {
-    /// A kind that this version does not know.
-    #[error("unknown kind of event {kind:?}; a newer pghaul wrote it")]
-    Kind {
-        /// The kind.
-        kind: String,
-    },
-    /// A version of a known kind that this version does not know.
-    #[error("event {kind:?} has version {version}; this pghaul reads up to {known}")]
-    Version {
-        /// The kind.
-        kind: String,
-        /// Its version.
-        version: u32,
-        /// The newest known version.
-        known: u32,
-    },
-    /// A payload that does not have the shape its version promises.
-    #[error("event {kind:?} has a payload that can't be read: {reason}")]
-    Payload {
-        /// The kind.
-        kind: String,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
 impl Event {
     /// The kind, as the journal names it.
     pub fn kind(&self) -> &'static str {
@@ -347,11 +313,6 @@ impl Event {
             Self::ClusterStep(_, event) | Self::DatabaseStep(_, _, event) => event.into(),
             Self::Database(_, event) => event.into(),
         }
-    }
-
-    /// The version of the payload that this pghaul writes.
-    pub fn version(&self) -> u32 {
-        1
     }
 
     /// The database it is about, if any.
@@ -377,94 +338,5 @@ impl Event {
             | Self::DatabaseStep(_, _, StepEvent::ItemFinished { item, .. }) => Some(item),
             _ => None,
         }
-    }
-
-    /// The flat form for a store.
-    ///
-    /// # Errors
-    /// When the payload can't be written as JSON, which none of our types can cause.
-    pub fn to_record(&self) -> Result<Record, UnknownRecord> {
-        let tagged = match self {
-            Self::Migration(event) => serde_json::to_value(event),
-            Self::ClusterStep(_, event) | Self::DatabaseStep(_, _, event) => serde_json::to_value(event),
-            Self::Database(_, event) => serde_json::to_value(event),
-        };
-        let mut tagged = tagged.map_err(|e| UnknownRecord::Payload {
-            kind: self.kind().to_owned(),
-            reason: e.to_string(),
-        })?;
-        Ok(Record {
-            database: self.database().cloned(),
-            step: self.step().cloned(),
-            item: self.item().map(str::to_owned),
-            kind: self.kind().to_owned(),
-            version: self.version(),
-            payload: tagged.get_mut("payload").map(Value::take).unwrap_or(Value::Null),
-        })
-    }
-
-    /// Reads a stored record back.
-    ///
-    /// # Errors
-    /// [`UnknownRecord`] when the record was written by a newer version or was damaged. Nothing is guessed.
-    pub fn from_record(record: Record) -> Result<Self, UnknownRecord> {
-        let Record {
-            database,
-            step,
-            kind,
-            version,
-            payload,
-            ..
-        } = record;
-        let payload = Some(payload).filter(|payload| !payload.is_null());
-        Self::from_parts(database, step, &kind, version, payload)
-    }
-
-    /// The same from a payload that is still text: a store that reads a million events parses each once.
-    ///
-    /// # Errors
-    /// See [`Self::from_record`].
-    pub fn from_text(
-        database: Option<DatabaseName>,
-        step: Option<StepName>,
-        kind: &str,
-        version: u32,
-        payload: &str,
-    ) -> Result<Self, UnknownRecord> {
-        let mut parser = serde_json::Deserializer::from_str(payload);
-        let event = Self::from_parts(
-            database,
-            step,
-            kind,
-            version,
-            (payload != "null").then_some(&mut parser),
-        )?;
-        if payload != "null" {
-            parser.end().map_err(|e| tagged::unreadable(kind, &e))?;
-        }
-        Ok(event)
-    }
-
-    fn from_parts<'de, P: Deserializer<'de, Error = serde_json::Error>>(
-        database: Option<DatabaseName>,
-        step: Option<StepName>,
-        kind: &str,
-        version: u32,
-        payload: Option<P>,
-    ) -> Result<Self, UnknownRecord> {
-        const NEWEST: u32 = 1;
-        if version > NEWEST {
-            return Err(UnknownRecord::Version {
-                kind: kind.to_owned(),
-                version,
-                known: NEWEST,
-            });
-        }
-        Ok(match (database, step) {
-            (None, None) => Self::Migration(tagged::read(kind, payload)?),
-            (None, Some(step)) => Self::ClusterStep(step, tagged::read(kind, payload)?),
-            (Some(database), None) => Self::Database(database, tagged::read(kind, payload)?),
-            (Some(database), Some(step)) => Self::DatabaseStep(database, step, tagged::read(kind, payload)?),
-        })
     }
 }

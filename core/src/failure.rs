@@ -91,6 +91,9 @@ pub enum Code {
     JournalStale,
     /// Another runner has the journal.
     AlreadyRunning,
+    /// This program is not one that can continue the migration: a newer release wrote in its journal, or it lacks a
+    /// step.
+    OtherRelease,
     /// The journal can't be written or read.
     JournalUnusable,
     /// The journal was changed by something else than pghaul.

@@ -28,7 +28,7 @@ pub mod status;
 
 pub use acceptance::Acceptance;
 pub use catalog::{Catalog, TableName};
-pub use event::{DatabaseEvent, Envelope, Event, MigrationEvent, StepEvent};
+pub use event::{DatabaseEvent, Envelope, Event, MigrationEvent, StepEvent, StepVersions};
 pub use failure::{Code, Failure, Side};
 pub use finding::{Concern, Finding, Severity, Subject};
 pub use id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};

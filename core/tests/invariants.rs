@@ -38,6 +38,7 @@ fn migration_event(kind: MigrationEventKind, epoch: u32) -> MigrationEvent {
             user: "me".to_owned(),
             epoch: Epoch(epoch),
             command: "run".to_owned(),
+            pghaul: None,
             took_over: false,
         }),
         MigrationEventKind::DatabasesSelected => MigrationEvent::DatabasesSelected {

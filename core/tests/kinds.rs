@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod support;
 
-use pghaul_core::event::{DatabaseEventKind, MigrationEventKind, StepEventKind};
+use pghaul_core::event::{DatabaseEventKind, MigrationEventKind, StepEventKind, newest_version};
 use std::fmt::Write as _;
 use strum::IntoEnumIterator;
 
@@ -15,7 +15,7 @@ fn of_migration(kind: MigrationEventKind) -> (&'static str, &'static str) {
             "the first event: names, servers, versions",
         ),
         K::RunnerStarted => (
-            "`host`, `pid`, `user`, `epoch`, `command`, `took_over`",
+            "`host`, `pid`, `user`, `epoch`, `command`, `pghaul`, `took_over`",
             "a runner took the lock and raised the epoch",
         ),
         K::DatabasesSelected => (
@@ -81,11 +81,11 @@ fn of_step(kind: StepEventKind) -> (&'static str, &'static str) {
             "it notes what it must know again after a crash",
         ),
         K::ItemFinished => (
-            "`item`, `outcome`",
+            "`item`, `outcome`, `version`",
             "an item, such as a table, is complete and durable on the target",
         ),
         K::StepFinished => (
-            "`output`, `found`",
+            "`output`, `version`, `found`",
             "it has done what it promises, or was found done",
         ),
         K::StepFailed => (
@@ -107,7 +107,11 @@ fn rows<K: IntoEnumIterator + Copy + Into<&'static str>>(
     for kind in K::iter() {
         let name: &str = kind.into();
         let (payload, meaning) = explain(kind);
-        let _ = writeln!(table, "| `{name}` | {about} | 1 | {payload} | {meaning} |");
+        let _ = writeln!(
+            table,
+            "| `{name}` | {about} | {} | {payload} | {meaning} |",
+            newest_version(name)
+        );
     }
 }
 

@@ -26,9 +26,19 @@ pub enum DamageReason {
         /// The number of the event found in its place.
         found: i64,
     },
-    /// The hash fits but this pghaul can't read the event, mostly because a newer one wrote it.
+    /// The hash fits but the payload does not have the shape that its version promises.
     #[error("{0}")]
     Unreadable(UnknownRecord),
+    /// The hash fits, and a newer pghaul wrote the event: nothing is damaged.
+    #[error("{record}")]
+    Newer {
+        /// What the event is about.
+        subject: String,
+        /// What is not known here.
+        record: UnknownRecord,
+        /// The release that wrote it, where its runner has said so.
+        release: Option<String>,
+    },
     /// The hash fits but a column does not have the type that the format promises.
     #[error("column {column} does not hold what it should")]
     Column {

@@ -35,6 +35,20 @@ pub enum StoreError {
         /// The newest format that this pghaul knows.
         known: u32,
     },
+    /// A newer pghaul wrote an event. Nothing was changed.
+    #[error("event {seq} of migration {migration}, about {subject}, is of a newer pghaul: {record}")]
+    NewerEvent {
+        /// The migration.
+        migration: MigrationId,
+        /// The event's number.
+        seq: Seq,
+        /// What it is about.
+        subject: String,
+        /// What is not known here.
+        record: UnknownRecord,
+        /// The release that wrote it, where it has said so.
+        release: Option<String>,
+    },
     /// An event is not as it was written.
     #[error("the journal of migration {migration} is {damage}")]
     Damaged {
@@ -108,6 +122,14 @@ pub enum StoreError {
         line: u64,
         /// What is wrong with it.
         why: String,
+    },
+    /// A newer pghaul wrote an export. Nothing was changed.
+    #[error("the export has format {found}; this pghaul reads formats up to {known}")]
+    NewerExport {
+        /// Its format.
+        found: u32,
+        /// The newest format that this pghaul knows.
+        known: u32,
     },
     /// An export is older than what the file holds.
     #[error("the journal holds migration {migration} up to event {held}; the export ends at {offered}")]
@@ -188,6 +210,28 @@ impl StoreError {
         }
     }
 
+    /// What is wrong with an event.
+    pub(crate) fn at_event(migration: &MigrationId, seq: Seq, reason: DamageReason) -> Self {
+        let migration = migration.clone();
+        match reason {
+            DamageReason::Newer {
+                subject,
+                record,
+                release,
+            } => Self::NewerEvent {
+                migration,
+                seq,
+                subject,
+                record,
+                release,
+            },
+            reason => Self::Damaged {
+                migration,
+                damage: Box::new(Damage { seq, reason }),
+            },
+        }
+    }
+
     /// The message and those of its causes in one line.
     pub(crate) fn in_full(&self) -> String {
         let mut text = self.to_string();
@@ -203,18 +247,17 @@ impl StoreError {
         match self {
             Self::Locked { .. } => Code::AlreadyRunning,
             Self::Damaged { damage, .. } => match damage.reason {
-                DamageReason::Unreadable(UnknownRecord::Kind { .. } | UnknownRecord::Version { .. }) => {
-                    Code::JournalUnusable
-                }
                 DamageReason::Cut { .. } => Code::JournalStale,
                 _ => Code::JournalDamaged,
             },
             Self::DamagedFile { .. } | Self::BadExport { .. } | Self::Parted { .. } => Code::JournalDamaged,
             Self::Ahead { .. } => Code::JournalStale,
             Self::UnknownMigration { .. } | Self::NameTaken { .. } => Code::BadInput,
+            Self::NewerFormat { .. } | Self::NewerEvent { .. } | Self::NewerExport { .. } => {
+                Code::OtherRelease
+            }
             Self::NotFound { .. }
             | Self::NotAJournal { .. }
-            | Self::NewerFormat { .. }
             | Self::ReadOnly { .. }
             | Self::NeedsRecovery { .. }
             | Self::DiskFull { .. }
@@ -234,10 +277,11 @@ impl StoreError {
             Self::NewerFormat { .. } => {
                 "use the pghaul that wrote it, or a newer one; the file was not touched"
             }
+            Self::NewerEvent { .. } => "use the pghaul that wrote it, or a newer one; nothing was changed",
+            Self::NewerExport { .. } => {
+                "import it with the pghaul that wrote it, or a newer one; nothing was changed"
+            }
             Self::Damaged { damage, .. } => match damage.reason {
-                DamageReason::Unreadable(UnknownRecord::Kind { .. } | UnknownRecord::Version { .. }) => {
-                    "use the pghaul that wrote the event, or a newer one"
-                }
                 DamageReason::Cut { .. } => "this is an old copy of the journal; use the newest one",
                 _ => "restore the journal from a backup; nothing after this event can be trusted",
             },
@@ -273,6 +317,15 @@ fn extended_code(error: &rusqlite::Error) -> Option<i32> {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let mut failure = Self::new(error.code(), error.to_string()).with_hint(error.hint());
+        if let StoreError::NewerEvent {
+            release: Some(release),
+            ..
+        } = &error
+        {
+            failure = failure.with_hint(format!(
+                "use pghaul {release}, which wrote it, or a newer one; nothing was changed"
+            ));
+        }
         let mut cause = error.source();
         while let Some(inner) = cause {
             failure = failure.with_cause(inner);

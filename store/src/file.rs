@@ -3,19 +3,22 @@
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::format;
-use crate::reader::{Links, OpenMigration};
+use crate::reader::OpenMigration;
 use crate::row::NewRow;
+use crate::stored::Links;
 use crate::writer::Writer;
 use pghaul_core::event::Created;
-use pghaul_core::{Event, Migration, MigrationEvent, MigrationId};
+use pghaul_core::{Event, Migration, MigrationEvent, MigrationId, StepVersions};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A journal file. It holds no connection: each operation opens its own, so it may be shared freely.
 #[derive(Debug, Clone)]
 pub struct JournalFile {
     path: PathBuf,
     clock: Clock,
+    versions: Arc<StepVersions>,
 }
 
 /// How a migration is found: by its id or its name. What happened in it, only its events know.
@@ -78,7 +81,19 @@ impl JournalFile {
         Ok(Self {
             path,
             clock: Clock::system(),
+            versions: Arc::default(),
         })
+    }
+
+    /// Reads what steps noted as these versions have it.
+    #[must_use]
+    pub fn with_versions(mut self, versions: StepVersions) -> Self {
+        self.versions = Arc::new(versions);
+        self
+    }
+
+    pub(crate) fn versions(&self) -> Arc<StepVersions> {
+        Arc::clone(&self.versions)
     }
 
     /// Stamps events with another clock than the system's.
@@ -110,7 +125,7 @@ impl JournalFile {
     }
 
     fn list(&self, entry: MigrationEntry) -> Result<Listed, StoreError> {
-        let open = OpenMigration::new(self.read()?, self.path.clone(), entry.clone());
+        let open = OpenMigration::new(self.read()?, self, entry.clone());
         Ok(match open.load() {
             Ok(loaded) => {
                 let standing = if loaded.migration.is_removed() {
@@ -226,7 +241,7 @@ impl JournalFile {
             .find_in(&connection, id.as_str())?
             .filter(|entry| entry.id == *id);
         let entry = found.ok_or_else(|| StoreError::UnknownMigration { name: id.to_string() })?;
-        Ok(OpenMigration::new(connection, self.path.clone(), entry))
+        Ok(OpenMigration::new(connection, self, entry))
     }
 
     fn read(&self) -> Result<Connection, StoreError> {

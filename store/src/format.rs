@@ -2,10 +2,11 @@
 
 use crate::error::StoreError;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rustix::fs::OFlags;
 use std::fs::{DirBuilder, File};
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -160,17 +161,12 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 
 /// Looks at the first bytes of the file, without SQLite, so that a file that is not ours is not even locked.
 fn recognise(path: &Path) -> Result<(), StoreError> {
-    let mut file = File::open(path).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => StoreError::NotFound {
-            path: path.to_owned(),
-        },
-        _ => StoreError::io("open", path, e),
-    })?;
-    let mut header = [0; 100];
     let foreign = |why: &str| StoreError::NotAJournal {
         path: path.to_owned(),
         why: why.to_owned(),
     };
+    let mut file = open_regular(path)?.ok_or_else(|| foreign("it is not a regular file"))?;
+    let mut header = [0; 100];
     match file.read_exact(&mut header) {
         Ok(()) => {}
         Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Err(foreign("it is too short")),
@@ -180,6 +176,27 @@ fn recognise(path: &Path) -> Result<(), StoreError> {
         return Err(foreign("it is not an SQLite file"));
     }
     judge(number_at(&header, 68), number_at(&header, 60), path)
+}
+
+/// Opens a regular file; `None` for anything else. To open a named pipe waits for its other end, for ever perhaps,
+/// and to open a device may have effects.
+fn open_regular(path: &Path) -> Result<Option<File>, StoreError> {
+    let failed = |e: std::io::Error| match e.kind() {
+        ErrorKind::NotFound => StoreError::NotFound {
+            path: path.to_owned(),
+        },
+        _ => StoreError::io("open", path, e),
+    };
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Ok(None);
+    }
+    // Another file may have come in its place meanwhile.
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let mut options = File::options();
+    let file = options.read(true).custom_flags(nonblocking).open(path);
+    let file = file.map_err(failed)?;
+    let regular = file.metadata().map_err(failed)?.is_file();
+    Ok(regular.then_some(file))
 }
 
 /// Looks again through SQLite, which also sees what is still in the WAL.

@@ -21,6 +21,7 @@ mod format;
 mod lock;
 mod reader;
 mod row;
+mod stored;
 mod transfer;
 mod writer;
 

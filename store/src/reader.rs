@@ -1,15 +1,16 @@
 //! Reading one migration: its events, its state, and whether they are as they were written.
 
-use crate::chain::{self, Columns, Hash};
-use crate::damage::{Damage, DamageReason};
+use crate::chain::{self, Hash};
+use crate::damage::DamageReason;
 use crate::error::StoreError;
-use crate::file::MigrationEntry;
+use crate::file::{JournalFile, MigrationEntry};
+use crate::stored::{Links, StoredEvent};
 use pghaul_core::journal::Head;
-use pghaul_core::{DatabaseName, Envelope, Epoch, Event, Migration, MigrationId, Seq, StepName};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use pghaul_core::{Envelope, Migration, Seq, StepVersions};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How many events an iterator reads at once.
 const PAGE: i64 = 256;
@@ -20,6 +21,7 @@ pub struct OpenMigration {
     connection: Connection,
     path: PathBuf,
     entry: MigrationEntry,
+    versions: Arc<StepVersions>,
 }
 
 /// The state of a migration and the event that it is as of.
@@ -32,11 +34,12 @@ pub struct Loaded {
 }
 
 impl OpenMigration {
-    pub(crate) fn new(connection: Connection, path: PathBuf, entry: MigrationEntry) -> Self {
+    pub(crate) fn new(connection: Connection, file: &JournalFile, entry: MigrationEntry) -> Self {
         Self {
             connection,
-            path,
+            path: file.path().to_owned(),
             entry,
+            versions: file.versions(),
         }
     }
 
@@ -157,8 +160,7 @@ impl OpenMigration {
         let mut migration = Migration::default();
         let mut links = Links::new(&self.entry.id);
         self.scan(&mut links, -1, |links, row| {
-            let event = row.event()?;
-            migration.apply(&event).map_err(DamageReason::Illegal)?;
+            row.replay(&mut migration, &self.versions)?;
             match earlier {
                 Some(earlier) if earlier.seq.0 == links.seq => same_hash(earlier, &links.before),
                 _ => Ok(()),
@@ -208,14 +210,7 @@ impl OpenMigration {
     }
 
     fn damaged(&self, seq: u64, reason: DamageReason) -> StoreError {
-        let damage = Box::new(Damage {
-            seq: Seq(seq),
-            reason,
-        });
-        StoreError::Damaged {
-            migration: self.entry.id.clone(),
-            damage,
-        }
+        StoreError::at_event(&self.entry.id, Seq(seq), reason)
     }
 }
 
@@ -247,7 +242,7 @@ impl Iterator for Events<'_> {
         if self.page.is_empty() && !self.ended {
             let page = &mut self.page;
             let read = self.migration.scan(&mut self.links, PAGE, |_, row| {
-                page.push_back(row.envelope()?);
+                page.push_back(row.envelope(&self.migration.versions)?);
                 Ok(())
             });
             self.ended = !read.as_ref().is_ok_and(|count| *count == PAGE);
@@ -257,180 +252,5 @@ impl Iterator for Events<'_> {
             Some(envelope) => Some(Ok(envelope)),
             None => self.failure.take().map(Err),
         }
-    }
-}
-
-/// The part of the chain that has been checked.
-#[derive(Debug, Clone)]
-pub(crate) struct Links {
-    /// The last event.
-    pub(crate) seq: u64,
-    /// Its hash.
-    pub(crate) before: Hash,
-}
-
-impl Links {
-    /// Before the first event.
-    pub(crate) fn new(migration: &MigrationId) -> Self {
-        Self {
-            seq: 0,
-            before: chain::genesis(migration),
-        }
-    }
-
-    /// The end as the rest of pghaul knows it.
-    pub(crate) fn head(&self) -> Head {
-        let hash = if self.seq == 0 {
-            String::new()
-        } else {
-            chain::hex(&self.before)
-        };
-        Head {
-            seq: Seq(self.seq),
-            hash,
-        }
-    }
-
-    fn check(&mut self, event: &StoredEvent<'_>) -> Result<(), DamageReason> {
-        let seq = self.seq + 1;
-        let found = event.integer(SEQ)?;
-        if u64::try_from(found) != Ok(seq) {
-            return Err(DamageReason::Gap { found });
-        }
-        let hash = chain::link(&self.before, &event.columns);
-        if event.hash != ValueRef::Blob(&hash) {
-            return Err(DamageReason::HashMismatch);
-        }
-        self.seq = seq;
-        self.before = hash;
-        Ok(())
-    }
-}
-
-/// The columns by their place and name.
-type Column = (usize, &'static str);
-const MIGRATION: Column = (0, "migration");
-const SEQ: Column = (1, "seq");
-const EPOCH: Column = (2, "epoch");
-const AT: Column = (3, "at");
-const DATABASE: Column = (4, "database");
-const STEP: Column = (5, "step");
-const ITEM: Column = (6, "item");
-const KIND: Column = (7, "kind");
-const VERSION: Column = (8, "version");
-const PAYLOAD: Column = (9, "payload");
-const HASH: usize = 10;
-
-/// One row, as it is stored.
-pub(crate) struct StoredEvent<'a> {
-    columns: Columns<'a>,
-    hash: ValueRef<'a>,
-}
-
-impl<'a> StoredEvent<'a> {
-    fn read(row: &'a Row<'_>) -> rusqlite::Result<Self> {
-        let mut columns = [ValueRef::Null; 10];
-        for (place, column) in columns.iter_mut().enumerate() {
-            *column = row.get_ref(place)?;
-        }
-        Ok(Self {
-            columns,
-            hash: row.get_ref(HASH)?,
-        })
-    }
-
-    fn column(&self, (place, _): Column) -> ValueRef<'a> {
-        self.columns.get(place).copied().unwrap_or(ValueRef::Null)
-    }
-
-    fn integer(&self, column: Column) -> Result<i64, DamageReason> {
-        self.column(column)
-            .as_i64()
-            .map_err(|_| DamageReason::Column { column: column.1 })
-    }
-
-    fn number(&self, column: Column) -> Result<u32, DamageReason> {
-        u32::try_from(self.integer(column)?).map_err(|_| DamageReason::Column { column: column.1 })
-    }
-
-    fn text(&self, column: Column) -> Result<&'a str, DamageReason> {
-        self.column(column)
-            .as_str()
-            .map_err(|_| DamageReason::Column { column: column.1 })
-    }
-
-    fn optional(&self, column: Column) -> Result<Option<&'a str>, DamageReason> {
-        self.column(column)
-            .as_str_or_null()
-            .map_err(|_| DamageReason::Column { column: column.1 })
-    }
-
-    pub(crate) fn seq(&self) -> Result<i64, DamageReason> {
-        self.integer(SEQ)
-    }
-
-    pub(crate) fn epoch(&self) -> Result<i64, DamageReason> {
-        self.integer(EPOCH)
-    }
-
-    pub(crate) fn at(&self) -> Result<&'a str, DamageReason> {
-        self.text(AT)
-    }
-
-    pub(crate) fn database(&self) -> Result<Option<&'a str>, DamageReason> {
-        self.optional(DATABASE)
-    }
-
-    pub(crate) fn step(&self) -> Result<Option<&'a str>, DamageReason> {
-        self.optional(STEP)
-    }
-
-    pub(crate) fn item(&self) -> Result<Option<&'a str>, DamageReason> {
-        self.optional(ITEM)
-    }
-
-    pub(crate) fn kind(&self) -> Result<&'a str, DamageReason> {
-        self.text(KIND)
-    }
-
-    pub(crate) fn version(&self) -> Result<i64, DamageReason> {
-        self.integer(VERSION)
-    }
-
-    pub(crate) fn payload(&self) -> Result<&'a str, DamageReason> {
-        self.text(PAYLOAD)
-    }
-
-    /// The hash as lower-case hexadecimal digits.
-    pub(crate) fn hash_hex(&self) -> Result<String, DamageReason> {
-        let hash = self
-            .hash
-            .as_blob()
-            .ok()
-            .and_then(|blob| Hash::try_from(blob).ok());
-        hash.as_ref()
-            .map(chain::hex)
-            .ok_or(DamageReason::Column { column: "hash" })
-    }
-
-    fn event(&self) -> Result<Event, DamageReason> {
-        Event::from_text(
-            self.optional(DATABASE)?.map(DatabaseName::new),
-            self.optional(STEP)?.map(StepName::new),
-            self.text(KIND)?,
-            self.number(VERSION)?,
-            self.text(PAYLOAD)?,
-        )
-        .map_err(DamageReason::Unreadable)
-    }
-
-    fn envelope(&self) -> Result<Envelope, DamageReason> {
-        Ok(Envelope {
-            migration: MigrationId::new(self.text(MIGRATION)?),
-            seq: Seq(u64::try_from(self.integer(SEQ)?).unwrap_or_default()),
-            epoch: Epoch(self.number(EPOCH)?),
-            at: self.text(AT)?.to_owned(),
-            event: self.event()?,
-        })
     }
 }

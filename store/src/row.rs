@@ -1,7 +1,7 @@
 //! An event on its way into the file.
 
 use crate::chain;
-use crate::reader::Links;
+use crate::stored::Links;
 use pghaul_core::event::{Record, UnknownRecord};
 use pghaul_core::{Epoch, Event, MigrationId};
 use rusqlite::types::ValueRef;

@@ -80,6 +80,7 @@ async fn an_illegal_request_is_refused_alone_and_whole() {
     // Half of the second request is legal: none of it may stay.
     let finished = || {
         roles(StepEvent::StepFinished {
+            version: 1,
             output: serde_json::Value::Null,
             found: false,
         })

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod support;
 
-use pghaul_core::{Code, Failure, Journal as _, MigrationId, StepEvent};
+use pghaul_core::{Code, Failure, Journal as _, MigrationId, StepEvent, StepVersions};
 use pghaul_store::{DamageReason, Imported, JournalFile, StoreError};
 use proptest::prelude::*;
 use std::sync::OnceLock;
@@ -144,14 +144,14 @@ fn a_refused_import_leaves_no_file_and_a_sound_one_only_the_journal() {
     let path = directory.path().join("journal");
     let bad: [&[u8]; 3] = [b"", b"no export\n", &sound()[..sound().len() - 9]];
     for mut bytes in bad {
-        JournalFile::import_at(&path, &mut bytes).unwrap_err();
+        JournalFile::import_at(&path, StepVersions::default(), &mut bytes).unwrap_err();
         assert_eq!(names(), [""; 0]);
     }
     // An empty file that somebody made is one that is not there.
     std::fs::write(&path, "").unwrap();
-    JournalFile::import_at(&path, &mut &sound()[..50]).unwrap_err();
+    JournalFile::import_at(&path, StepVersions::default(), &mut &sound()[..50]).unwrap_err();
     assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
-    let imported = JournalFile::import_at(&path, &mut { sound() }).unwrap();
+    let imported = JournalFile::import_at(&path, StepVersions::default(), &mut { sound() }).unwrap();
     assert_eq!(names(), ["journal"]);
     let file = JournalFile::open(&path).unwrap();
     assert_eq!(
@@ -160,8 +160,13 @@ fn a_refused_import_leaves_no_file_and_a_sound_one_only_the_journal() {
     );
     assert_eq!(export(&file), sound());
     // And where there is one, it stays what it is.
-    JournalFile::import_at(&path, &mut &sound()[..50]).unwrap_err();
-    assert_eq!(JournalFile::import_at(&path, &mut { sound() }).unwrap().added, 0);
+    JournalFile::import_at(&path, StepVersions::default(), &mut &sound()[..50]).unwrap_err();
+    assert_eq!(
+        JournalFile::import_at(&path, StepVersions::default(), &mut { sound() })
+            .unwrap()
+            .added,
+        0
+    );
     assert_eq!(export(&file), sound());
 }
 

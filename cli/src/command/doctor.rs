@@ -17,7 +17,7 @@ use std::io::{BufRead as _, IsTerminal as _, stdin};
 
 /// Shows what is there, or drops what is left of one migration.
 pub(crate) async fn doctor(session: &Session, args: &DoctorArgs) -> Result<ExitCode, Failure> {
-    let file = match journals::open(&args.journal) {
+    let file = match journals::open(session, &args.journal) {
         Ok(file) => Some(file),
         // Without a journal there is all the more to look for.
         Err(_) if args.journal.journal.is_none() => None,

@@ -9,7 +9,7 @@ use pghaul_core::{Code, Failure};
 
 /// Shows every event in order, as it is read: a long journal needs no memory.
 pub(crate) fn history(session: &Session, args: &HistoryArgs) -> Result<ExitCode, Failure> {
-    let file = journals::open(&args.journal)?;
+    let file = journals::open(session, &args.journal)?;
     let entry = journals::existing(&file, args.journal.name.as_deref())?;
     let open = file.read_migration(&entry.id)?;
     for envelope in open.events() {

@@ -23,7 +23,7 @@ pub(crate) fn journal(session: &Session, command: &JournalCommand) -> Result<Exi
 
 /// Verifies one migration where one is named or a head is given, else all of the file.
 fn verify(session: &Session, args: &VerifyArgs) -> Result<ExitCode, Failure> {
-    let file = journals::open(&args.journal)?;
+    let file = journals::open(session, &args.journal)?;
     let entries = if args.head.is_some() || args.journal.name.is_some() {
         vec![journals::existing(&file, args.journal.name.as_deref())?]
     } else {
@@ -60,7 +60,7 @@ fn verdict(file: &JournalFile, entry: &MigrationEntry, head: Option<&Head>) -> R
 }
 
 fn export(session: &Session, args: &ExportArgs) -> Result<ExitCode, Failure> {
-    let file = journals::open(&args.journal)?;
+    let file = journals::open(session, &args.journal)?;
     let entry = journals::existing(&file, args.journal.name.as_deref())?;
     let open = file.read_migration(&entry.id)?;
     if is_stream(&args.file) {
@@ -96,7 +96,7 @@ fn import(session: &Session, args: &ImportArgs) -> Result<ExitCode, Failure> {
         Box::new(BufReader::new(File::open(&args.file).map_err(failed)?))
     };
     let path = journals::path_or_default(args.journal.as_deref())?;
-    let imported = JournalFile::import_at(path, &mut text)?;
+    let imported = JournalFile::import_at(path, session.registry.versions(), &mut text)?;
     session.printer.answer(&format!(
         "migration {} ({}): {} events more, up to {}\n",
         imported.name, imported.id, imported.added, imported.head

@@ -10,6 +10,7 @@ use crate::runner::{Equipment, Locked, Start};
 use crate::servers::{Given, way_back};
 use crate::signals::Signals;
 use pghaul_core::{Code, Failure, Migration};
+use pghaul_engine::{Allowed, Purpose};
 use pghaul_step::{Copying, Workers};
 
 const STOPPING: &str =
@@ -40,7 +41,7 @@ pub(crate) async fn remove(session: &Session, args: &RemoveArgs) -> Result<ExitC
 /// # Errors
 /// What kept the removal from beginning.
 pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals) -> Result<Worked, Failure> {
-    let file = journals::open(&args.journal)?;
+    let file = journals::open(session, &args.journal)?;
     let entry = journals::existing(&file, args.journal.name.as_deref())?;
     let locked = Locked::take(&file, &entry.id)?;
     if locked.read(Migration::is_removed) {
@@ -52,6 +53,11 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
             over: true,
         });
     }
+    let purpose = match args.allowed() {
+        Allowed::Anything => Purpose::ForcedRemoval,
+        Allowed::Nothing | Allowed::Incomplete => Purpose::Remove,
+    };
+    locked.check_release(session, purpose)?;
     locked.check_last_runner(args.take_over)?;
     let created = locked.read(journals::created)?;
     let ways = Given::new(&args.servers)?.or_journaled(&created)?;

@@ -13,7 +13,9 @@ use crate::signals::Signals;
 use crate::view::View;
 use pghaul_core::event::{Created, Selection};
 use pghaul_core::{Code, DatabaseName, Failure, Migration, MigrationId, Phase};
-use pghaul_engine::{RunRequest, WalPolicy, candidates, check_acceptances, check_databases, selection};
+use pghaul_engine::{
+    Purpose, RunRequest, WalPolicy, candidates, check_acceptances, check_databases, selection,
+};
 use pghaul_postgres::ConnInfo;
 use pghaul_step::WayBack;
 use pghaul_store::JournalFile;
@@ -152,13 +154,16 @@ async fn open(session: &Session, args: &RunArgs) -> Result<Opened, Failure> {
     let path = journals::path(&args.journal)?;
     // An empty file is what a run leaves that was killed while it created the journal.
     let begun = std::fs::metadata(&path).is_ok_and(|found| !found.is_file() || found.len() > 0);
-    let file = begun.then(|| JournalFile::open(&path)).transpose()?;
+    let versions = || session.registry.versions();
+    let file = begun
+        .then(|| JournalFile::open(&path).map(|file| file.with_versions(versions())))
+        .transpose()?;
     let choice = match &file {
         None => Choice::New(args.journal.name.clone()),
         Some(file) => choose(file, &args.journal, &given).await?,
     };
     match (choice, file) {
-        (Choice::Existing(entry), Some(file)) => go_on(&file, &entry.id, &given, args).await,
+        (Choice::Existing(entry), Some(file)) => go_on(session, &file, &entry.id, &given, args).await,
         (Choice::Existing(_), None) => Err(Failure::bug("a migration without a journal")),
         (Choice::New(name), _) => begin(session, args, &given, name).await,
     }
@@ -174,6 +179,7 @@ async fn choose(file: &JournalFile, args: &JournalArgs, given: &Given) -> Result
 
 /// Goes on with a migration that the journal holds.
 async fn go_on(
+    session: &Session,
     file: &JournalFile,
     id: &MigrationId,
     given: &Given,
@@ -186,6 +192,7 @@ async fn go_on(
         return Ok(Opened::Over(Box::new(view)));
     }
     let locked = Locked::take(file, id)?;
+    locked.check_release(session, Purpose::Run)?;
     locked.check_last_runner(args.take_over)?;
     let created = locked.read(journals::created)?;
     let servers = given
@@ -216,7 +223,8 @@ async fn begin(
         &args.selection.selection(None),
     )?;
     check_databases(&args.checks.accept, &selected)?;
-    let file = JournalFile::create(journals::path(&args.journal)?)?;
+    let file =
+        JournalFile::create(journals::path(&args.journal)?)?.with_versions(session.registry.versions());
     let name = match name {
         Some(name) => checked_name(name)?,
         None => free_name(&file)?,

@@ -9,13 +9,15 @@ use crate::report;
 use crate::servers::{Given, way_back};
 use crate::signals::Signals;
 use crate::view::View;
-use pghaul_core::{Code, DatabaseState, Failure, MigrationId, id};
-use pghaul_engine::Engine;
-use pghaul_engine::standing::Replayed;
+use pghaul_core::journal::Head;
+use pghaul_core::{Code, DatabaseName, DatabaseState, Failure, MigrationId, Seq, Side, id};
+use pghaul_engine::standing::{Replayed, knows_the_journal};
+use pghaul_engine::{Engine, Purpose, refuse_other_release};
 use pghaul_step::progress::Blind;
 use pghaul_step::{Copying, Kept, Workers};
 use pghaul_step::{Faults, Recorder, RunContext};
-use pghaul_store::{Clock, JournalFile, Loaded};
+use pghaul_store::{Clock, JournalFile, Loaded, OpenMigration};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +30,7 @@ const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 
 /// Shows how the migration stands, once or until Ctrl-C.
 pub(crate) async fn status(session: &Session, args: &StatusArgs) -> Result<ExitCode, Failure> {
-    let file = journals::open(&args.journal)?;
+    let file = journals::open(session, &args.journal)?;
     let entry = journals::existing(&file, args.journal.name.as_deref())?;
     let given = Given::new(&args.servers)?;
     if !args.watch {
@@ -85,13 +87,15 @@ pub(super) async fn look(
         &journals::times(&open)?,
     )
     .with_last_run(&loaded.migration);
-    if !loaded.migration.databases.values().any(|d| {
-        matches!(
-            d.state,
-            DatabaseState::Syncing | DatabaseState::Replicating { .. }
-        )
-    }) {
+    let states = || loaded.migration.databases.values().map(|d| &d.state);
+    if !states().any(knows_the_journal) {
         return Ok(view);
+    }
+    let is_asked =
+        |state: &DatabaseState| matches!(state, DatabaseState::Syncing | DatabaseState::Replicating { .. });
+    let asked = states().any(is_asked);
+    if let Err(failure) = refuse_other_release(&session.registry, &loaded.migration, Purpose::Run) {
+        return Ok(view.unreachable(&failure));
     }
     match engine(session, id, loaded, given).await {
         Ok(engine) => {
@@ -99,6 +103,13 @@ pub(super) async fn look(
                 Ok(slots) => view.with_slots(slots),
                 Err(failure) => view.unreachable(&failure),
             };
+            let view = match older_than_seen(&open, engine.heads_seen().await)? {
+                Some(failure) => view.with_older_copy(failure),
+                None => view,
+            };
+            if !asked {
+                return Ok(view);
+            }
             let view = view.with_standings(engine.look().await, &Clock::system().now());
             let view = match engine.look_at_cluster().await {
                 Ok(standing) => view.with_cluster(standing),
@@ -107,9 +118,40 @@ pub(super) async fn look(
             // A limit that can't be read is not shown; the look itself has said what is wrong with the source.
             Ok(view.with_keep_size(engine.wal_keep_size().await.unwrap_or_default()))
         }
-        Err(failure) if failure.code == Code::OtherServer || failure.code == Code::BadInput => Err(failure),
+        Err(failure) if asked && matches!(failure.code, Code::OtherServer | Code::BadInput) => Err(failure),
         Err(failure) => Ok(view.unreachable(&failure)),
     }
+}
+
+/// Why the journal is not the newest, where the target has heard of an event that it does not hold. The file is read
+/// once more: a run may have gone on since.
+fn older_than_seen(
+    open: &OpenMigration,
+    heads: BTreeMap<DatabaseName, Head>,
+) -> Result<Option<Failure>, Failure> {
+    for (database, head) in heads {
+        let held = open.hash_at(head.seq)?;
+        if head.seq == Seq(0) || held.as_deref() == Some(head.hash.as_str()) {
+            continue;
+        }
+        let what = match held {
+            None => "an event that this journal does not hold",
+            Some(_) => "another event than this journal holds",
+        };
+        let message = format!(
+            "this journal is an older copy: the target has seen {what}, event {}",
+            head.seq
+        );
+        return Ok(Some(
+            Failure::new(Code::JournalStale, message)
+                .with_side(Side::Target)
+                .with_database(database.as_str())
+                .with_hint(
+                    "use the journal that was last run with; what is shown here is as of the end of this copy",
+                ),
+        ));
+    }
+    Ok(None)
 }
 
 /// An engine that can only look.
@@ -136,7 +178,8 @@ async fn engine(
     let run = RunContext {
         source: servers.source,
         target: servers.target,
-        recorder: Recorder::new(Arc::new(journal), Arc::new(Faults::default()), Arc::new(Blind)),
+        recorder: Recorder::new(Arc::new(journal), Arc::new(Faults::default()), Arc::new(Blind))
+            .with_versions(session.registry.versions()),
         migration: id.clone(),
         epoch,
         state_directory: std::path::PathBuf::new(),

@@ -79,7 +79,7 @@ async fn look(session: &Session, args: &PlanArgs) -> Result<(Survey, Servers), F
     for warning in servers.warnings() {
         session.printer.note(&format!("warning: {warning}"));
     }
-    let known = known(args, &servers)?;
+    let known = known(session, args, &servers)?;
     let journaled = known
         .selection
         .as_ref()
@@ -122,12 +122,12 @@ struct Known {
     selection: Option<Selection>,
 }
 
-fn known(args: &PlanArgs, servers: &Servers) -> Result<Known, Failure> {
+fn known(session: &Session, args: &PlanArgs, servers: &Servers) -> Result<Known, Failure> {
     let path = journals::path(&args.journal)?;
     if !std::fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() > 0) {
         return Ok(Known::default());
     }
-    let file = JournalFile::open(&path)?;
+    let file = JournalFile::open(&path)?.with_versions(session.registry.versions());
     let name = args.journal.name.as_deref();
     let Choice::Existing(entry) = journals::choose(&file, name, &servers.identities())? else {
         return Ok(Known::default());

@@ -21,6 +21,7 @@ pub(crate) fn status(view: &View) -> Value {
         "as_of": view.as_of,
         "incomplete": incomplete(&view.incomplete),
         "last_run": view.last_run.as_ref().map(last_run),
+        "older_copy": view.older_copy,
     } })
 }
 

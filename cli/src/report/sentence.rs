@@ -126,7 +126,7 @@ fn of_step(event: &StepEvent) -> String {
     match event {
         StepEvent::StepStarted => "started".to_owned(),
         StepEvent::StepRecorded { facts, .. } => format!("noted {}", shortened(&facts.to_string())),
-        StepEvent::ItemFinished { item, outcome } => format!("finished {}", item_name(item, outcome)),
+        StepEvent::ItemFinished { item, outcome, .. } => format!("finished {}", item_name(item, outcome)),
         StepEvent::StepFinished { found: false, .. } => "finished".to_owned(),
         StepEvent::StepFinished { found: true, .. } => "found finished on the servers".to_owned(),
         StepEvent::StepFailed { failure } => format!("{}{}", paint(ERROR, "failed"), because(Some(failure))),

@@ -25,6 +25,7 @@ pub(crate) fn text(view: &View) -> String {
         text.push_str(&table(&view.databases));
     }
     let sections = [
+        older_copy(view),
         errors(view),
         last_run(view),
         unchecked(view),
@@ -111,6 +112,16 @@ fn errors(view: &View) -> Option<String> {
         })
         .collect();
     (!texts.is_empty()).then(|| format!("{}\n{}", paint(ERROR, "failed"), texts.concat()))
+}
+
+fn older_copy(view: &View) -> Option<String> {
+    let failure = view.older_copy.as_ref()?;
+    let title = paint(ERROR, "not the newest journal");
+    Some(format!(
+        "{title}\n  {}\n{}",
+        failure::line(failure),
+        hint(failure)
+    ))
 }
 
 fn hint(error: &Failure) -> String {

@@ -73,7 +73,7 @@ fn steps(title: &str, steps: &[Descriptor]) -> String {
             };
             vec![
                 format!("  {}", s.name),
-                paint(DIM, format_args!("v{}", s.version)),
+                paint(DIM, format_args!("v{}", s.version())),
                 paint(DIM, s.phase),
                 format!("{}{again}", s.summary),
             ]
@@ -90,7 +90,7 @@ pub(crate) fn json(registry: &Registry) -> Result<Value, RegistryError> {
     let check = |scope: &str, c: pghaul_step::CheckDescriptor| json!({ "name": c.name, "scope": scope, "summary": c.summary, "after": c.after });
     let step = |scope: &str, s: Descriptor| {
         json!({
-            "name": s.name, "scope": scope, "version": s.version, "phase": s.phase.to_string(),
+            "name": s.name, "scope": scope, "version": s.version(), "phase": s.phase.to_string(),
             "methods": s.routes.iter().map(|r| method_label(r.method())).collect::<BTreeSet<_>>(),
             "routes": s.routes.iter().map(ToString::to_string).collect::<Vec<_>>(), "beside": s.beside,
             "after": s.after, "copies_rows": s.copies_rows, "repeats": s.repeats, "summary": s.summary,

@@ -1,6 +1,7 @@
 //! Takes one database through its states.
 
 use crate::executor::Execution;
+use crate::release;
 use futures_util::future::{try_join, try_join_all};
 use pghaul_core::{
     Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, Route, StepName, StepState,
@@ -8,7 +9,7 @@ use pghaul_core::{
 use pghaul_step::ownership::Claim;
 use pghaul_step::scope::{Database, DatabaseSubject};
 use pghaul_step::step::ErasedStep;
-use pghaul_step::{Ownership, Proof, Registry, Repeats, RunContext, Standing, StepPhase};
+use pghaul_step::{Descriptor, Ownership, Proof, Registry, Repeats, RunContext, Standing, StepPhase};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -91,7 +92,6 @@ impl Journey<'_> {
     }
 
     async fn proceed(&self) -> Result<(), Failure> {
-        self.refuse_other_steps()?;
         if let DatabaseState::Failed { .. } = self.state()? {
             self.append(DatabaseEvent::Resumed).await?;
         }
@@ -137,23 +137,6 @@ impl Journey<'_> {
         }
     }
 
-    /// A pghaul with other steps than the plan was frozen with must not go on with it half-way.
-    fn refuse_other_steps(&self) -> Result<(), Failure> {
-        let plan = self.subject()?.plan;
-        let here = self.registry.step_names(plan.route()).map_err(Failure::from)?;
-        if here == plan.steps {
-            return Ok(());
-        }
-        let names = |steps: &[StepName]| steps.iter().map(StepName::as_str).collect::<Vec<_>>().join(", ");
-        Err(Failure::new(
-            Code::PlanChanged,
-            "this pghaul has other steps than the one that made the plan",
-        )
-        .with_cause(format!("the plan: {}", names(&plan.steps)))
-        .with_cause(format!("here: {}", names(&here)))
-        .with_hint("go on with the version of pghaul, and the steps of your own, that began the migration"))
-    }
-
     /// Raises our epoch in the target database, where it already exists.
     pub(crate) async fn claim(&self) -> Result<(), Failure> {
         let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
@@ -166,9 +149,23 @@ impl Journey<'_> {
         Ok(())
     }
 
+    /// The steps of a method in their order, but those that a later release brought and whose place is passed.
+    fn steps_to_ask(&self, method: Method) -> Result<Vec<Arc<dyn ErasedStep<Database>>>, Failure> {
+        let mut steps = self.registry.database_steps(self.route(method)?)?;
+        let order: Vec<Descriptor> = steps.iter().map(|step| step.descriptor()).collect();
+        let passed = self.run.recorder.read(|m| {
+            let record = m.databases.get(self.database);
+            record
+                .map(|record| release::passed(record, &order))
+                .unwrap_or_default()
+        });
+        steps.retain(|step| !passed.contains(step.descriptor().name));
+        Ok(steps)
+    }
+
     async fn run_steps(&self, method: Method, phase: StepPhase) -> Result<(), Failure> {
         let subject = self.subject()?;
-        let steps = self.registry.database_steps(self.route(method)?)?;
+        let steps = self.steps_to_ask(method)?;
         let mut noted = Instant::now();
         for step in steps.iter().filter(|step| step.descriptor().phase == phase) {
             // What every run repeats follows the source. A dump is one copy: what it has finished stays as it is,
@@ -203,8 +200,9 @@ impl Journey<'_> {
         again: bool,
     ) -> Result<(), Failure> {
         // What holds something for a step is asked again until that one has finished.
-        let steps = self.registry.step_names(subject.route())?;
-        let waits = |name: &str| steps.iter().any(|s| s.as_str() == name) && !self.has_finished(name);
+        let steps = self.steps_to_ask(subject.method)?;
+        let waits =
+            |name: &str| steps.iter().any(|s| s.descriptor().name == name) && !self.has_finished(name);
         let again = again || step.descriptor().holds_for.is_some_and(waits);
         let execution = Execution {
             run: self.run,
@@ -370,7 +368,10 @@ impl Journey<'_> {
     pub(crate) async fn standing(&self, method: Method) -> Result<Standing, Failure> {
         let subject = self.subject()?;
         let mut all = Standing::default();
-        for step in self.registry.database_steps(self.route(method)?)? {
+        let steps = self.registry.database_steps(self.route(method)?)?;
+        // One that has not begun, since a later release brought it, has promised nothing.
+        let begun = |name| !matches!(self.step_state(name), StepState::Idle | StepState::Undone);
+        for step in steps.iter().filter(|step| begun(step.descriptor().name)) {
             let execution = Execution {
                 run: self.run,
                 step: step.as_ref(),

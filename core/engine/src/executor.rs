@@ -90,7 +90,7 @@ impl<S: Scope> Execution<'_, S> {
                 if self.state() != StepState::Running {
                     self.append(StepEvent::StepStarted).await?;
                 }
-                return self.append(StepEvent::StepFinished { output, found: true }).await;
+                return self.finish(descriptor, output, true).await;
             }
             Probe::Absent | Probe::Partial | Probe::Present(_) => {}
         }
@@ -101,8 +101,17 @@ impl<S: Scope> Execution<'_, S> {
                 return Err(Failure::new(Code::Interrupted, "the run was stopped"));
             }
         };
-        self.append(StepEvent::StepFinished { output, found: false })
-            .await
+        self.finish(descriptor, output, false).await
+    }
+
+    async fn finish(&self, descriptor: &Descriptor, output: Value, found: bool) -> Result<(), Failure> {
+        let version = descriptor.version();
+        self.append(StepEvent::StepFinished {
+            output,
+            version,
+            found,
+        })
+        .await
     }
 
     /// Journals the start, and with it, where rows begin to move, that there is no falling back.

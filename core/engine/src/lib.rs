@@ -7,6 +7,7 @@
 //! - [`run`]: `run`, from the first event to `syncing` and `done`
 //! - [`removal`] takes everything of ours off both servers
 //! - [`doctor`]: everything of ours on the servers, with and without a journal
+//! - [`release`]: whether this program can go on with what another release began
 //! - [`standing`]: `status`, a fresh look that is not journaled
 //!
 //! Inside, `checking` makes checks side by side, `database` drives one database through its states, `executor` runs
@@ -19,6 +20,7 @@ pub mod doctor;
 pub mod estimate;
 mod executor;
 mod explain;
+pub mod release;
 pub mod removal;
 mod restart;
 pub mod run;
@@ -29,6 +31,7 @@ mod wal_watch;
 
 pub use acceptance::{check_acceptances, check_databases};
 pub use estimate::{Estimate, Needs};
+pub use release::{Purpose, refuse_other_release};
 pub use removal::Allowed;
 pub use run::{Engine, OnCheckFailure, RunRequest, candidates, workers_within};
 pub use survey::{Survey, SurveyedDatabase, Surveyor};

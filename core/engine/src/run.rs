@@ -2,6 +2,7 @@
 
 use crate::database::Journey;
 use crate::executor::Execution;
+use crate::release::passed_in_cluster;
 use crate::selection::{Candidate, select};
 use crate::survey::{Survey, Surveyor, stopped_by};
 use crate::wal_watch::{WalPolicy, WalWatch};
@@ -13,7 +14,7 @@ use pghaul_core::{
 };
 use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source, Target};
 use pghaul_step::check::{DiskSettings, Landscape, Secret, maintenance};
-use pghaul_step::{Cluster, Registry, RunContext};
+use pghaul_step::{Cluster, Descriptor, Registry, RunContext};
 use std::sync::Arc;
 use std::time::Duration;
 use strum::{Display, EnumString};
@@ -277,7 +278,10 @@ impl Engine {
     }
 
     async fn run_cluster_steps(&self) -> Result<(), Failure> {
-        for step in self.registry.cluster_steps().map_err(Failure::from)? {
+        let steps = self.registry.cluster_steps().map_err(Failure::from)?;
+        let order: Vec<Descriptor> = steps.iter().map(|step| step.descriptor()).collect();
+        let passed = self.run.recorder.read(|m| passed_in_cluster(m, &order));
+        for step in steps.iter().filter(|s| !passed.contains(s.descriptor().name)) {
             Execution::<Cluster> {
                 run: &self.run,
                 step: step.as_ref(),

@@ -14,7 +14,7 @@ use pghaul_core::{
 };
 use pghaul_postgres::{Lsn, ReadOnly, Session, Source};
 use pghaul_step::check::maintenance;
-use pghaul_step::{Cluster, Standing};
+use pghaul_step::{Cluster, Standing, ownership};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A migration as its journal was when it was read: nothing can be appended to it.
@@ -54,6 +54,11 @@ impl Journal for Replayed {
     fn head(&self) -> Head {
         self.head.clone()
     }
+}
+
+/// Whether the target's database may have an owner row, in this or a later state.
+pub fn knows_the_journal(state: &DatabaseState) -> bool {
+    !matches!(state, DatabaseState::Done | DatabaseState::Removed)
 }
 
 impl Engine {
@@ -118,6 +123,29 @@ impl Engine {
         let new = new.map(|name| listed(name, "was not there, or not in use, when the databases were selected; move it with a migration of its own"));
         let gone = gone.map(|name| listed(name, "was dropped or renamed on the source"));
         Ok(new.chain(gone).collect())
+    }
+
+    /// The ends of the journal that the target's databases last heard of. One that is not there, or can't be asked, has
+    /// heard of none.
+    pub async fn heads_seen(&self) -> BTreeMap<DatabaseName, Head> {
+        let databases: Vec<DatabaseName> = self.run.recorder.read(|m| {
+            let all = m.databases.iter();
+            all.filter(|(_, d)| knows_the_journal(&d.state))
+                .map(|(name, _)| name.clone())
+                .collect()
+        });
+        let mut heads = BTreeMap::new();
+        for database in databases {
+            let read = async {
+                let session = self.run.target.reader(database.as_str()).await?;
+                ownership::head_seen(&*session, &self.run.migration).await
+            };
+            match read.await {
+                Ok(head) => heads.extend(head.map(|head| (database, head))),
+                Err(failure) => tracing::debug!(%database, %failure, "pghaul.owner could not be read"),
+            }
+        }
+        heads
     }
 
     /// The WAL in bytes that the source retains for each database that is not in step yet and has a slot; where a slot can't

@@ -95,6 +95,7 @@ pub(crate) fn hint(code: Code) -> Option<&'static str> {
         | Code::JournalStale
         | Code::AlreadyRunning
         | Code::JournalUnusable
+        | Code::OtherRelease
         | Code::JournalDamaged
         | Code::OtherServer
         | Code::SameServer

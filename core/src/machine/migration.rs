@@ -19,11 +19,13 @@ pub struct StepRecord {
     /// How often it was started.
     pub starts: u32,
     /// What it noted, in order, over all its starts.
-    pub facts: Vec<(u32, Value)>,
+    pub facts: Vec<Value>,
     /// Its finished items and what is remembered of them.
     pub items: BTreeMap<String, Value>,
     /// Its output, once it has finished.
     pub output: Option<Value>,
+    /// The newest version of the step that noted any of this; 0 while it has noted nothing.
+    pub version: u32,
     /// Why it failed last.
     pub failure: Option<Failure>,
 }
@@ -36,11 +38,22 @@ impl StepRecord {
                 self.starts += 1;
                 self.failure = None;
             }
-            StepEvent::StepRecorded { version, facts } => self.facts.push((*version, facts.clone())),
-            StepEvent::ItemFinished { item, outcome } => {
+            StepEvent::StepRecorded { version, facts } => {
+                self.version = self.version.max(*version);
+                self.facts.push(facts.clone());
+            }
+            StepEvent::ItemFinished {
+                item,
+                outcome,
+                version,
+            } => {
+                self.version = self.version.max(*version);
                 self.items.insert(item.clone(), outcome.clone());
             }
-            StepEvent::StepFinished { output, .. } => self.output = Some(output.clone()),
+            StepEvent::StepFinished { output, version, .. } => {
+                self.version = self.version.max(*version);
+                self.output = Some(output.clone());
+            }
             StepEvent::StepFailed { failure } => self.failure = Some((**failure).clone()),
             StepEvent::StepUndone => {
                 self.items.clear();
@@ -198,6 +211,11 @@ impl Migration {
             }
             Event::Database(name, inner) => {
                 let record = self.database_mut(name, event)?;
+                if let DatabaseEvent::Planned { plan } = inner
+                    && let Some(why) = plan.contradiction(name, record.number)
+                {
+                    return Err(illegal(format!("the plan of database {name}"), why, event));
+                }
                 let state = record.state.phase();
                 record
                     .apply(inner)

@@ -248,6 +248,24 @@ impl DatabasePlan {
         Route::of(self.method, self.initial_copy)
     }
 
+    /// Why it can't be the plan of this database, if so. A journal that was put together by hand may hold one.
+    pub fn contradiction(&self, database: &DatabaseName, number: u32) -> Option<String> {
+        if self.database != *database {
+            return Some(format!("that of database {}", self.database));
+        }
+        if self.number != number {
+            return Some(format!("for number {}, not {number}", self.number));
+        }
+        let misplaced = (1..).zip(&self.tables).find(|(place, t)| t.number != *place);
+        if let Some((place, table)) = misplaced {
+            return Some(format!("numbering table {place} as {}", table.number));
+        }
+        let count = u32::try_from(self.tables.len()).unwrap_or(u32::MAX);
+        let mut roots = self.tables.iter().filter_map(|t| t.root);
+        let missing = roots.find(|root| !(1..=count).contains(root))?;
+        Some(format!("naming table {missing}, which it lacks, as a root"))
+    }
+
     /// The table with a number: tables are numbered from 1, in their order.
     pub fn table(&self, number: u32) -> Option<&TablePlan> {
         let place = usize::try_from(number).ok()?.checked_sub(1)?;

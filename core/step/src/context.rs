@@ -192,7 +192,8 @@ impl<S: Scope> Context<S> {
     /// When the journal can't be written.
     pub async fn record(&self, facts: &impl Serialize) -> Result<(), Failure> {
         let facts = to_json(facts)?;
-        self.append(StepEvent::StepRecorded { version: 1, facts }).await
+        let version = self.version();
+        self.append(StepEvent::StepRecorded { version, facts }).await
     }
 
     /// Notes that an item is complete and durable on the target.
@@ -201,11 +202,18 @@ impl<S: Scope> Context<S> {
     /// When the journal can't be written.
     pub async fn item(&self, item: impl Into<String>, outcome: &impl Serialize) -> Result<(), Failure> {
         let outcome = to_json(outcome)?;
+        let version = self.version();
         self.append(StepEvent::ItemFinished {
             item: item.into(),
             outcome,
+            version,
         })
         .await
+    }
+
+    /// The version that the step notes its facts and items in.
+    fn version(&self) -> u32 {
+        self.run.recorder.version_of(&self.step)
     }
 
     /// Runs a side effect that is not an owned transaction, with a fault position on both sides.
@@ -248,7 +256,7 @@ impl<S: Scope> Context<S> {
         let facts = self.own_record(|r| r.facts.clone());
         facts
             .into_iter()
-            .map(|(_, value)| from_json(&self.step, value))
+            .map(|value| from_json(&self.step, value))
             .collect()
     }
 
@@ -452,7 +460,11 @@ impl Context<Database> {
         let mut events = Vec::with_capacity(items.len());
         for (item, outcome) in items {
             let (item, outcome) = (item.to_string(), to_json(outcome)?);
-            let event = StepEvent::ItemFinished { item, outcome };
+            let event = StepEvent::ItemFinished {
+                item,
+                outcome,
+                version: self.version(),
+            };
             events.push(Database::event(&self.subject, self.step.clone(), event));
         }
         if events.is_empty() {

@@ -1,5 +1,6 @@
 //! What a step leaves for others, as types that know the step.
 
+use pghaul_core::event::StepUpcaster;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -7,12 +8,12 @@ use std::str::FromStr;
 /// The output of a step, bound to the step's name: what [`Context::output`](crate::Context::output) reads.
 ///
 /// The JSON form is part of the journal's format. A new field is an `Option` whose absence has a stated meaning; any other
-/// change raises the version.
+/// change needs an upcaster, which raises the step's version.
 pub trait Contract: Serialize + DeserializeOwned + Send + 'static {
     /// The step's name: in the journal, in the plan, in the `after` of other steps.
     const STEP: &'static str;
-    /// The version of the step's output, items and recorded facts.
-    const VERSION: u32 = 1;
+    /// For each earlier version of the step's output, items and recorded facts, how it becomes the next one.
+    const UPCASTERS: &'static [StepUpcaster] = &[];
 }
 
 /// A step whose finished items others read, with [`Context::items_of`](crate::Context::items_of).

@@ -3,7 +3,9 @@
 use crate::fault::Faults;
 use crate::progress::{Observer, Progress};
 use pghaul_core::journal::Head;
-use pghaul_core::{Code, DatabaseName, Event, Failure, Journal, JournalError, Migration, Seq};
+use pghaul_core::{
+    Code, DatabaseName, Event, Failure, Journal, JournalError, Migration, Seq, StepName, StepVersions,
+};
 use std::sync::Arc;
 
 /// The journal of the running migration, with those who watch it.
@@ -12,6 +14,7 @@ pub struct Recorder {
     journal: Arc<dyn Journal>,
     faults: Arc<Faults>,
     observer: Arc<dyn Observer>,
+    versions: Arc<StepVersions>,
 }
 
 impl Recorder {
@@ -21,7 +24,20 @@ impl Recorder {
             journal,
             faults,
             observer,
+            versions: Arc::default(),
         }
+    }
+
+    /// Notes what steps record with the versions of these.
+    #[must_use]
+    pub fn with_versions(mut self, versions: StepVersions) -> Self {
+        self.versions = Arc::new(versions);
+        self
+    }
+
+    /// The version that a step notes its facts, items and output in.
+    pub fn version_of(&self, step: &StepName) -> u32 {
+        self.versions.newest(step).unwrap_or(1)
     }
 
     /// Appends one event. When it returns, the event is durable and part of the state.

@@ -5,7 +5,7 @@ use crate::scope::{Cluster, Database, Scope};
 use crate::step::{EVERY_ROUTE, ErasedStep, Step, StepPhase};
 use petgraph::graphmap::DiGraphMap;
 use pghaul_core::plan::Route;
-use pghaul_core::{Code, Failure, StepName};
+use pghaul_core::{Code, Failure, StepName, StepVersions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -121,6 +121,13 @@ impl Registry {
     pub fn steps(&self) -> impl Iterator<Item = crate::Descriptor> {
         let cluster = self.cluster_steps.iter().map(|s| s.descriptor());
         cluster.chain(self.database_steps.iter().map(|s| s.descriptor()))
+    }
+
+    /// The versions of what all steps note in the journal.
+    pub fn versions(&self) -> StepVersions {
+        self.steps().fold(StepVersions::default(), |versions, step| {
+            versions.with(StepName::from(step.name), step.upcasters)
+        })
     }
 
     /// The checks of the servers as a whole, in the order of registration.

@@ -5,7 +5,7 @@ use crate::contract::Contract;
 use crate::scope::Scope;
 use async_trait::async_trait;
 use pghaul_core::Failure;
-use pghaul_core::event::{Incomplete, Proof};
+use pghaul_core::event::{Incomplete, Proof, StepUpcaster};
 use pghaul_core::plan::Route;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -40,8 +40,9 @@ pub enum Repeats {
 pub struct Descriptor {
     /// The stable name, in lower case with hyphens. It is part of the journal.
     pub name: &'static str,
-    /// The version of the step's facts and output. A journal with a newer one is refused.
-    pub version: u32,
+    /// For each earlier version of what the step notes (facts, items, output), how it becomes the next one. The step
+    /// notes in the version after the last of them; a journal with a newer one is refused.
+    pub upcasters: &'static [StepUpcaster],
     /// One line for `pghaul steps`.
     pub summary: &'static str,
     /// When it runs.
@@ -82,7 +83,7 @@ impl Descriptor {
     pub const fn new(name: &'static str, summary: &'static str, phase: StepPhase) -> Self {
         Self {
             name,
-            version: 1,
+            upcasters: &[],
             summary,
             phase,
             routes: EVERY_ROUTE,
@@ -100,9 +101,14 @@ impl Descriptor {
     /// A step whose name and version are those of its output.
     pub const fn of<C: Contract>(summary: &'static str, phase: StepPhase) -> Self {
         Self {
-            version: C::VERSION,
+            upcasters: C::UPCASTERS,
             ..Self::new(C::STEP, summary, phase)
         }
+    }
+
+    /// The version in which the step notes its facts, items and output.
+    pub fn version(&self) -> u32 {
+        u32::try_from(self.upcasters.len()).map_or(u32::MAX, |count| count.saturating_add(1))
     }
 }
 

@@ -76,9 +76,11 @@ pub(crate) fn step_event(kind: StepEventKind, item: &str) -> StepEvent {
         K::ItemFinished => StepEvent::ItemFinished {
             item: item.to_owned(),
             outcome: Value::from(1),
+            version: 1,
         },
         K::StepFinished => StepEvent::StepFinished {
             output: Value::from(item),
+            version: 1,
             found: false,
         },
         K::StepFailed => StepEvent::StepFailed { failure: failure() },

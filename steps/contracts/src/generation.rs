@@ -6,7 +6,7 @@
 
 use crate::copy::SnapshotCopyOutput;
 use pghaul_step::contract::{Contract, Itemized};
-use pghaul_step::{Context, Database, Descriptor, Failure, StepPhase, TablePlan};
+use pghaul_step::{Context, Database, Descriptor, Failure, StepPhase, StepUpcaster, TablePlan};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ pub struct Rest<C>(pub C);
 
 impl<C: InGenerations> Contract for Rest<C> {
     const STEP: &'static str = C::REST;
-    const VERSION: u32 = C::VERSION;
+    const UPCASTERS: &'static [StepUpcaster] = C::UPCASTERS;
 }
 
 impl<C: InGenerations + Itemized> Itemized for Rest<C> {

@@ -2,7 +2,8 @@
 
 use super::line::{Ending, FORMAT, Heading, Line};
 use crate::error::StoreError;
-use crate::reader::{OpenMigration, StoredEvent};
+use crate::reader::OpenMigration;
+use crate::stored::StoredEvent;
 use pghaul_core::journal::Head;
 use serde::Serialize;
 use std::io::Write;

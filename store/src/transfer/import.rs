@@ -2,14 +2,15 @@
 
 use super::line::{Ending, FORMAT, Heading, Line};
 use crate::chain;
-use crate::damage::{Damage, DamageReason};
+use crate::damage::DamageReason;
 use crate::error::StoreError;
 use crate::file::JournalFile;
 use crate::format;
 use crate::lock::RunnerLock;
-use crate::reader::Links;
+use crate::stored::{Links, StoredEvent};
 use pghaul_core::journal::Head;
-use pghaul_core::{DatabaseName, Event, Migration, MigrationId, Seq, StepName};
+use pghaul_core::{Migration, MigrationId, Seq, StepVersions};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, Read as _};
@@ -37,10 +38,15 @@ impl JournalFile {
     ///
     /// # Errors
     /// As [`Self::import`], and when the file can't be made.
-    pub fn import_at(path: impl AsRef<Path>, from: &mut dyn BufRead) -> Result<Imported, StoreError> {
+    pub fn import_at(
+        path: impl AsRef<Path>,
+        versions: StepVersions,
+        from: &mut dyn BufRead,
+    ) -> Result<Imported, StoreError> {
         let path = path.as_ref();
-        if std::fs::metadata(path).is_ok_and(|found| found.len() > 0) {
-            return Self::open(path)?.import(from);
+        // What is no file is for `open` to refuse.
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file() || found.len() > 0) {
+            return Self::open(path)?.with_versions(versions).import(from);
         }
         let directory = format::directory_of(path)?;
         let scratch = tempfile::Builder::new()
@@ -48,7 +54,7 @@ impl JournalFile {
             .tempdir_in(directory)
             .map_err(|e| StoreError::io("create a directory beside", path, e))?;
         let beside = scratch.path().join("journal");
-        let imported = Self::create(&beside)?.import(from)?;
+        let imported = Self::create(&beside)?.with_versions(versions).import(from)?;
         // The last connection has taken what was written out of the WAL, which would be left behind here.
         if std::fs::metadata(format::beside(&beside, "-wal")).is_ok_and(|wal| wal.len() > 0) {
             return Err(StoreError::NeedsRecovery { path: beside });
@@ -147,8 +153,9 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn take(&mut self, line: &Line) -> Result<(), StoreError> {
         let seq = self.links.seq + 1;
-        let hash = self.sound(line).map_err(|reason| self.damaged(seq, reason))?;
-        self.links = Links { seq, before: hash };
+        self.check(line)
+            .map_err(|reason| StoreError::at_event(&self.migration, Seq(seq), reason))?;
+        let hash = self.links.before;
         if seq > self.known {
             self.added += 1;
             return self.insert(line, &hash);
@@ -162,28 +169,13 @@ impl Reading<'_> {
         }
     }
 
-    /// The event's hash, when it has its place in the chain and makes sense after those before it.
-    fn sound(&mut self, line: &Line) -> Result<chain::Hash, DamageReason> {
-        if u64::try_from(line.seq) != Ok(self.links.seq + 1) {
-            return Err(DamageReason::Gap { found: line.seq });
-        }
-        let hash = chain::link(&self.links.before, &line.columns(self.migration.as_str()));
-        if line.hash() != Some(hash) {
-            return Err(DamageReason::HashMismatch);
-        }
-        let column = |column| DamageReason::Column { column };
-        u32::try_from(line.epoch).map_err(|_| column("epoch"))?;
-        let version = u32::try_from(line.version).map_err(|_| column("version"))?;
-        let event = Event::from_text(
-            line.database.as_deref().map(DatabaseName::new),
-            line.step.as_deref().map(StepName::new),
-            &line.kind,
-            version,
-            &line.payload,
-        )
-        .map_err(DamageReason::Unreadable)?;
-        self.state.apply(&event).map_err(DamageReason::Illegal)?;
-        Ok(hash)
+    /// Takes the event as the next one, when it has its place in the chain and makes sense after those before it.
+    fn check(&mut self, line: &Line) -> Result<(), DamageReason> {
+        let hash = line.hash();
+        let hash = hash.as_ref().map_or(ValueRef::Null, |hash| ValueRef::Blob(hash));
+        let stored = StoredEvent::of(line.columns(self.migration.as_str()), hash);
+        self.links.check(&stored)?;
+        stored.replay(&mut self.state, &self.file.versions())
     }
 
     fn insert(&self, line: &Line, hash: &chain::Hash) -> Result<(), StoreError> {
@@ -238,31 +230,15 @@ impl Reading<'_> {
         }
         match self.state.created {
             Some(created) if created.name == heading.name => Ok((head, self.added)),
-            Some(created) => Err(StoreError::Damaged {
-                migration: self.migration,
-                damage: Box::new(Damage {
-                    seq: Seq(1),
-                    reason: DamageReason::Name {
-                        in_event: created.name,
-                        in_list: heading.name.clone(),
-                    },
-                }),
-            }),
+            Some(created) => {
+                let (in_event, in_list) = (created.name, heading.name.clone());
+                let reason = DamageReason::Name { in_event, in_list };
+                Err(StoreError::at_event(&self.migration, Seq(1), reason))
+            }
             None => Err(StoreError::BadExport {
                 line: 2,
                 why: "it has no event".to_owned(),
             }),
-        }
-    }
-
-    fn damaged(&self, seq: u64, reason: DamageReason) -> StoreError {
-        let damage = Box::new(Damage {
-            seq: Seq(seq),
-            reason,
-        });
-        StoreError::Damaged {
-            migration: self.migration.clone(),
-            damage,
         }
     }
 }
@@ -288,10 +264,14 @@ impl Lines<'_> {
         }
         let text = self.line()?;
         let Version { pghaul_journal } = self.parse(&text)?;
+        if pghaul_journal > FORMAT {
+            return Err(StoreError::NewerExport {
+                found: pghaul_journal,
+                known: FORMAT,
+            });
+        }
         if pghaul_journal != FORMAT {
-            return Err(self.bad(format!(
-                "its format is {pghaul_journal}; this pghaul reads {FORMAT}"
-            )));
+            return Err(self.bad(format!("{pghaul_journal} is no format of an export")));
         }
         let heading: Heading = self.parse(&text)?;
         // The id is part of file names.

@@ -78,6 +78,7 @@ pub(crate) fn runner(epoch: u32) -> Event {
         user: "me".to_owned(),
         epoch: Epoch(epoch),
         command: "run".to_owned(),
+        pghaul: None,
         took_over: false,
     }))
 }
@@ -130,7 +131,7 @@ pub(crate) fn facts(migration: &Migration) -> Vec<String> {
     let step = &migration.steps[&StepName::new("roles")];
     step.facts
         .iter()
-        .map(|(_, value)| value.as_str().unwrap().to_owned())
+        .map(|value| value.as_str().unwrap().to_owned())
         .collect()
 }
 
@@ -146,4 +147,54 @@ pub(crate) fn again(test: &str, path: &std::path::Path) -> Command {
 /// The path, when this process is such a one.
 pub(crate) fn told() -> Option<PathBuf> {
     std::env::var_os("PGHAUL_TEST_JOURNAL").map(PathBuf::from)
+}
+
+/// An export with some of its events edited, chained anew from the documented encoding, as somebody would who wants
+/// to be believed.
+pub(crate) fn rechained(export: &[u8], mut edit: impl FnMut(&mut serde_json::Value)) -> Vec<u8> {
+    use sha2::{Digest, Sha256};
+    use std::fmt::Write as _;
+    let lines = std::str::from_utf8(export).unwrap().lines();
+    let mut lines: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let migration = lines[0]["migration"].as_str().unwrap().to_owned();
+    let genesis = [b"pghaul journal 1\n", migration.as_bytes()].concat();
+    let mut before: Vec<u8> = Sha256::digest(genesis).to_vec();
+    let end = lines.len() - 1;
+    let mut head = String::new();
+    for line in &mut lines[1..end] {
+        edit(line);
+        let mut bytes = before;
+        text(&mut bytes, &migration);
+        for column in [
+            "seq", "epoch", "at", "database", "step", "item", "kind", "version", "payload",
+        ] {
+            match &line[column] {
+                serde_json::Value::Null => bytes.push(b'N'),
+                serde_json::Value::Number(number) => {
+                    bytes.push(b'I');
+                    bytes.extend(number.as_i64().unwrap().to_be_bytes());
+                }
+                other => text(&mut bytes, other.as_str().unwrap()),
+            }
+        }
+        before = Sha256::digest(bytes).to_vec();
+        let hash = before.iter().fold(String::new(), |mut hash, byte| {
+            write!(hash, "{byte:02x}").unwrap();
+            hash
+        });
+        head = format!("{}:{hash}", line["seq"]);
+        line["hash"] = hash.into();
+    }
+    lines[end]["head"] = head.into();
+    // Keys come in the order of the alphabet: only of the last line the first one matters, and it has no other.
+    lines
+        .iter()
+        .flat_map(|line| format!("{line}\n").into_bytes())
+        .collect()
+}
+
+fn text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.push(b'T');
+    bytes.extend((text.len() as u64).to_be_bytes());
+    bytes.extend(text.as_bytes());
 }

@@ -224,10 +224,24 @@ fn an_old_copy_of_the_journal_is_refused_however_often_it_is_run() {
     let copy = Pghaul::new();
     let older = copy_of_the_journal(&migration, &copy);
     dies("6");
+    let status = |journal: &Path, arguments: &[&str]| {
+        let command = migration
+            .command(&[])
+            .arg("status")
+            .args(arguments.iter().copied());
+        command.env("PGHAUL_JOURNAL", journal).run()
+    };
     for _ in 0..4 {
         let outcome = migration.with_options("run").env("PGHAUL_JOURNAL", &older).run();
         error(&outcome, JOURNAL, "journal-stale");
+        // `status` does not believe it either.
+        let told = status(&older, &[]).failed_with(JOURNAL);
+        assert!(told.stdout.contains("is an older copy"), "{told}");
+        let told = status(&older, &["--json"]).failed_with(JOURNAL);
+        assert!(told.stdout.contains(r#""code": "journal-stale""#), "{told}");
     }
+    let newest = migration.status();
+    assert!(newest["older_copy"].is_null(), "{newest}");
     migration.run().succeeded();
     compare::same(&pair.source, &pair.target, &name);
 }

@@ -108,7 +108,7 @@ async fn play(
     ))?;
 
     say(format!("{} pghaul status\n", paint(DIM, "$")))?;
-    let file = journals::open(&journal)?;
+    let file = journals::open(session, &journal)?;
     let entry = journals::existing(&file, Some(NAME))?;
     let view = status::look(session, &file, &entry.id, &Given::new(&servers)?).await?;
     say(format!("{}\n", table(&view.databases)))?;

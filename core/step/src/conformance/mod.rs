@@ -39,7 +39,7 @@ use pghaul_core::event::{Created, Endpoint, Runner, Selection};
 use pghaul_core::plan::InitialCopy;
 use pghaul_core::{
     DatabaseEvent, DatabasePlan, Epoch, Event, Failure, Journal, Method, MigrationEvent, MigrationId, Side,
-    StepEvent, StepName, id,
+    StepEvent, StepName, StepVersions, id,
 };
 use pghaul_postgres::{ReadWrite, Right, Server, Session, SideMarker, Source, Target};
 use serde_json::Value;
@@ -174,7 +174,7 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
         let mut trial = Self {
             bench,
             step,
-            run: Arc::new(bench.runner(&journal, Epoch::default())),
+            run: Arc::new(bench.runner(&journal, Epoch::default(), step)),
             journal,
             before: bench.traces().await?,
         };
@@ -286,8 +286,15 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
             }
             other => return Err(said(&other, when)),
         };
-        self.note(StepEvent::StepFinished { output, found: false }, when)
-            .await
+        self.note(self.finished(output), when).await
+    }
+
+    pub(super) fn finished(&self, output: Value) -> StepEvent {
+        StepEvent::StepFinished {
+            output,
+            version: self.step.descriptor().version(),
+            found: false,
+        }
     }
 
     async fn probe(&self, when: &'static str) -> Result<Probe<Value>, Violation> {
@@ -372,11 +379,12 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
             user: "conformance".to_owned(),
             epoch,
             command: "run".to_owned(),
+            pghaul: None,
             took_over: false,
         };
         self.append(Event::Migration(MigrationEvent::RunnerStarted(facts)))
             .await?;
-        self.run = Arc::new(self.bench.runner(&self.journal, epoch));
+        self.run = Arc::new(self.bench.runner(&self.journal, epoch, self.step));
         let (name, id) = (&self.bench.plan.database, &self.run.migration);
         let source: Session<Source, ReadWrite> = self.run.source.connect(name.as_str()).await?;
         source.terminate_older_epochs(id, epoch, FENCE).await?;
@@ -410,7 +418,9 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
 
 impl Bench {
     /// Everything that a step is given, in one epoch.
-    fn runner(&self, journal: &Arc<InMemory>, epoch: Epoch) -> RunContext {
+    fn runner(&self, journal: &Arc<InMemory>, epoch: Epoch, step: &impl Step) -> RunContext {
+        let descriptor = step.descriptor();
+        let versions = StepVersions::default().with(descriptor.name.into(), descriptor.upcasters);
         let migration = journal.migration().clone();
         let name = id::application_name(&migration, epoch);
         RunContext {
@@ -420,7 +430,8 @@ impl Bench {
                 Arc::clone(journal) as Arc<dyn Journal>,
                 Arc::new(Faults::default()),
                 Arc::new(Blind),
-            ),
+            )
+            .with_versions(versions),
             migration,
             epoch,
             state_directory: self.state_directory.clone(),

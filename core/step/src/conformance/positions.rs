@@ -4,7 +4,7 @@ use super::{Trial, Violation, failed};
 use crate::fault::Stopped;
 use crate::scope::Database;
 use crate::step::Step;
-use pghaul_core::{Failure, StepEvent};
+use pghaul_core::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::Poll;
@@ -39,8 +39,7 @@ impl<T: Step<Scope = Database>> Trial<'_, T> {
         loop {
             self.start(IN_UNDO).await?;
             let output = self.act(IN_UNDO).await?;
-            self.note(StepEvent::StepFinished { output, found: false }, IN_UNDO)
-                .await?;
+            self.note(self.finished(output), IN_UNDO).await?;
             let context = self.context();
             self.faults().unwind_after(position);
             let outcome = until_stopped(self.step.undo(&context)).await;

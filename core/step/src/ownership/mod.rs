@@ -322,6 +322,26 @@ pub async fn owner<R: pghaul_postgres::Right>(
     Ok(row.map(|row| row.get(0)))
 }
 
+/// The end of a migration's journal as the session's database last heard of it; `None` where the database is not this
+/// migration's.
+///
+/// # Errors
+/// When the server can't be asked.
+pub async fn head_seen<R: pghaul_postgres::Right>(
+    session: &Session<Target, R>,
+    migration: &MigrationId,
+) -> Result<Option<Head>, Failure> {
+    if !is_established(session).await? {
+        return Ok(None);
+    }
+    let sql = "SELECT journal_seq, head FROM pghaul.owner WHERE migration = $1";
+    let row = session
+        .doing("read pghaul.owner")
+        .query_opt(sql, &[&migration.as_str()])
+        .await?;
+    Ok(row.map(|row| seen(row.get(0), row.get(1))))
+}
+
 /// The keys of the effects that begin with a prefix.
 ///
 /// # Errors

@@ -1,0 +1,153 @@
+//! An event as a store keeps it, and back.
+
+use super::{Event, tagged, versions};
+use crate::id::{DatabaseName, StepName};
+use serde::{Deserialize as _, Deserializer};
+use serde_json::Value;
+
+/// An event as a store keeps it: flat, with a kind, a version and a JSON payload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The database it is about.
+    pub database: Option<DatabaseName>,
+    /// The step it is about.
+    pub step: Option<StepName>,
+    /// The item it is about.
+    pub item: Option<String>,
+    /// The kind, such as `step_started`.
+    pub kind: String,
+    /// The version of the payload's shape.
+    pub version: u32,
+    /// The payload.
+    pub payload: Value,
+}
+
+/// A record that this version of pghaul can't read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownRecord {
+    /// A kind that this version does not know.
+    #[error("unknown kind of event {kind:?}; a newer pghaul wrote it")]
+    Kind {
+        /// The kind.
+        kind: String,
+    },
+    /// A version of a known kind that this version does not know.
+    #[error("event {kind:?} has version {version}; this pghaul reads up to {known}")]
+    Version {
+        /// The kind.
+        kind: String,
+        /// Its version.
+        version: u32,
+        /// The newest known version.
+        known: u32,
+    },
+    /// A payload that does not have the shape its version promises.
+    #[error("event {kind:?} has a payload that can't be read: {reason}")]
+    Payload {
+        /// The kind.
+        kind: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Event {
+    /// The flat form for a store.
+    ///
+    /// # Errors
+    /// When the payload can't be written as JSON, which none of our types can cause.
+    pub fn to_record(&self) -> Result<Record, UnknownRecord> {
+        let tagged = match self {
+            Self::Migration(event) => serde_json::to_value(event),
+            Self::ClusterStep(_, event) | Self::DatabaseStep(_, _, event) => serde_json::to_value(event),
+            Self::Database(_, event) => serde_json::to_value(event),
+        };
+        let mut tagged = tagged.map_err(|e| UnknownRecord::Payload {
+            kind: self.kind().to_owned(),
+            reason: e.to_string(),
+        })?;
+        Ok(Record {
+            database: self.database().cloned(),
+            step: self.step().cloned(),
+            item: self.item().map(str::to_owned),
+            kind: self.kind().to_owned(),
+            version: versions::newest_version(self.kind()),
+            payload: tagged.get_mut("payload").map(Value::take).unwrap_or(Value::Null),
+        })
+    }
+
+    /// Reads a stored record back.
+    ///
+    /// # Errors
+    /// [`UnknownRecord`] when the record was written by a newer version or was damaged. Nothing is guessed.
+    pub fn from_record(record: Record) -> Result<Self, UnknownRecord> {
+        let Record {
+            database,
+            step,
+            kind,
+            version,
+            payload,
+            ..
+        } = record;
+        let payload = Some(payload).filter(|payload| !payload.is_null());
+        Self::from_parts(database, step, &kind, version, payload)
+    }
+
+    /// The same from a payload that is still text: a store that reads a million events parses each once.
+    ///
+    /// # Errors
+    /// See [`Self::from_record`].
+    pub fn from_text(
+        database: Option<DatabaseName>,
+        step: Option<StepName>,
+        kind: &str,
+        version: u32,
+        payload: &str,
+    ) -> Result<Self, UnknownRecord> {
+        let mut parser = serde_json::Deserializer::from_str(payload);
+        let event = Self::from_parts(
+            database,
+            step,
+            kind,
+            version,
+            (payload != "null").then_some(&mut parser),
+        )?;
+        if payload != "null" {
+            parser.end().map_err(|e| tagged::unreadable(kind, &e))?;
+        }
+        Ok(event)
+    }
+
+    fn from_parts<'de, P: Deserializer<'de, Error = serde_json::Error>>(
+        database: Option<DatabaseName>,
+        step: Option<StepName>,
+        kind: &str,
+        version: u32,
+        payload: Option<P>,
+    ) -> Result<Self, UnknownRecord> {
+        versions::refuse_newer(kind, version)?;
+        let newest = versions::newest_version(kind);
+        if version < newest {
+            let payload = payload.map(Value::deserialize).transpose();
+            let payload = payload.map_err(|e| tagged::unreadable(kind, &e))?;
+            let payload = versions::upcast(kind, version, payload.unwrap_or_default())?;
+            let payload = Some(payload).filter(|payload| !payload.is_null());
+            return Self::from_newest(database, step, kind, payload);
+        }
+        Self::from_newest(database, step, kind, payload)
+    }
+
+    fn from_newest<'de, P: Deserializer<'de, Error = serde_json::Error>>(
+        database: Option<DatabaseName>,
+        step: Option<StepName>,
+        kind: &str,
+        payload: Option<P>,
+    ) -> Result<Self, UnknownRecord> {
+        Ok(match (database, step) {
+            (None, None) => Self::Migration(tagged::read(kind, payload)?),
+            (None, Some(step)) => Self::ClusterStep(step, tagged::read(kind, payload)?),
+            (Some(database), None) => Self::Database(database, tagged::read(kind, payload)?),
+            (Some(database), Some(step)) => Self::DatabaseStep(database, step, tagged::read(kind, payload)?),
+        })
+    }
+}
