@@ -294,6 +294,7 @@ mod tests {
             },
             as_of: None,
             last_run: None,
+            older_copy: None,
         }
     }
 
