@@ -3,8 +3,7 @@
 #
 #   PGHAUL_OLD_BIN=$(tests/histories/earlier.sh afe57ce) cargo test -p pghaul-tests --test histories -- upgrade
 #
-# Needs the git history that holds the commit. What both commits depend on is not compiled twice where the project's own
-# target directory has it.
+# Needs the git history that holds the commit, and about 150 seconds of CPU time for the first build.
 set -eu
 commit=${1:?a commit}
 cd "$(dirname "$0")/../.."
@@ -21,13 +20,6 @@ if [ ! -x "$program" ]; then
     git archive "$commit" | tar -x -C "$there/source"
     (
         cd "$there/source"
-        # Of the compiled packages, those of the registry have the same names there; links cost no space.
-        if [ -d "$target/debug/.fingerprint" ] && [ ! -d "$there/target" ]; then
-            mkdir -p "$there/target/debug"
-            for part in .fingerprint build deps; do
-                cp -al "$target/debug/$part" "$there/target/debug/" 2>/dev/null || true
-            done
-        fi
         CARGO_TARGET_DIR=$there/target cargo build --quiet --locked --package pghaul --bin pghaul
     ) >&2
     mv "$there/target/debug/pghaul" "$program"
