@@ -311,9 +311,9 @@ impl Relation {
         }
     }
 
-    /// Whether it holds rows of its own.
-    pub fn has_storage(&self) -> bool {
-        matches!(self.kind, RelationKind::Table | RelationKind::MaterializedView)
+    /// Whether its size is read: a materialized view's would wait for a `REFRESH`.
+    pub fn has_size(&self) -> bool {
+        self.kind == RelationKind::Table
     }
 
     /// Whether its rows are the user's: also those of an extension's configuration table.

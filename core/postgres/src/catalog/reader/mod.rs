@@ -77,7 +77,7 @@ impl<R: Right> Doing<'_, R> {
             ),
         )?;
         // What was dropped while it was read is in the snapshot, and nothing more can be known of it.
-        let there = |relation: &Relation| !sizes || !relation.has_storage() || relation.size.is_some();
+        let there = |relation: &Relation| !sizes || !relation.has_size() || relation.size.is_some();
         let relations = relations.into_iter().flatten().filter(there).collect();
         let mut relations = Unattached::new(relations);
         relations.attach(columns, |relation, column| relation.columns.push(column));

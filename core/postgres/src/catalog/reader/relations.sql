@@ -29,8 +29,8 @@ SELECT c.oid,
        c.relreplident::text,
        pg_catalog.pg_relation_filenode(c.oid),
        c.relispopulated,
-       CASE WHEN $1::boolean AND c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid) END,
-       CASE WHEN $1::boolean AND c.relkind IN ('r', 'm')
+       CASE WHEN $1::boolean AND c.relkind = 'r' THEN pg_catalog.pg_table_size(c.oid) END,
+       CASE WHEN $1::boolean AND c.relkind = 'r'
             THEN pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint
        END,
        CASE WHEN $2::boolean
