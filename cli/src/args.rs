@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use pghaul_core::event::Selection;
 use pghaul_core::journal::Head;
 use pghaul_core::{Acceptance, InitialCopy, Method};
-use pghaul_engine::{Allowed, OnCheckFailure, OnWalLimit};
+use pghaul_engine::{Allowed, OnCheckFailure, OnWalLimit, Removal};
 use pghaul_step::check::DiskSettings;
 use std::path::PathBuf;
 
@@ -52,6 +52,7 @@ const REMOVE_EXAMPLES: &str = "\
 Examples:
   pghaul remove                                  proves everything once more, sets sequences, then removes
   pghaul remove --incomplete                     what is listed as incomplete is left to you
+  pghaul remove --applications-still-write       what is written to the source now is left behind
   pghaul remove --force                          although the target may lack something; what it has is kept
 
 What is removed: subscriptions, slots, publications and the schema pghaul. Rows and tables never are.";
@@ -332,7 +333,8 @@ pub(crate) struct RunArgs {
         help_heading = "Work"
     )]
     pub(crate) on_wal_limit: OnWalLimit,
-    /// Discard what was copied of a replicated database that can't go on, and copy it again; may be repeated
+    /// Discard what was copied of a database, and copy it again: a replicated one that can't go on, or a dumped one that
+    /// was written to since; may be repeated
     #[arg(long, value_name = "DATABASE", help_heading = "Work")]
     pub(crate) restart_data: Vec<String>,
     /// Go on although the last runner was on another host and has not ended in order
@@ -439,6 +441,9 @@ pub(crate) struct RemoveArgs {
     /// Leave to you what is listed as incomplete; all else must be on the target
     #[arg(long, help_heading = "Work")]
     pub(crate) incomplete: bool,
+    /// Remove although the source is written to, or was after a one-time copy: the target never gets these rows
+    #[arg(long, help_heading = "Work")]
+    pub(crate) applications_still_write: bool,
     /// Remove although the target may lack something; what it has is kept
     #[arg(long, help_heading = "Work")]
     pub(crate) force: bool,
@@ -452,11 +457,14 @@ pub(crate) struct RemoveArgs {
 
 impl RemoveArgs {
     /// What the removal may leave undone.
-    pub(crate) fn allowed(&self) -> Allowed {
-        match (self.force, self.incomplete) {
-            (true, _) => Allowed::Anything,
-            (false, true) => Allowed::Incomplete,
-            (false, false) => Allowed::Nothing,
+    pub(crate) fn removal(&self) -> Removal {
+        Removal {
+            allowed: match (self.force, self.incomplete) {
+                (true, _) => Allowed::Anything,
+                (false, true) => Allowed::Incomplete,
+                (false, false) => Allowed::Nothing,
+            },
+            applications_still_write: self.applications_still_write,
         }
     }
 }

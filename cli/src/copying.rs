@@ -1,11 +1,12 @@
 //! The options of `run` that say how rows are copied.
 
+use crate::servers::Servers;
 use crate::size;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use pghaul_core::event::Selection;
 use pghaul_core::plan::{CopyFormat, InitialCopy};
-use pghaul_engine::workers_within;
+use pghaul_engine::{connections_within, side_by_side_within, workers_within};
 use pghaul_postgres::{Server, SideMarker};
 use pghaul_step::{Copying, Failure, Workers};
 
@@ -79,18 +80,18 @@ impl CopyingArgs {
         }
     }
 
-    /// The pool of workers, as large as the budget of connections allows.
+    /// How many databases are moved side by side, and the pool of workers: as many as the budget of connections allows,
+    /// and as the source has free besides those of its applications.
     ///
     /// # Errors
-    /// Where it does not even allow one worker for each database.
-    pub(crate) fn workers<S: SideMarker, T: SideMarker>(
+    /// Where the budget does not even allow one worker for each database.
+    pub(crate) fn side_by_side(
         &self,
-        source: &Server<S>,
-        target: &Server<T>,
+        servers: &Servers,
         connections: usize,
         databases_at_once: usize,
-    ) -> Result<Workers, Failure> {
-        let here = is_here(source) && is_here(target);
+    ) -> Result<(usize, Workers), Failure> {
+        let here = is_here(&servers.source) && is_here(&servers.target);
         let wanted = match self.jobs {
             Some(jobs) => usize::from(jobs),
             None if here => std::thread::available_parallelism()
@@ -98,11 +99,10 @@ impl CopyingArgs {
                 .clamp(2, MOST),
             None => ELSEWHERE,
         };
-        Ok(Workers::new(workers_within(
-            connections,
-            databases_at_once,
-            wanted,
-        )?))
+        let workers = workers_within(connections, databases_at_once, wanted)?;
+        let of_source = connections_within(servers.room).min(connections);
+        let (databases, workers) = side_by_side_within(of_source, databases_at_once, workers);
+        Ok((databases, Workers::new(workers)))
     }
 }
 

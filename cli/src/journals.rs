@@ -117,6 +117,25 @@ pub(crate) fn choose(
     }
 }
 
+/// The ended migrations between these servers, the oldest first.
+///
+/// # Errors
+/// When the journal can't be read.
+pub(crate) fn ended_between(
+    file: &JournalFile,
+    identities: &Identities,
+) -> Result<Vec<MigrationEntry>, Failure> {
+    let fits = |listed: &Listed| {
+        ended(listed)
+            && listed
+                .created
+                .as_ref()
+                .is_some_and(|created| identities.fit(created))
+    };
+    let all = file.migrations()?.into_iter().filter(fits);
+    Ok(all.map(|listed| listed.entry).collect())
+}
+
 /// When databases were proven last, by the times of their events.
 ///
 /// # Errors

@@ -3,7 +3,8 @@
 use crate::args::ServerArgs;
 use pghaul_core::event::{Created, Endpoint};
 use pghaul_core::{Code, Failure, Side};
-use pghaul_postgres::{ConnInfo, Environment, ReadOnly, Resolved, Server, SideMarker, Source, Target};
+use pghaul_engine::{FEWEST_CONNECTIONS, connections_within};
+use pghaul_postgres::{ConnInfo, Environment, ReadOnly, Resolved, Room, Server, SideMarker, Source, Target};
 use pghaul_step::WayBack;
 use pghaul_step::check::maintenance;
 use std::ffi::OsStr;
@@ -37,6 +38,8 @@ pub(crate) struct Servers {
     pub(crate) target: Server<Target>,
     pub(crate) source_identity: Endpoint,
     pub(crate) target_identity: Endpoint,
+    /// The connections of the source, when it was connected to.
+    pub(crate) room: Room,
 }
 
 impl Given {
@@ -184,11 +187,17 @@ impl Ways {
             }
             (Err(failure), _) | (_, Err(failure)) => return Err(failure),
         };
+        let asked = maintenance::<_, ReadOnly>(&source).await?;
+        let room = asked.room(name).await?;
+        asked.close().await;
+        // The applications come first.
+        source.limit_connections(connections_within(room));
         Ok(Servers {
             source,
             target,
             source_identity,
             target_identity,
+            room,
         })
     }
 }
@@ -227,6 +236,26 @@ impl Servers {
             }
         }
         Ok(())
+    }
+
+    /// Refuses to work where that would take connections that the source's applications need.
+    ///
+    /// # Errors
+    /// [`Code::TooManyConnections`].
+    pub(crate) fn check_room(&self) -> Result<(), Failure> {
+        let (free, reserve) = (self.room.free(), self.room.reserve());
+        if self.room.available() > FEWEST_CONNECTIONS {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Code::TooManyConnections,
+            format!(
+                "the source has {free} connections left, and a run takes {} besides {reserve} that are left to its applications",
+                FEWEST_CONNECTIONS + 1
+            ),
+        )
+        .with_side(Side::Source)
+        .with_hint("end idle sessions of the source; or raise max_connections and restart the source"))
     }
 
     /// Who they are.

@@ -57,7 +57,10 @@ pub(crate) struct DatabaseView {
     pub(crate) reasons: Vec<String>,
     pub(crate) tables: Option<u64>,
     pub(crate) rows: Option<u64>,
+    /// What is to be completed; of a removed database, what was left incomplete.
     pub(crate) incomplete: Vec<Incomplete>,
+    /// The position of the source's WAL that a one-time copy is as of.
+    pub(crate) copied_at: Option<String>,
     pub(crate) lag_bytes: Option<u64>,
     pub(crate) retained_bytes: Option<u64>,
     /// How much WAL a slot of the source may keep, where there is a limit.
@@ -249,7 +252,13 @@ impl DatabaseView {
                 .map(|p| p.tables)
                 .or_else(|| planned.map(|plan| held_tables(plan))),
             rows: proof.and_then(|p| p.rows),
-            incomplete: proof.map(|p| p.incomplete.clone()).unwrap_or_default(),
+            incomplete: match record.state {
+                DatabaseState::Removing | DatabaseState::Removed => record.left.clone(),
+                _ => proof.map(|p| p.incomplete.clone()).unwrap_or_default(),
+            },
+            copied_at: proof
+                .filter(|_| record.state == DatabaseState::Done)
+                .and_then(|p| p.fence.clone()),
             lag_bytes: None,
             retained_bytes: None,
             keep_size_bytes: None,

@@ -11,6 +11,8 @@ mod versions;
 pub use record::{Record, UnknownRecord};
 pub use versions::{NotedBy, StepUpcaster, StepVersions, newest_version};
 
+pub use proof::{Incomplete, Proof};
+
 use crate::failure::{Failure, Side};
 use crate::finding::Finding;
 use crate::id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
@@ -212,7 +214,7 @@ pub enum DatabaseEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Box<Failure>>,
     },
-    /// The copied rows and the replication objects are gone; the schema stays. The copy begins anew.
+    /// The copied rows, and the replication objects where there were any, are gone; the schema stays. The copy begins anew.
     DataDiscarded,
     /// It can't go on.
     Failed {
@@ -228,6 +230,16 @@ pub enum DatabaseEvent {
         /// What was wrong with a database that was in step when the user insisted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         despite: Option<Box<Failure>>,
+        /// What the target lacks, or may lack, for good. Absent: nothing, or, in journals of before 0.2, what the last
+        /// proof lists.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<Incomplete>,
+        /// How many sessions of others were connected to the database on the source, where they could be counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connected: Option<u64>,
+        /// Who accepted that something is left: the operating system's user and host, `user@host`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// Nothing of ours is left on either side.
     Removed,

@@ -27,7 +27,7 @@ pub mod plan;
 pub mod status;
 
 pub use acceptance::Acceptance;
-pub use catalog::{Catalog, TableName};
+pub use catalog::{Catalog, Mark, TableName};
 pub use event::{DatabaseEvent, Envelope, Event, MigrationEvent, StepEvent, StepVersions};
 pub use failure::{Code, Failure, Side};
 pub use finding::{Concern, Finding, Severity, Subject};

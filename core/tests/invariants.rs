@@ -202,7 +202,8 @@ fn database_holds(before: &DatabaseRecord, event: Option<&DatabaseEvent>, after:
     match &working.1 {
         DatabaseState::Checking { planned } => assert_eq!(*planned, after.method()),
         DatabaseState::Schema { method } => assert_eq!(Some(*method), after.method()),
-        DatabaseState::Replicating { .. } | DatabaseState::Syncing | DatabaseState::Discarding => {
+        DatabaseState::Discarding { method } => assert_eq!(Some(*method), after.method()),
+        DatabaseState::Replicating { .. } | DatabaseState::Syncing => {
             assert_eq!(after.method(), Some(Method::Replication));
         }
         DatabaseState::Dumping | DatabaseState::Done => assert_eq!(after.method(), Some(Method::Dump)),

@@ -63,11 +63,14 @@ fn of_database(kind: DatabaseEventKind) -> (&'static str, &'static str) {
         ),
         K::DataDiscarded => (
             "",
-            "they and the replication objects are gone; the copy begins anew",
+            "they and the replication objects, if any, are gone; the copy begins anew",
         ),
         K::Failed => ("`failure`", "it can't go on"),
         K::Resumed => ("", "a runner goes on where it failed"),
-        K::RemovalStarted => ("`forced`, `despite`", "the removal of our objects begins"),
+        K::RemovalStarted => (
+            "`forced`, `despite`, `left`, `connected`, `by`",
+            "the removal of our objects begins; `left` is what the target lacks",
+        ),
         K::Removed => ("", "nothing of ours is left on either side"),
     }
 }

@@ -45,13 +45,13 @@ const DATABASE: &str = "
     replicating              fell_back            dumping
     replicating              syncing_proven       syncing
     replicating              wal_limit_reached    replicating
-    replicating              discard_started      discarding
+    replicating              discard_started      discarding(replication)
     replicating              failed               failed in replicating
     replicating              removal_started      removing
 
     replicating(copying)     syncing_proven       syncing
     replicating(copying)     wal_limit_reached    replicating(copying)
-    replicating(copying)     discard_started      discarding
+    replicating(copying)     discard_started      discarding(replication)
     replicating(copying)     failed               failed in replicating(copying)
     replicating(copying)     removal_started      removing
 
@@ -61,15 +61,21 @@ const DATABASE: &str = "
 
     syncing                  syncing_proven       syncing
     syncing                  wal_limit_reached    syncing
-    syncing                  discard_started      discarding
+    syncing                  discard_started      discarding(replication)
     syncing                  failed               failed in syncing
     syncing                  removal_started      removing
 
-    discarding               discard_started      discarding
-    discarding               data_discarded       replicating
-    discarding               failed               failed in discarding
-    discarding               removal_started      removing
+    discarding(replication)  discard_started      discarding(replication)
+    discarding(replication)  data_discarded       replicating
+    discarding(replication)  failed               failed in discarding(replication)
+    discarding(replication)  removal_started      removing
 
+    discarding(dump)         discard_started      discarding(dump)
+    discarding(dump)         data_discarded       dumping
+    discarding(dump)         failed               failed in discarding(dump)
+    discarding(dump)         removal_started      removing
+
+    done                     discard_started      discarding(dump)
     done                     removal_started      removing
 
     removing                 removal_started      removing
@@ -101,7 +107,7 @@ fn label(state: &DatabaseState) -> String {
         } => format!("checking({method})"),
         DatabaseState::Schema { method } => format!("schema({method})"),
         DatabaseState::Replicating { copy_began: true } => "replicating(copying)".to_owned(),
-        DatabaseState::Discarding => "discarding".to_owned(),
+        DatabaseState::Discarding { method } => format!("discarding({method})"),
         DatabaseState::Failed { during } => format!("failed in {}", label(during)),
         other => other.phase().to_string(),
     }

@@ -230,6 +230,9 @@ async fn the_file_lists_and_finds_its_migrations() {
         database(pghaul_core::DatabaseEvent::RemovalStarted {
             forced: false,
             despite: None,
+            left: Vec::new(),
+            connected: None,
+            by: None,
         }),
         database(pghaul_core::DatabaseEvent::Removed),
     ])

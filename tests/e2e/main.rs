@@ -9,8 +9,10 @@
     reason = "tests: a panic is the report"
 )]
 
+mod after_the_end;
 mod aiven;
 mod back_in_time;
+mod capacity;
 mod checking;
 mod crash_positions;
 mod doctor;
@@ -33,9 +35,11 @@ mod remove_forced;
 mod remove_hung;
 mod remove_interrupted;
 mod remove_refuses;
+mod remove_writes;
 mod rest_copy;
 mod restart_data;
 mod run_again;
+mod sequences;
 mod settings;
 mod snapshot_copy;
 mod terminal;

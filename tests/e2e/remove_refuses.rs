@@ -96,7 +96,7 @@ fn what_was_accepted_and_what_was_never_moved_is_not_forgotten() {
     let refusal = migration.remove().failed_with(NOT_SAFE_TO_REMOVE);
     for listed in [
         "1 large object: not moved",
-        &format!("{second}: it was not moved: check large-objects"),
+        &format!("{second}: the database: it was not moved: check large-objects"),
     ] {
         assert!(
             refusal.stderr.contains(listed),

@@ -2,6 +2,7 @@
 
 mod demo;
 mod doctor;
+mod finished;
 mod generated;
 mod history;
 mod journal;

@@ -84,7 +84,7 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
     };
     let runner = locked.start(session, start, equipment).await?;
     let outcome = tokio::select! {
-        outcome = runner.engine.remove(args.allowed()) => outcome,
+        outcome = runner.engine.remove(args.removal()) => outcome,
         () = signals.token().cancelled() => {
             Err(Failure::new(Code::Interrupted, "the removal was stopped"))
         }

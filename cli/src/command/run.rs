@@ -1,6 +1,7 @@
 //! `pghaul run`: finds the migration or begins one, and takes every database to `syncing` or `done`.
 
 use super::Session;
+use super::finished::finished;
 use crate::args::{JournalArgs, RunArgs, SelectionArgs};
 use crate::exit_code::ExitCode;
 use crate::journals::{self, Choice};
@@ -80,13 +81,14 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         Opened::Ready(locked, servers) => (locked, servers),
     };
     locked.read(|m| check_frozen(&args.selection, m))?;
+    servers.check_room()?;
     let (way_back, way_to_journal) = way(&args.selection, &locked, &servers)?;
     let watcher = Watcher::start(&session.printer, locked.read(Clone::clone));
-    let at_once = usize::from(args.databases_at_once);
-    let budget = usize::from(args.servers.max_connections);
-    let workers = args
-        .copying
-        .workers(&servers.source, &servers.target, budget, at_once)?;
+    let (at_once, workers) = args.copying.side_by_side(
+        &servers,
+        usize::from(args.servers.max_connections),
+        usize::from(args.databases_at_once),
+    )?;
     let equipment = Equipment {
         servers,
         way_back,
@@ -165,7 +167,7 @@ async fn open(session: &Session, args: &RunArgs) -> Result<Opened, Failure> {
     match (choice, file) {
         (Choice::Existing(entry), Some(file)) => go_on(session, &file, &entry.id, &given, args).await,
         (Choice::Existing(_), None) => Err(Failure::bug("a migration without a journal")),
-        (Choice::New(name), _) => begin(session, args, &given, name).await,
+        (Choice::New(name), file) => begin(session, args, &given, name, file.as_ref()).await,
     }
 }
 
@@ -188,7 +190,8 @@ async fn go_on(
     let open = file.read_migration(id)?;
     let loaded = open.load()?;
     let view = View::of_journal(id, &loaded.migration, loaded.head, &journals::times(&open)?);
-    if view.is_over() {
+    let nothing_left = view.databases.iter().all(|d| d.phase == Phase::Removed);
+    if view.is_over() && (nothing_left || args.restart_data.is_empty()) {
         return Ok(Opened::Over(Box::new(view)));
     }
     let locked = Locked::take(file, id)?;
@@ -209,6 +212,7 @@ async fn begin(
     args: &RunArgs,
     given: &Given,
     name: Option<String>,
+    journal: Option<&JournalFile>,
 ) -> Result<Opened, Failure> {
     let ways = given.both()?;
     let id = naming::migration_id()?;
@@ -223,6 +227,11 @@ async fn begin(
         &args.selection.selection(None),
     )?;
     check_databases(&args.checks.accept, &selected)?;
+    if let (None, Some(journal)) = (&name, journal)
+        && let Some(view) = finished(journal, &servers, &selected).await?
+    {
+        return Ok(Opened::Over(Box::new(view)));
+    }
     let file =
         JournalFile::create(journals::path(&args.journal)?)?.with_versions(session.registry.versions());
     let name = match name {
@@ -353,7 +362,7 @@ fn over(session: &Session, args: &RunArgs, view: &View) -> Result<(), Failure> {
     if view.databases.iter().all(|d| d.phase == Phase::Removed) {
         session
             .printer
-            .note("to move the databases again, begin another migration with another --name");
+            .note("it is finished: what it has moved is on the target, where pghaul has nothing any more. To move other databases, name them with --database; to move these once more, begin another migration with another --name, to a target that does not have them");
     }
     Ok(())
 }

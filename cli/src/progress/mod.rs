@@ -10,7 +10,7 @@ use crate::style::{BOLD, WARNING, paint};
 use bars::Bars;
 use lines::Lines;
 use pghaul_core::{
-    DatabaseEvent, DatabaseName, Event, Finding, Migration, MigrationEvent, Severity, StepEvent,
+    Concern, DatabaseEvent, DatabaseName, Event, Finding, Migration, MigrationEvent, Severity, StepEvent,
 };
 use pghaul_step::{Observer, Progress};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,10 +111,12 @@ fn kept_lines(event: &Event, bars: bool) -> Vec<String> {
         Event::Database(_, DatabaseEvent::Checked { findings }) => warnings(findings),
         Event::Database(
             database,
-            DatabaseEvent::FellBack { .. }
+            DatabaseEvent::Planned { .. }
+            | DatabaseEvent::FellBack { .. }
             | DatabaseEvent::SyncingProven { .. }
             | DatabaseEvent::DoneProven { .. }
             | DatabaseEvent::Failed { .. }
+            | DatabaseEvent::RemovalStarted { .. }
             | DatabaseEvent::Removed
             | DatabaseEvent::WalLimitReached { .. }
             | DatabaseEvent::DiscardStarted { .. }
@@ -124,11 +126,9 @@ fn kept_lines(event: &Event, bars: bool) -> Vec<String> {
         Event::Database(
             database,
             DatabaseEvent::CheckingStarted
-            | DatabaseEvent::Planned { .. }
             | DatabaseEvent::SchemaStarted
             | DatabaseEvent::ReplicatingStarted
-            | DatabaseEvent::DumpingStarted
-            | DatabaseEvent::RemovalStarted { .. },
+            | DatabaseEvent::DumpingStarted,
         ) => (!bars).then(|| named(database)).into_iter().collect(),
         Event::Database(_, DatabaseEvent::CopyBegan) => Vec::new(),
         Event::DatabaseStep(database, step, StepEvent::StepFailed { .. }) => {
@@ -145,14 +145,21 @@ fn kept_lines(event: &Event, bars: bool) -> Vec<String> {
     }
 }
 
+/// What may surprise, and what keeps databases from being replicated, with what would change that.
 fn warnings(findings: &[Finding]) -> Vec<String> {
-    let warnings = findings
-        .iter()
-        .filter(|f| matches!(f.severity, Severity::Warning | Severity::Accepted));
-    warnings
-        .map(|finding| {
-            let title = paint(WARNING, format_args!("{}[{}]", finding.severity, finding.check));
-            format!("{title}: {} ({})", finding.message, finding.subject)
-        })
-        .collect()
+    let told = findings.iter().filter_map(|finding| match finding.severity {
+        Severity::Warning | Severity::Accepted => Some((finding, finding.severity, None)),
+        Severity::Error if finding.concern == Concern::Replication => {
+            Some((finding, Severity::Warning, finding.hint.as_deref()))
+        }
+        Severity::Note | Severity::Error => None,
+    });
+    told.map(|(finding, severity, hint)| {
+        let title = paint(WARNING, format_args!("{severity}[{}]", finding.check));
+        let hint = hint
+            .map(|hint| format!("; to replicate it: {hint}"))
+            .unwrap_or_default();
+        format!("{title}: {} ({}){hint}", finding.message, finding.subject)
+    })
+    .collect()
 }

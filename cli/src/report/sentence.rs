@@ -105,21 +105,36 @@ fn of_database(event: &DatabaseEvent) -> String {
         DatabaseEvent::DataDiscarded => "what was copied is discarded; the copy begins anew".to_owned(),
         DatabaseEvent::Failed { failure } => format!("{}{}", paint(ERROR, "failed"), because(Some(failure))),
         DatabaseEvent::Resumed => "going on where it failed".to_owned(),
-        DatabaseEvent::RemovalStarted { forced: false, .. } => "removing what is ours".to_owned(),
         DatabaseEvent::RemovalStarted {
-            despite: Some(failure),
+            forced,
+            despite,
+            left,
+            connected,
             ..
-        } => {
-            format!("removing what is ours, although {}", failure.message)
-        }
-        DatabaseEvent::RemovalStarted { forced: true, .. } => {
-            "removing what is ours, although something may be incomplete".to_owned()
-        }
+        } => removing(*forced, despite.as_deref(), left.len() as u64, *connected),
         DatabaseEvent::Removed => format!(
             "{}: nothing of ours is left on the servers",
             paint(GOOD, "removed")
         ),
     }
+}
+
+fn removing(forced: bool, despite: Option<&Failure>, left: u64, connected: Option<u64>) -> String {
+    let mut text = "removing what pghaul has made".to_owned();
+    match despite {
+        Some(failure) => text.push_str(&format!(", although {}", failure.message)),
+        None if left > 0 => text.push_str(&format!(", and leaving {} incomplete", plural(left, "object"))),
+        None if forced => text.push_str(", although something may be incomplete"),
+        None => {}
+    }
+    if let Some(connected) = connected {
+        let title = paint(WARNING, "warning");
+        let sessions = plural(connected, "session");
+        text.push_str(&format!(
+            "; {title}: {sessions} of others on the source, and what they write from now on is not moved"
+        ));
+    }
+    text
 }
 
 fn of_step(event: &StepEvent) -> String {

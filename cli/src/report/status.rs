@@ -8,6 +8,7 @@ use crate::view::{DatabaseView, LastRun, View};
 use pghaul_core::event::{Incomplete, Runner};
 use pghaul_core::status::method_label;
 use pghaul_core::{Failure, Method, Phase};
+use pghaul_step::shell_word;
 
 /// Everything that is known, the most important first.
 pub(crate) fn text(view: &View) -> String {
@@ -181,7 +182,9 @@ fn reasons(view: &View) -> Option<String> {
     })
 }
 
+/// What is to be completed, and what was left incomplete for good.
 fn incomplete(view: &View) -> Option<String> {
+    let removed = |d: &DatabaseView| matches!(d.phase, Phase::Removing | Phase::Removed);
     let line = |place: &str, item: &Incomplete| {
         let as_of = item
             .as_of
@@ -190,29 +193,43 @@ fn incomplete(view: &View) -> Option<String> {
             .unwrap_or_default();
         format!("  {place}{}: {}{as_of}\n", item.object, item.why)
     };
-    let of_cluster = view.incomplete.iter().map(|item| line("", item));
-    let of_databases = view
-        .databases
-        .iter()
-        .filter(|database| database.phase != Phase::Removed)
-        .flat_map(|database| database.incomplete.iter().map(move |item| (database, item)))
-        .map(|(database, item)| line(&format!("{}: ", database.name), item));
-    let texts: Vec<String> = of_cluster.chain(of_databases).collect();
-    (!texts.is_empty()).then(|| {
-        format!(
-            "{}\n{}",
-            paint(WARNING, "to be completed at the cutover"),
-            texts.concat()
-        )
-    })
+    let of = |shown: &dyn Fn(&DatabaseView) -> bool| {
+        let databases = view.databases.iter().filter(|database| shown(database));
+        let items =
+            databases.flat_map(|database| database.incomplete.iter().map(move |item| (database, item)));
+        items
+            .map(|(database, item)| line(&format!("{}: ", database.name), item))
+            .collect::<String>()
+    };
+    let of_cluster: String = view.incomplete.iter().map(|item| line("", item)).collect();
+    let sections = [
+        (
+            "to be completed at the cutover",
+            of_cluster + &of(&|d| !removed(d)),
+        ),
+        ("left incomplete when it was removed", of(&removed)),
+    ];
+    let sections: Vec<String> = sections
+        .into_iter()
+        .filter(|(_, lines)| !lines.is_empty())
+        .map(|(title, lines)| format!("{}\n{lines}", paint(WARNING, title)))
+        .collect();
+    (!sections.is_empty()).then(|| sections.join("\n"))
 }
 
-/// What to do after a `run` that has arrived.
+/// What to do after a `run` that has arrived: made of what it has led to.
 pub(crate) fn next_steps(view: &View, name: &str) -> String {
-    let mut steps: Vec<String> = Vec::new();
     let replicated = view.databases.iter().any(|d| d.phase == Phase::Syncing);
+    let copied: Vec<&DatabaseView> = view.databases.iter().filter(|d| d.phase == Phase::Done).collect();
+    let mut steps = vec!["stop everything that writes to the source".to_owned()];
+    if !copied.is_empty() {
+        let each = |d: &&DatabaseView| format!(" --restart-data {}", shell_word(d.name.as_str()));
+        steps.push(format!(
+            "pghaul run --name {name}{}   copies again what was copied once; leave out what nothing has written to",
+            copied.iter().map(each).collect::<String>()
+        ));
+    }
     if replicated {
-        steps.push("stop everything that writes to the source".to_owned());
         steps.push(format!("pghaul status --name {name}   until the lag is 0"));
     }
     let incomplete = !view.incomplete.is_empty() || view.databases.iter().any(|d| !d.incomplete.is_empty());
@@ -221,8 +238,8 @@ pub(crate) fn next_steps(view: &View, name: &str) -> String {
     }
     let option = if incomplete { " --incomplete" } else { "" };
     let what = match replicated {
-        true => "sets the sequences, and removes all that is ours",
-        false => "closes the migration; nothing of ours is left on the servers",
+        true => "proves that nothing is missing, sets the sequences, and removes what pghaul has made",
+        false => "sees that nothing was written since, and closes the migration",
     };
     steps.push(format!("pghaul remove --name {name}{option}   {what}"));
     steps.push("let your applications use the target".to_owned());
@@ -230,10 +247,26 @@ pub(crate) fn next_steps(view: &View, name: &str) -> String {
         .zip(steps)
         .map(|(number, step)| format!("  {number}. {step}\n"));
     format!(
-        "{}\n{}",
+        "{}{}\n{}",
+        copied_once(&copied),
         paint(BOLD, "next, when you want to change over"),
         numbered.collect::<String>()
     )
+}
+
+/// Every database whose rows do not follow the source.
+fn copied_once(copied: &[&DatabaseView]) -> String {
+    if copied.is_empty() {
+        return String::new();
+    }
+    let title =
+        "does not follow the source: rows that are written there after the copy are not on the target";
+    let each = |d: &&DatabaseView| {
+        let as_of = d.copied_at.as_ref().map(|at| format!(" (copy as of {at})"));
+        format!("  {}{}\n", d.name, as_of.unwrap_or_default())
+    };
+    let lines: String = copied.iter().map(each).collect();
+    format!("{}\n{lines}\n", paint(WARNING, title))
 }
 
 #[cfg(test)]
@@ -263,6 +296,7 @@ mod tests {
             tables: Some(8),
             rows: Some(1_200_034),
             incomplete: Vec::new(),
+            copied_at: (phase == Phase::Done).then(|| "0/15D6A28".to_owned()),
             lag_bytes: None,
             retained_bytes: None,
             keep_size_bytes: None,

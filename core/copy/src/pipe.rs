@@ -283,6 +283,7 @@ mod tests {
             bytes: 0,
             blocks: 0,
             file_node: 1,
+            changes: 0,
         }
     }
 

@@ -1,7 +1,8 @@
 //! The snapshot that all tables of a database are copied from.
 
+use crate::mark::Seen;
 use crate::tables::{self, Table};
-use pghaul_core::{Code, Failure, Side, TableName};
+use pghaul_core::{Code, Failure, Mark, Side, TableName};
 use pghaul_postgres::{
     Ident, Lsn, PgError, ReadOnly, ReplicationSession, Server, Session, SnapshotId, Source,
 };
@@ -12,6 +13,7 @@ pub struct Snapshot {
     id: SnapshotId,
     position: Lsn,
     tables: BTreeMap<TableName, Table>,
+    seen: Seen,
     keeper: Session<Source, ReadOnly>,
 }
 
@@ -28,6 +30,7 @@ impl Snapshot {
         let tables = tables::read(&keeper).await?;
         keeper.begin_snapshot().await?;
         let id = keeper.export_snapshot().await?;
+        let seen = Seen::read(&keeper).await?;
         // A standby has no position of its own to insert at.
         let sql = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
                    ELSE pg_catalog.pg_current_wal_insert_lsn() END::text";
@@ -43,8 +46,14 @@ impl Snapshot {
             id,
             position,
             tables,
+            seen,
             keeper,
         })
+    }
+
+    /// What is remembered of a table that is copied from this snapshot, to know later whether it was written to since.
+    pub fn mark(&self, table: &Table) -> Mark {
+        self.seen.mark(table)
     }
 
     /// The source's WAL position when the snapshot was taken, or a little later; of a slot's snapshot, exactly
@@ -147,10 +156,12 @@ impl SlotWithSnapshot {
         self.keeper.adopt_snapshot(&exported).await?;
         // Exported by a session of ours, it outlives the walsender, which a next command would take it from.
         let id = self.keeper.export_snapshot().await?;
+        let seen = Seen::read(&self.keeper).await?;
         Ok(Snapshot {
             id,
             position,
             tables: self.tables,
+            seen,
             keeper: self.keeper,
         })
     }

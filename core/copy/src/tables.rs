@@ -20,6 +20,8 @@ pub struct Table {
     /// Where its rows are: a TRUNCATE or a rewriting ALTER TABLE changes it, and makes older snapshots see an
     /// empty table.
     pub file_node: u32,
+    /// The rows that were inserted, updated and deleted since its counters began.
+    pub changes: i64,
 }
 
 /// Reads every table of the session's database.
@@ -46,6 +48,7 @@ pub async fn read<R: Right>(session: &Session<Source, R>) -> Result<BTreeMap<Tab
             bytes: bytes.unsigned_abs(),
             blocks: row.get::<_, Option<i64>>("blocks").unwrap_or(0).unsigned_abs(),
             file_node: row.get::<_, Option<u32>>("file_node").unwrap_or(0),
+            changes: row.get::<_, Option<i64>>("changes").unwrap_or(0),
         };
         tables.insert(name, table);
     }

@@ -6,6 +6,8 @@ SELECT c.oid,
        pg_catalog.pg_table_size(c.oid) AS bytes,
        pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint AS blocks,
        pg_catalog.pg_relation_filenode(c.oid) AS file_node,
+       pg_catalog.pg_stat_get_tuples_inserted(c.oid) + pg_catalog.pg_stat_get_tuples_updated(c.oid)
+           + pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS changes,
        coalesce(a.columns, '{}') AS columns
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

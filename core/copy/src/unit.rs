@@ -150,6 +150,7 @@ mod tests {
             bytes,
             blocks: bytes / 8192,
             file_node: 1,
+            changes: 0,
         }
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct Journey<'a> {
 }
 
 impl Journey<'_> {
-    fn state(&self) -> Result<DatabaseState, Failure> {
+    pub(crate) fn state(&self) -> Result<DatabaseState, Failure> {
         self.run
             .recorder
             .read(|m| m.databases.get(self.database).map(|d| d.state.clone()))
@@ -98,7 +98,7 @@ impl Journey<'_> {
         if let DatabaseState::Schema { .. }
         | DatabaseState::Replicating { .. }
         | DatabaseState::Dumping
-        | DatabaseState::Discarding
+        | DatabaseState::Discarding { .. }
         | DatabaseState::Syncing = self.state()?
         {
             self.claim().await?;
@@ -119,7 +119,7 @@ impl Journey<'_> {
                     .await?;
                 }
                 DatabaseState::Replicating { .. } => self.replicate().await?,
-                DatabaseState::Discarding => self.discard().await?,
+                DatabaseState::Discarding { method } => self.discard(method).await?,
                 DatabaseState::Dumping => self.dump().await?,
                 DatabaseState::Syncing if proven => return Ok(()),
                 DatabaseState::Syncing => return self.keep_in_step().await,
@@ -216,7 +216,7 @@ impl Journey<'_> {
     }
 
     /// The way of a method in this database.
-    fn route(&self, method: Method) -> Result<Route, Failure> {
+    pub(crate) fn route(&self, method: Method) -> Result<Route, Failure> {
         Ok(Route::of(method, self.subject()?.plan.initial_copy))
     }
 
@@ -316,6 +316,7 @@ impl Journey<'_> {
 
     /// Another `run` of a database that is in step: what every run repeats, then the proof once more.
     async fn keep_in_step(&self) -> Result<(), Failure> {
+        self.follow_again().await?;
         self.repeat_steps(Repeats::EveryRun).await?;
         let proof = self.proven_standing(Method::Replication).await?.proof;
         self.note_proof(proof).await

@@ -32,7 +32,10 @@ mod wal_watch;
 pub use acceptance::{check_acceptances, check_databases};
 pub use estimate::{Estimate, Needs};
 pub use release::{Purpose, refuse_other_release};
-pub use removal::Allowed;
-pub use run::{Engine, OnCheckFailure, RunRequest, candidates, workers_within};
+pub use removal::{Allowed, Removal};
+pub use run::{
+    Engine, FEWEST_CONNECTIONS, OnCheckFailure, RunRequest, candidates, connections_within,
+    side_by_side_within, workers_within,
+};
 pub use survey::{Survey, SurveyedDatabase, Surveyor};
 pub use wal_watch::{OnWalLimit, WalPolicy};

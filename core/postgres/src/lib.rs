@@ -43,7 +43,7 @@ pub use lsn::{Lsn, LsnError};
 pub use quote::{Ident, QualifiedName, QuoteError, literal};
 pub use session::{
     CancelToken, CopyOut, Doing, HomeSettings, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Reader, Rehearsal,
-    Rehearsed, ReplicationSession, Right, Server, Session, SideMarker, SnapshotId, Source, Target,
+    Rehearsed, ReplicationSession, Right, Room, Server, Session, SideMarker, SnapshotId, Source, Target,
     Transaction,
 };
 pub use tokio_postgres::types::ToSql;

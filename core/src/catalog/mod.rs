@@ -4,12 +4,14 @@
 //! reads it. Texts that PostgreSQL deparses, such as the definition of an index, are there where they were asked for.
 //! They were read with an empty `search_path`, so that two of them are comparable.
 
+mod mark;
 mod name;
 mod relation;
 mod relations;
 mod sequence;
 mod types;
 
+pub use mark::Mark;
 pub use name::TableName;
 pub use relation::{
     Column, Constraint, ConstraintKind, Detachment, Generated, Index, Membership, Partition, Persistence,

@@ -57,8 +57,11 @@ pub enum DatabaseState {
     Syncing,
     /// Completely copied.
     Done,
-    /// What was copied is given up and taken away, to be copied again. Users see it as replicating.
-    Discarding,
+    /// What was copied is given up and taken away, to be copied again. Users see it as replicating or dumping.
+    Discarding {
+        /// How it is copied again.
+        method: Method,
+    },
     /// Stopped by a failure.
     Failed {
         /// The state that it goes on in.
@@ -77,8 +80,11 @@ impl DatabaseState {
             Self::Pending => Phase::Pending,
             Self::Checking { .. } => Phase::Checking,
             Self::Schema { .. } => Phase::Schema,
-            Self::Replicating { .. } | Self::Discarding => Phase::Replicating,
-            Self::Dumping => Phase::Dumping,
+            Self::Replicating { .. }
+            | Self::Discarding {
+                method: Method::Replication,
+            } => Phase::Replicating,
+            Self::Dumping | Self::Discarding { method: Method::Dump } => Phase::Dumping,
             Self::Syncing => Phase::Syncing,
             Self::Done => Phase::Done,
             Self::Failed { .. } => Phase::Failed,
@@ -129,10 +135,15 @@ impl DatabaseState {
             (state @ (Self::Replicating { .. } | Self::Syncing), E::WalLimitReached { .. }) => {
                 Some(state.clone())
             }
-            (Self::Replicating { .. } | Self::Syncing | Self::Discarding, E::DiscardStarted { .. }) => {
-                Some(Self::Discarding)
-            }
-            (Self::Discarding, E::DataDiscarded) => Some(Self::Replicating { copy_began: false }),
+            (Self::Replicating { .. } | Self::Syncing, E::DiscardStarted { .. }) => Some(Self::Discarding {
+                method: Method::Replication,
+            }),
+            (Self::Done, E::DiscardStarted { .. }) => Some(Self::Discarding { method: Method::Dump }),
+            (state @ Self::Discarding { .. }, E::DiscardStarted { .. }) => Some(state.clone()),
+            (Self::Discarding { method }, E::DataDiscarded) => Some(match method {
+                Method::Replication => Self::Replicating { copy_began: false },
+                Method::Dump => Self::Dumping,
+            }),
             (Self::Failed { during }, E::Resumed) => Some((**during).clone()),
             (Self::Failed { .. } | Self::Removed | Self::Done | Self::Pending, E::Failed { .. }) => None,
             (working, E::Failed { .. }) => Some(Self::Failed {

@@ -2,7 +2,9 @@
 
 use super::{DatabaseState, IllegalTransition, StepState};
 use crate::acceptance::Acceptance;
-use crate::event::{Created, DatabaseEvent, Event, MigrationEvent, Proof, Runner, Selection, StepEvent};
+use crate::event::{
+    Created, DatabaseEvent, Event, Incomplete, MigrationEvent, Proof, Runner, Selection, StepEvent,
+};
 use crate::failure::Failure;
 use crate::finding::Finding;
 use crate::id::{DatabaseName, Epoch, StepName};
@@ -83,6 +85,8 @@ pub struct DatabaseRecord {
     pub proof: Option<Proof>,
     /// Why it failed last, while it is failed.
     pub failure: Option<Failure>,
+    /// What the target lacked, or may have lacked, when the removal began.
+    pub left: Vec<Incomplete>,
 }
 
 impl DatabaseRecord {
@@ -122,7 +126,11 @@ impl DatabaseRecord {
             }
             DatabaseEvent::Failed { failure } => self.failure = Some((**failure).clone()),
             DatabaseEvent::DataDiscarded => self.proof = None,
-            DatabaseEvent::Resumed | DatabaseEvent::RemovalStarted { .. } => self.failure = None,
+            DatabaseEvent::Resumed => self.failure = None,
+            DatabaseEvent::RemovalStarted { left, .. } => {
+                self.failure = None;
+                self.leave(left);
+            }
             DatabaseEvent::SchemaStarted
             | DatabaseEvent::ReplicatingStarted
             | DatabaseEvent::DumpingStarted
@@ -134,6 +142,20 @@ impl DatabaseRecord {
         Some(())
     }
 
+    /// What is left incomplete stays known: a removal that is begun again adds to it.
+    fn leave(&mut self, left: &[Incomplete]) {
+        if self.left.is_empty() {
+            let proven = self.proof.iter().flat_map(|proof| &proof.incomplete);
+            self.left = proven.cloned().collect();
+        }
+        for item in left {
+            match self.left.iter_mut().find(|known| known.object == item.object) {
+                Some(known) => known.clone_from(item),
+                None => self.left.push(item.clone()),
+            }
+        }
+    }
+
     /// Steps act only while their database is at work, and only undo themselves while it is removed or its rows are
     /// discarded.
     fn lets_steps(&self, event: &StepEvent) -> bool {
@@ -142,7 +164,7 @@ impl DatabaseRecord {
             | DatabaseState::Replicating { .. }
             | DatabaseState::Dumping
             | DatabaseState::Syncing => true,
-            DatabaseState::Removing | DatabaseState::Discarding => {
+            DatabaseState::Removing | DatabaseState::Discarding { .. } => {
                 !matches!(event, StepEvent::ItemFinished { .. })
             }
             DatabaseState::Pending

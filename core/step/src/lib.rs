@@ -70,7 +70,7 @@ pub use pghaul_core::event::{Incomplete, NotedBy, Positions, Proof, ServerPositi
 pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 pub use pghaul_core::{
-    Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Severity, Side, Subject, TableClass,
-    TableName, TablePlan, catalog, plan,
+    Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Mark, Method, Severity, Side, Subject,
+    TableClass, TableName, TablePlan, catalog, plan,
 };
 pub use pghaul_postgres as postgres;

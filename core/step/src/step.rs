@@ -66,6 +66,8 @@ pub struct Descriptor {
     pub reads_slots: bool,
     /// The prefixes of its effect keys that stay when copied rows are discarded: what they stand for stays too.
     pub lasting_effects: &'static [&'static str],
+    /// Whether it is done once more when the rows of a finished dump are copied again. The schema stays.
+    pub follows_rows: bool,
 }
 
 /// Every way.
@@ -95,6 +97,7 @@ impl Descriptor {
             holds_for: None,
             reads_slots: false,
             lasting_effects: &[],
+            follows_rows: false,
         }
     }
 
@@ -224,6 +227,30 @@ pub trait Step: Send + Sync + 'static {
         let _ = (ctx, proof);
         Ok(())
     }
+
+    /// What was written on the source after this step has copied it, and does not reach the target by itself: by reading
+    /// alone. Where `read_rows` is set, tables are read whose counters do not decide it.
+    async fn written_since(
+        &self,
+        ctx: &Context<Self::Scope>,
+        read_rows: bool,
+    ) -> Result<Vec<Incomplete>, Failure> {
+        let _ = (ctx, read_rows);
+        Ok(Vec::new())
+    }
+
+    /// Stops following the source, for a removal that comes next. Returns how many changes the source had committed since
+    /// the last proof. It is idempotent, and taken back by [`follow_again`](Self::follow_again).
+    async fn stop_following(&self, ctx: &Context<Self::Scope>) -> Result<u64, Failure> {
+        let _ = ctx;
+        Ok(0)
+    }
+
+    /// Follows the source again after [`stop_following`](Self::stop_following), also one of a process that was killed.
+    async fn follow_again(&self, ctx: &Context<Self::Scope>) -> Result<(), Failure> {
+        let _ = ctx;
+        Ok(())
+    }
 }
 
 /// A [`Step`] with its output type erased: what the engine and the registry hold.
@@ -251,6 +278,12 @@ pub trait ErasedStep<S: Scope>: sealed::Sealed<S> + Send + Sync {
     async fn standing(&self, ctx: &Context<S>) -> Result<Option<Standing>, Failure>;
     /// See [`Step::mark`].
     async fn mark(&self, ctx: &Context<S>, proof: &Proof) -> Result<(), Failure>;
+    /// See [`Step::written_since`].
+    async fn written_since(&self, ctx: &Context<S>, read_rows: bool) -> Result<Vec<Incomplete>, Failure>;
+    /// See [`Step::stop_following`].
+    async fn stop_following(&self, ctx: &Context<S>) -> Result<u64, Failure>;
+    /// See [`Step::follow_again`].
+    async fn follow_again(&self, ctx: &Context<S>) -> Result<(), Failure>;
 }
 
 mod sealed {
@@ -293,6 +326,22 @@ impl<T: Step> ErasedStep<T::Scope> for T {
 
     async fn mark(&self, ctx: &Context<T::Scope>, proof: &Proof) -> Result<(), Failure> {
         Step::mark(self, ctx, proof).await
+    }
+
+    async fn written_since(
+        &self,
+        ctx: &Context<T::Scope>,
+        read_rows: bool,
+    ) -> Result<Vec<Incomplete>, Failure> {
+        Step::written_since(self, ctx, read_rows).await
+    }
+
+    async fn stop_following(&self, ctx: &Context<T::Scope>) -> Result<u64, Failure> {
+        Step::stop_following(self, ctx).await
+    }
+
+    async fn follow_again(&self, ctx: &Context<T::Scope>) -> Result<(), Failure> {
+        Step::follow_again(self, ctx).await
     }
 }
 

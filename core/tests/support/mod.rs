@@ -60,6 +60,9 @@ pub(crate) fn database_event(kind: DatabaseEventKind, method: Method) -> Databas
         K::RemovalStarted => DatabaseEvent::RemovalStarted {
             forced: false,
             despite: None,
+            left: Vec::new(),
+            connected: None,
+            by: None,
         },
         K::Removed => DatabaseEvent::Removed,
     }
@@ -108,7 +111,10 @@ pub(crate) fn working_states() -> Vec<DatabaseState> {
         S::Replicating { copy_began: true },
         S::Dumping,
         S::Syncing,
-        S::Discarding,
+        S::Discarding {
+            method: Method::Replication,
+        },
+        S::Discarding { method: Method::Dump },
         S::Done,
         S::Removing,
         S::Removed,

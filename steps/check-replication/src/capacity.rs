@@ -2,7 +2,7 @@
 
 use pghaul_step::check::Landscape;
 use pghaul_step::postgres::{Right, Session, Source, Target};
-use pghaul_step::{DatabaseName, Failure};
+use pghaul_step::{DatabaseName, Failure, InitialCopy};
 
 /// A setting that limits something, and how much of it others use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,11 +10,18 @@ pub(crate) struct Limit {
     pub(crate) setting: &'static str,
     pub(crate) maximum: i64,
     pub(crate) used: i64,
+    /// How much of it is kept for the workers that copy tables.
+    pub(crate) reserved: i64,
 }
 
 impl Limit {
     pub(crate) fn free(&self) -> i64 {
-        (self.maximum - self.used - FOR_TABLE_WORKERS).max(0)
+        (self.maximum - self.used - self.reserved).max(0)
+    }
+
+    /// The value that is enough for so many databases.
+    pub(crate) fn needed(&self, databases: usize) -> i64 {
+        self.used + self.reserved + i64::try_from(databases).unwrap_or(i64::MAX / 2)
     }
 
     /// Whether nothing is left for a database, given how many come before it.
@@ -41,9 +48,16 @@ pub(crate) fn position(landscape: &Landscape, database: &DatabaseName) -> usize 
         .unwrap_or(0)
 }
 
-/// What the workers that copy tables share: each needs a slot and a WAL sender on the source, a worker and an
-/// origin on the target, while it copies. One of each is enough for all of them, one table after the other.
-const FOR_TABLE_WORKERS: i64 = 1;
+/// What the target's workers that copy tables share: each needs a slot and a WAL sender on the source, a worker and an
+/// origin on the target, while it copies. One of each is enough for all of them, one table after the other. Where pghaul
+/// copies the tables, there is none: only what a killed run has left is copied by them, and what they need then is looked
+/// for then.
+fn for_table_workers(landscape: &Landscape) -> i64 {
+    match landscape.initial_copy {
+        InitialCopy::Server => 1,
+        InitialCopy::Snapshot => 0,
+    }
+}
 
 /// Replication slots and WAL senders of the source. Those of this migration do not count as used.
 pub(crate) async fn of_source<R: Right>(
@@ -51,6 +65,7 @@ pub(crate) async fn of_source<R: Right>(
     landscape: &Landscape,
 ) -> Result<[Limit; 2], Failure> {
     let (objects, sessions) = own_prefixes(landscape);
+    let reserved = for_table_workers(landscape);
     let doing = session.doing("count replication slots and WAL senders");
     let row = doing
         .query_one(include_str!("capacity_source.sql"), &[&objects, &sessions])
@@ -60,11 +75,13 @@ pub(crate) async fn of_source<R: Right>(
             setting: "max_replication_slots",
             maximum: row.get(0),
             used: row.get(1),
+            reserved,
         },
         Limit {
             setting: "max_wal_senders",
             maximum: row.get(2),
             used: row.get(3),
+            reserved,
         },
     ])
 }
@@ -75,6 +92,7 @@ pub(crate) async fn of_target<R: Right>(
     landscape: &Landscape,
 ) -> Result<[Limit; 3], Failure> {
     let (objects, _) = own_prefixes(landscape);
+    let reserved = for_table_workers(landscape);
     let doing = session.doing("count subscriptions");
     let row = doing
         .query_one(include_str!("capacity_target.sql"), &[&objects])
@@ -90,16 +108,19 @@ pub(crate) async fn of_target<R: Right>(
             setting: "max_logical_replication_workers",
             maximum: row.get("workers"),
             used,
+            reserved,
         },
         Limit {
             setting: "max_worker_processes",
             maximum: row.get("processes"),
             used: used + 1,
+            reserved,
         },
         Limit {
             setting: origins,
             maximum: row.get("origins"),
             used,
+            reserved,
         },
     ])
 }
@@ -114,10 +135,20 @@ mod tests {
             setting: "max_replication_slots",
             maximum: 6,
             used: 3,
+            reserved: 1,
         };
         assert_eq!(
             [0, 1, 2, 3].map(|position| limit.is_spent_before(position)),
             [false, false, true, true]
+        );
+        assert_eq!(limit.needed(4), 8);
+        let all = Limit {
+            reserved: 0,
+            ..limit.clone()
+        };
+        assert_eq!(
+            [2, 3].map(|position| all.is_spent_before(position)),
+            [false, true]
         );
         let over = Limit { used: 9, ..limit };
         assert_eq!(over.free(), 0);

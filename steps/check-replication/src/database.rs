@@ -29,6 +29,10 @@ pub enum DatabaseObstacle {
         used: i64,
         /// How many databases of the selection come before this one.
         position: usize,
+        /// How much of it is kept for the workers that copy tables.
+        reserved: i64,
+        /// The value that is enough for all databases of the selection.
+        needed: i64,
     },
     /// Our role may not create publications: no CREATE on the database.
     NoCreatePrivilege {
@@ -102,16 +106,19 @@ impl FindingKind for DatabaseObstacle {
                 maximum,
                 used,
                 position,
+                reserved,
+                ..
             } => {
                 let before = match position {
                     0 => String::new(),
                     1 => " and a database selected before this one needs the rest".to_owned(),
                     n => format!(" and {n} databases selected before this one need the rest"),
                 };
-                format!(
-                    "{setting} of the {side} is {maximum}, of which {used} are in use{before}; \
-                     the workers that copy tables need one more"
-                )
+                let more = match reserved {
+                    0 => "",
+                    _ => "; the workers that copy tables need one more",
+                };
+                format!("{setting} of the {side} is {maximum}, of which {used} are in use{before}{more}")
             }
             Self::NoCreatePrivilege { side, database, role } => {
                 format!(
@@ -146,12 +153,11 @@ impl FindingKind for DatabaseObstacle {
         match self {
             Self::CapacitySpent {
                 setting,
-                maximum,
+                needed,
                 side,
                 ..
             } => Some(format!(
-                "ALTER SYSTEM SET {setting} = {}; and restart the {side}",
-                maximum + 10
+                "ALTER SYSTEM SET {setting} = {needed}; and restart the {side}: that is enough for all databases"
             )),
             Self::NoCreatePrivilege { database, role, .. } => Some(format!(
                 "GRANT CREATE ON DATABASE {} TO {};",
@@ -324,6 +330,8 @@ fn spent(
         maximum: limit.maximum,
         used: limit.used,
         position,
+        reserved: limit.reserved,
+        needed: limit.needed(ctx.landscape().selected.len()),
     })
 }
 

@@ -27,6 +27,8 @@ pub enum TargetObstacle {
         maximum: i64,
         /// How much of it others use already.
         used: i64,
+        /// The value that is enough for all databases of the selection.
+        needed: i64,
     },
     /// No worker may copy tables for a subscription.
     NoSyncWorkers,
@@ -93,6 +95,7 @@ impl FindingKind for TargetObstacle {
                 setting,
                 maximum,
                 used,
+                ..
             } => {
                 format!(
                     "the target has no worker left for a subscription: {setting} is {maximum}, {used} are in use"
@@ -139,11 +142,8 @@ impl FindingKind for TargetObstacle {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoWorkers { setting, maximum, .. } => {
-                format!(
-                    "ALTER SYSTEM SET {setting} = {}; and restart the target",
-                    maximum + 10
-                )
+            Self::NoWorkers { setting, needed, .. } => {
+                format!("ALTER SYSTEM SET {setting} = {needed}; and restart the target: that is enough for all databases")
             }
             Self::NoSyncWorkers => {
                 "ALTER SYSTEM SET max_sync_workers_per_subscription = 2; and on the target: SELECT pg_reload_conf();"
@@ -213,6 +213,7 @@ impl Check for ReplicationTarget {
                 setting: limit.setting,
                 maximum: limit.maximum,
                 used: limit.used,
+                needed: limit.needed(ctx.landscape().selected.len()),
             });
         let sync_workers = session.setting("max_sync_workers_per_subscription").await?;
         let no_sync_workers = (sync_workers.as_deref() == Some("0")).then_some(TargetObstacle::NoSyncWorkers);

@@ -67,8 +67,9 @@ impl FindingKind for NotFree {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotEmpty { database, .. } => format!(
-                "if nothing in it is needed: DROP DATABASE {0}; otherwise rename it: \
-                 ALTER DATABASE {0} RENAME TO …;",
+                "if an earlier migration has filled it, that one is finished, and applications may use it: leave it out with \
+                 --exclude-database; otherwise rename it: ALTER DATABASE {0} RENAME TO …; or drop it, where you know that \
+                 nothing in it is needed",
                 quoted(database)
             ),
             Self::BelongsToAnother { .. } => {

@@ -1,6 +1,7 @@
 //! What the steps leave that copy rows.
 
 use crate::generation::InGenerations;
+use pghaul_step::Mark;
 use pghaul_step::contract::{Contract, Itemized};
 use pghaul_step::postgres::Lsn;
 use serde::{Deserialize, Serialize};
@@ -109,4 +110,8 @@ pub struct CopiedTable {
     pub rows: Option<u64>,
     /// The bytes of COPY data.
     pub bytes: u64,
+    /// What the table was like on the source then. Absent in journals of before 0.2, and where the process was killed before
+    /// it could note it: whether the table was written to since can't be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
 }

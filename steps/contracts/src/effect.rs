@@ -38,6 +38,8 @@ pub enum EffectKey {
     DatabaseSettings,
     /// A setting is set for the workers of the subscription: its name and, after `=`, the value of before, if any.
     WorkerSetting(String),
+    /// The subscription with this name was stopped by pghaul, for a removal.
+    Stopped(String),
 }
 
 /// The prefixes of the texts. An entry's also begins the texts of what is noted about the entry besides.
@@ -62,6 +64,7 @@ impl EffectKey {
     const DATABASE_SETTINGS: &'static str = "schema/settings-of-database";
     const INDEX: &'static str = "schema/index/";
     const SUBSCRIBED: &'static str = "subscription/";
+    const STOPPED: &'static str = "stopped/";
 
     /// The key of a table that is copied in one part.
     pub fn copied_whole(item: CopyItem) -> Self {
@@ -111,6 +114,7 @@ impl fmt::Display for EffectKey {
             Self::Proven(fence) => write!(f, "{}{fence}", Self::PROVEN),
             Self::DatabaseSettings => f.write_str(Self::DATABASE_SETTINGS),
             Self::WorkerSetting(setting) => write!(f, "{}{setting}", Self::WORKER_SETTING),
+            Self::Stopped(name) => write!(f, "{}{name}", Self::STOPPED),
         }
     }
 }
@@ -154,6 +158,7 @@ impl FromStr for EffectKey {
             .or_else(|| named(Self::SUBSCRIBED).map(Self::Subscribed))
             .or_else(|| named(Self::PROVEN).map(Self::Proven))
             .or_else(|| named(Self::WORKER_SETTING).map(Self::WorkerSetting))
+            .or_else(|| named(Self::STOPPED).map(Self::Stopped))
             .ok_or(UnknownKey)
     }
 }
@@ -188,6 +193,7 @@ mod tests {
             any::<String>().prop_map(EffectKey::Proven),
             Just(EffectKey::DatabaseSettings),
             any::<String>().prop_map(EffectKey::WorkerSetting),
+            any::<String>().prop_map(EffectKey::Stopped),
         ]
     }
 

@@ -6,11 +6,13 @@
 
 use crate::crew::Crew;
 use crate::load::{matched, take_snapshot};
+use crate::written::{items_of_attempt, written};
 use async_trait::async_trait;
 use pghaul_contracts::{CopiedTable, CopyItem, CopyOutput, EffectKey, InitialCopyOutput, SchemaOutput};
+use pghaul_copy::tables;
 use pghaul_step::{
-    Code, Context, Contract, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase,
-    TablePlan,
+    Code, Context, Contract, Database, Descriptor, Failure, Incomplete, Probe, Progress, Route, Side, Step,
+    StepPhase, TableName, TablePlan,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,7 @@ impl Step for Copy {
             after: &[SchemaOutput::STEP, InitialCopyOutput::STEP],
             copies_rows: true,
             retries_itself: true,
+            follows_rows: true,
             ..Descriptor::of::<CopyOutput>("copies the rows of tables out of one snapshot", StepPhase::Data)
         }
     }
@@ -87,6 +90,35 @@ impl Step for Copy {
         }
         proven(ctx, &planned, attempt, position)
     }
+
+    async fn written_since(
+        &self,
+        ctx: &Context<Database>,
+        read_rows: bool,
+    ) -> Result<Vec<Incomplete>, Failure> {
+        let attempt = ctx.facts::<Attempt>()?.last().map_or(0, |last| last.number);
+        let copied = ctx.plan().tables.iter().filter(|t| t.copied_by_us(ctx.route()));
+        let mut found = written(ctx, items_of_attempt(ctx, attempt)?, copied, read_rows).await?;
+        // Where all else follows, the proof finds them.
+        if ctx.route() == Route::Dump {
+            found.extend(new_tables(ctx).await?);
+        }
+        Ok(found)
+    }
+}
+
+/// Tables that the source has got since the plan. A dump has no proof that would find them later.
+async fn new_tables(ctx: &Context<Database>) -> Result<Vec<Incomplete>, Failure> {
+    let there = tables::read(&*ctx.source().await?).await?;
+    let known: BTreeSet<&TableName> = ctx.plan().tables.iter().map(|plan| &plan.name).collect();
+    let new = there.iter().filter(|(name, _)| !known.contains(name));
+    Ok(new
+        .map(|(_, table)| Incomplete {
+            object: format!("table {}", table.name.short()),
+            why: "it is new on the source since the plan".to_owned(),
+            as_of: None,
+        })
+        .collect())
 }
 
 /// The tables that an earlier attempt has finished and that stay, where the user says that the source is quiet. The

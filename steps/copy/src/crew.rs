@@ -370,6 +370,7 @@ impl<'a> Crew<'a> {
                 as_of: self.snapshot.position().to_string(),
                 rows,
                 bytes,
+                mark: Some(self.snapshot.mark(&load.table)),
             };
             items.push((self.item(load.number), item));
         }

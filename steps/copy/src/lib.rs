@@ -12,6 +12,7 @@ mod copy;
 mod crew;
 mod load;
 mod snapshot_copy;
+mod written;
 
 pub use copy::Copy;
 pub use snapshot_copy::SnapshotCopy;

@@ -12,6 +12,7 @@
 
 use crate::crew::Crew;
 use crate::load::{Load, act_as_replica, is_constrained, matched, take_snapshot};
+use crate::written::{items_of_attempt, written};
 use async_trait::async_trait;
 use pghaul_contracts::{
     CopiedTable, CopyItem, EffectKey, Generation, Generations, Rest, SlotOutput, SnapshotCopyOutput,
@@ -20,8 +21,8 @@ use pghaul_copy::Snapshot;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
-    Code, Context, Contract, Database, Descriptor, Failure, InitialCopy, Probe, Route, Side, Step, StepPhase,
-    TablePlan, shell_word,
+    Code, Context, Contract, Database, Descriptor, Failure, Incomplete, InitialCopy, Probe, Route, Side,
+    Step, StepPhase, TablePlan, shell_word,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -106,6 +107,24 @@ impl Step for SnapshotCopy {
             InitialCopy::Snapshot => output.second = units.clone(),
         }
         proven(ctx, &slot, &planned, &units, output)
+    }
+
+    /// Of the tables that are not replicated: all others follow.
+    async fn written_since(
+        &self,
+        ctx: &Context<Database>,
+        read_rows: bool,
+    ) -> Result<Vec<Incomplete>, Failure> {
+        let Some(slot) = self.0.output::<SlotOutput>(ctx)? else {
+            return Ok(Vec::new());
+        };
+        let generations = Generations::of(ctx)?;
+        let deferred = ctx
+            .plan()
+            .tables
+            .iter()
+            .filter(|t| t.deferred() && generations.of_table(t) == self.0);
+        written(ctx, items_of_attempt(ctx, slot.attempt)?, deferred, read_rows).await
     }
 }
 
@@ -239,6 +258,7 @@ async fn unfinished(
                 as_of: slot.consistent_point.to_string(),
                 rows: None,
                 bytes: 0,
+                mark: None,
             };
             items.push((name, item));
         }

@@ -49,6 +49,7 @@ impl Step for Complete {
                 MatviewsOutput::STEP,
                 TargetDefinitionsOutput::STEP,
             ],
+            follows_rows: true,
             ..Descriptor::of::<CompleteOutput>("proves that everything was copied", StepPhase::Data)
         }
     }

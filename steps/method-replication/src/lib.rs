@@ -25,6 +25,7 @@
 mod aiven;
 mod connection;
 mod follow;
+mod halt;
 mod history;
 mod initial_copy;
 mod publication;

@@ -4,7 +4,7 @@ use crate::connection::Told;
 use crate::publication::{self, Alter};
 use crate::relation::Tables;
 use crate::slot::drop_slot;
-use crate::{Named, aiven, last_name, new_name, or_dump, rights, worker_settings};
+use crate::{Named, aiven, halt, last_name, new_name, or_dump, rights, worker_settings};
 use async_trait::async_trait;
 use pghaul_contracts::{
     ConstraintsOutput, EffectKey, Generation, Generations, PublicationOutput, SlotOutput, SubscriptionOutput,
@@ -114,6 +114,22 @@ impl Step for Subscription {
             }
         }
         worker_settings::take_back(ctx, &mut target).await
+    }
+
+    async fn stop_following(&self, ctx: &Context<Database>) -> Result<u64, Failure> {
+        if !self.0.is_there(ctx)? {
+            return Ok(0);
+        }
+        halt::stop(ctx, &self.0.finished::<SubscriptionOutput>(ctx)?.name).await?;
+        let publication = self.0.finished::<PublicationOutput>(ctx)?.name;
+        halt::unconfirmed(ctx, &self.0.finished::<SlotOutput>(ctx)?.name, &publication).await
+    }
+
+    async fn follow_again(&self, ctx: &Context<Database>) -> Result<(), Failure> {
+        match self.0.output::<SubscriptionOutput>(ctx)? {
+            Some(subscription) => halt::start_again(ctx, &subscription.name).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -318,14 +334,7 @@ async fn drop_subscription(
 ) -> Result<(), Failure> {
     let ident = Ident::new(name)?;
     let helped = aiven::has_made(target, name).await?;
-    let disable = if helped {
-        format!(
-            "SELECT aiven_extras.pg_alter_subscription_disable({})",
-            literal(name)?
-        )
-    } else {
-        format!("ALTER SUBSCRIPTION {ident} DISABLE")
-    };
+    let disable = halt::statement(name, helped, false)?;
     let transaction = ctx.begin(target).await?;
     transaction.batch("disable the subscription", &disable).await?;
     transaction.commit("disable the subscription").await?;

@@ -30,6 +30,7 @@ impl Step for Matviews {
         Descriptor {
             after: &[PostDataOutput::STEP],
             repeats: Repeats::Removal,
+            follows_rows: true,
             ..Descriptor::of::<MatviewsOutput>("refreshes materialized views", StepPhase::Data)
         }
     }

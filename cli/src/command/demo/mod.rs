@@ -125,6 +125,7 @@ async fn play(
         journal,
         incomplete: false,
         force: false,
+        applications_still_write: false,
         take_over: false,
         json: false,
     };

@@ -12,6 +12,7 @@ use pghaul_core::{
     TablePlan,
 };
 use pghaul_postgres::{QualifiedName, ReadWrite, Session, Target};
+use pghaul_step::ownership::is_established;
 use pghaul_step::{Ownership, StepPhase};
 
 impl Engine {
@@ -23,8 +24,9 @@ impl Engine {
         let state = self.state(database);
         let journey = self.journey(database);
         match state.work() {
-            DatabaseState::Discarding => return Ok(()),
+            DatabaseState::Discarding { .. } => return Ok(()),
             DatabaseState::Replicating { .. } => {}
+            DatabaseState::Done => self.refuse_target_in_use(database).await?,
             DatabaseState::Syncing => {
                 journey.claim().await?;
                 let standing = journey.standing(Method::Replication).await;
@@ -46,6 +48,23 @@ impl Engine {
             .recorder
             .read(|m| m.databases.get(database).and_then(|d| d.failure.clone()));
         self.begin_discard(database, failure).await
+    }
+
+    /// A copy that has arrived may be in use by now, and somebody may have written to it.
+    async fn refuse_target_in_use(&self, database: &DatabaseName) -> Result<(), Failure> {
+        let session: Session<Target, ReadWrite> = self.run.target.connect(database.as_str()).await?;
+        let doing = session.doing("look for sessions in the target database");
+        let row = doing.query_one(include_str!("in_use.sql"), &[]).await?;
+        match row.get::<_, i64>(0) {
+            0 => Ok(()),
+            sessions => Err(refusal(
+                database,
+                &format!(
+                    "{sessions} other sessions use it on the target, and its rows there would be discarded"
+                ),
+            )
+            .with_hint("end these sessions, if what they have written there may be lost; then run again")),
+        }
     }
 
     /// The schema on the target stays, and with it constraints that the first copy came before.
@@ -91,15 +110,27 @@ fn refusal(database: &DatabaseName, why: &str) -> Failure {
         format!("the data of database {database} can't be restarted: {why}"),
     )
     .with_database(database.as_str())
-    .with_hint("--restart-data is for a replicated database that can't go on; leave it out, and `pghaul run` goes on")
+    .with_hint("--restart-data is for a replicated database that can't continue, and for a dumped one that is done; leave it out, and `pghaul run` continues")
 }
 
 impl Journey<'_> {
-    /// Takes the replication objects away, then the rows.
-    pub(crate) async fn discard(&self) -> Result<(), Failure> {
-        self.undo_steps(Method::Replication, StepPhase::Data).await?;
+    /// Takes the replication objects away, then the rows. A dump has none of the former, and its end has taken pghaul's
+    /// schema out of the target: it comes back.
+    pub(crate) async fn discard(&self, method: Method) -> Result<(), Failure> {
         let plan = self.subject()?.plan;
         let mut session: Session<Target, ReadWrite> = self.run.target.connect(self.database.as_str()).await?;
+        match method {
+            Method::Replication => self.undo_steps(Method::Replication, StepPhase::Data).await?,
+            Method::Dump => {
+                if !is_established(&session).await? {
+                    let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
+                    ownership
+                        .establish(&mut session, &self.run.recorder.head())
+                        .await?;
+                }
+                self.undo_steps_of_rows().await?;
+            }
+        }
         self.empty(&mut session, &plan).await?;
         self.append(DatabaseEvent::DataDiscarded).await
     }

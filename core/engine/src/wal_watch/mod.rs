@@ -9,7 +9,7 @@ mod slots;
 
 use self::slots::{Kept, OurSlots};
 use crate::doctor::drop_slot;
-use crate::run::Engine;
+use crate::run::{Engine, connections_within};
 use pghaul_core::{Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, Side};
 use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source, Target};
 use pghaul_step::check::maintenance;
@@ -138,6 +138,7 @@ impl WalWatch {
 
     async fn look(&self) -> Result<BTreeMap<u32, Over>, Failure> {
         let session: Session<Source, ReadOnly> = maintenance(&self.source).await?;
+        self.leave_room(&session).await?;
         let found = limits(&session).await?;
         let over = match self.policy.limit(found) {
             Some(limit) => over(self.slots.look(&session).await?, limit),
@@ -145,6 +146,13 @@ impl WalWatch {
         };
         session.close().await;
         Ok(over)
+    }
+
+    /// Takes no more connections of the source than its applications leave: they may have more by now, or fewer.
+    async fn leave_room(&self, session: &Session<Source, ReadOnly>) -> Result<(), Failure> {
+        let room = session.room(&format!("pghaul/{}/", self.run.migration)).await?;
+        self.run.source.limit_connections(connections_within(room));
+        Ok(())
     }
 
     async fn warn(&self, number: u32, over: &Over) {

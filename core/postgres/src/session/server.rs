@@ -22,7 +22,7 @@ const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_
 /// One of the two servers: how to reach it, under which name, with how many connections at most. Cheap to clone.
 #[derive(Debug)]
 pub struct Server<S> {
-    inner: Arc<Inner<S>>,
+    pub(super) inner: Arc<Inner<S>>,
     side: PhantomData<fn() -> S>,
 }
 
@@ -35,10 +35,14 @@ impl<S> Clone for Server<S> {
     }
 }
 
-struct Inner<S> {
+pub(super) struct Inner<S> {
     resolved: Resolved,
     application_name: String,
-    budget: Arc<Semaphore>,
+    pub(super) budget: Arc<Semaphore>,
+    /// How many sessions there may be at the very most.
+    pub(super) most: usize,
+    /// How many there may be now.
+    pub(super) limit: std::sync::Mutex<usize>,
     tls: OnceCell<Arc<Tls>>,
     /// Where the first connection went; later ones go nowhere else.
     pinned: Mutex<Option<Target>>,
@@ -60,10 +64,13 @@ impl<S: SideMarker> Server<S> {
     /// A server that is not connected to yet. At most `connections` sessions are open at a time; a further
     /// `connect` waits.
     pub fn new(resolved: Resolved, application_name: impl Into<String>, connections: usize) -> Self {
+        let most = connections.clamp(1, Semaphore::MAX_PERMITS);
         let inner = Inner {
             resolved,
             application_name: application_name.into(),
-            budget: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
+            budget: Arc::new(Semaphore::new(most)),
+            most,
+            limit: std::sync::Mutex::new(most),
             tls: OnceCell::new(),
             pinned: Mutex::new(None),
             idle: Arc::default(),

@@ -1,6 +1,7 @@
 //! The objects that replication rests on, and the tables on both sides.
 
 use super::{Link, Names};
+use crate::halt;
 use crate::publication;
 use crate::relation::{Comparison, Tables, Then, judge};
 use crate::slot;
@@ -76,14 +77,24 @@ impl Look<'_> {
             problems.push(gone(Side::Target, format!("the subscription {name} was altered")));
         }
         if !subscription.enabled {
-            let message = format!("the subscription {name} is disabled");
+            let (message, hint) = if halt::is_stopped(self.ctx, name).await? {
+                (
+                    format!("the subscription {name} was stopped by a removal that was interrupted"),
+                    "`pghaul run` starts it again; or `pghaul remove` continues the removal".to_owned(),
+                )
+            } else {
+                (
+                    format!("the subscription {name} is disabled"),
+                    format!(
+                        "see the target's log for the reason, mend it, then: ALTER SUBSCRIPTION \"{name}\" ENABLE"
+                    ),
+                )
+            };
             problems.push(
-            Failure::new(Code::ApplyFailed, message)
-                .with_side(Side::Target)
-                .with_hint(format!(
-                    "see the target's log for the reason, mend it, then: ALTER SUBSCRIPTION \"{name}\" ENABLE"
-                )),
-        );
+                Failure::new(Code::ApplyFailed, message)
+                    .with_side(Side::Target)
+                    .with_hint(hint),
+            );
         }
         let doing = target.doing("read the subscription's tables");
         let rows = doing.query(include_str!("subscribed.sql"), &[name]).await?;

@@ -1,0 +1,80 @@
+//! What the steps of one database are asked before its end: what was written behind their copies, and to stop following.
+
+use crate::database::Journey;
+use crate::executor::Execution;
+use pghaul_core::event::Incomplete;
+use pghaul_core::{DatabaseState, Failure, Method};
+use pghaul_step::scope::Database;
+use pghaul_step::step::ErasedStep;
+use std::sync::Arc;
+
+impl Journey<'_> {
+    /// What was written on the source after the method's steps have copied it, and does not reach the target by itself.
+    pub(crate) async fn written_since(
+        &self,
+        method: Method,
+        read_rows: bool,
+    ) -> Result<Vec<Incomplete>, Failure> {
+        let subject = self.subject()?;
+        let mut all = Vec::new();
+        for step in self.registry.database_steps(self.route(method)?)? {
+            let execution = Execution {
+                run: self.run,
+                step: step.as_ref(),
+                subject: &subject,
+            };
+            all.extend(step.written_since(&execution.context(), read_rows).await?);
+        }
+        Ok(all)
+    }
+
+    /// Stops following the source. Returns how many changes it had committed since the last proof.
+    pub(crate) async fn stop_following(&self) -> Result<u64, Failure> {
+        let subject = self.subject()?;
+        let mut changes = 0;
+        for step in self.registry.database_steps(self.route(Method::Replication)?)? {
+            let execution = Execution {
+                run: self.run,
+                step: step.as_ref(),
+                subject: &subject,
+            };
+            changes += step.stop_following(&execution.context()).await?;
+        }
+        Ok(changes)
+    }
+
+    /// Follows the source again where a removal, of this process or of one that was killed, has stopped that.
+    pub(crate) async fn follow_again(&self) -> Result<(), Failure> {
+        if self.state()? != DatabaseState::Syncing {
+            return Ok(());
+        }
+        self.claim().await?;
+        let subject = self.subject()?;
+        for step in self.registry.database_steps(self.route(Method::Replication)?)? {
+            let execution = Execution {
+                run: self.run,
+                step: step.as_ref(),
+                subject: &subject,
+            };
+            step.follow_again(&execution.context()).await?;
+        }
+        Ok(())
+    }
+
+    /// Undoes, in reverse order, the steps of a dump that are done once more when its rows are copied again.
+    pub(crate) async fn undo_steps_of_rows(&self) -> Result<(), Failure> {
+        let subject = self.subject()?;
+        let steps: Vec<Arc<dyn ErasedStep<Database>>> =
+            self.registry.database_steps(self.route(Method::Dump)?)?;
+        for step in steps.into_iter().rev().filter(|s| s.descriptor().follows_rows) {
+            Execution {
+                run: self.run,
+                step: step.as_ref(),
+                subject: &subject,
+            }
+            .undo()
+            .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! Why databases should not be removed now.
+
+use super::Removal;
+use pghaul_core::event::Incomplete;
+use pghaul_core::{Code, DatabaseName, Failure};
+use pghaul_step::shell_word;
+
+/// Why a database should not be removed now.
+#[derive(Debug, Default)]
+pub(super) struct Reasons {
+    /// It is not, or not known to be, on the target; one sentence each.
+    pub(super) at_risk: Vec<String>,
+    /// The source is written to while it is watched; one sentence each.
+    pub(super) writing: Vec<String>,
+    /// It was copied once, and was written to since.
+    pub(super) written: Vec<Incomplete>,
+    /// Something of it is to be completed by hand.
+    pub(super) incomplete: Vec<Incomplete>,
+}
+
+impl Reasons {
+    /// Leaves out what is allowed, and returns it.
+    pub(super) fn allow(&mut self, removal: Removal) -> Vec<Incomplete> {
+        let mut left = Vec::new();
+        if removal.applications_still_write {
+            left.extend(self.writing.drain(..).map(|why| Incomplete {
+                object: "rows that the source is given from now on".to_owned(),
+                why,
+                as_of: None,
+            }));
+            left.append(&mut self.written);
+        }
+        if removal.leaves_incomplete() {
+            left.append(&mut self.incomplete);
+        }
+        left
+    }
+
+    /// The refusal of a removal, where there is a reason. What is of no database concerns the servers as a whole.
+    pub(super) fn refusal(all: &[(Option<DatabaseName>, Self)]) -> Option<Failure> {
+        let any = |of: fn(&Self) -> bool| all.iter().any(|(_, reasons)| of(reasons));
+        let mut hints = Vec::new();
+        if any(|r| !r.at_risk.is_empty()) {
+            hints.push(
+                "see what `pghaul run` says: it continues, and proves the state anew; `pghaul remove --force` removes all the same: what is on the target stays, what it lacks it lacks for good"
+                    .to_owned(),
+            );
+        }
+        let written: Vec<String> = all
+            .iter()
+            .filter(|(_, reasons)| !reasons.written.is_empty())
+            .filter_map(|(database, _)| database.as_ref())
+            .map(|database| format!("--restart-data {}", shell_word(database.as_str())))
+            .collect();
+        if !written.is_empty() {
+            hints.push(format!(
+                "stop everything that writes to the source, then `pghaul run {}` copies again, then remove",
+                written.join(" ")
+            ));
+        } else if any(|r| !r.writing.is_empty()) {
+            hints.push(
+                "stop everything that writes to the source, end these transactions, then remove".to_owned(),
+            );
+        }
+        if any(|r| !r.writing.is_empty() || !r.written.is_empty()) {
+            hints.push(
+                "`pghaul remove --applications-still-write` removes all the same: the target never gets these rows"
+                    .to_owned(),
+            );
+        }
+        if hints.is_empty() && any(|r| !r.incomplete.is_empty()) {
+            hints.push(
+                "complete this by hand, before or after; `pghaul remove --incomplete` leaves it to you, and still sees to it that all else is on the target"
+                    .to_owned(),
+            );
+        }
+        if hints.is_empty() {
+            return None;
+        }
+        let refusal = Failure::new(
+            Code::NotSafeToRemove,
+            "removing now would leave the target incomplete",
+        );
+        let sentences = all.iter().flat_map(|(database, reasons)| {
+            let objects = reasons.written.iter().chain(&reasons.incomplete);
+            let objects = objects.map(|item| format!("{}: {}", item.object, item.why));
+            let sentences = reasons.at_risk.iter().chain(&reasons.writing).cloned();
+            let place = database
+                .as_ref()
+                .map(|database| format!("{database}: "))
+                .unwrap_or_default();
+            sentences
+                .chain(objects)
+                .map(move |sentence| format!("{place}{sentence}"))
+        });
+        Some(
+            sentences
+                .fold(refusal, Failure::with_cause)
+                .with_hint(hints.join("; or ")),
+        )
+    }
+}
