@@ -3,6 +3,7 @@
 //! A [`Failure`] is plain data. It is shown to users, written into the journal, and read back by `status`, so
 //! it never holds a password, a row value or a conninfo with one.
 
+use crate::plan::Method;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
@@ -169,6 +170,10 @@ pub struct Failure {
     /// What the user can do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The method that is not possible here because of it; set where the statement runs. The run decides at once whether it
+    /// falls back, so the journal does not hold it.
+    #[serde(skip)]
+    pub rules_out: Option<Method>,
 }
 
 impl Failure {
@@ -183,6 +188,7 @@ impl Failure {
             sqlstate: None,
             causes: Vec::new(),
             hint: None,
+            rules_out: None,
         }
     }
 
@@ -233,16 +239,11 @@ impl Failure {
         self
     }
 
-    /// Whether the method `replication` could not be set up for a reason that the method `dump` does not
-    /// share, so that falling back makes sense.
-    pub fn prevents_replication(&self) -> bool {
-        match self.code {
-            Code::ReplicationImpossible => true,
-            Code::PermissionDenied => self.operation.as_deref().is_some_and(|o| {
-                o.contains("publication") || o.contains("subscription") || o.contains("slot")
-            }),
-            _ => false,
-        }
+    /// Says that the statement that failed is one that only this method needs: another method is still possible.
+    #[must_use]
+    pub fn ruling_out(mut self, method: Method) -> Self {
+        self.rules_out = Some(method);
+        self
     }
 }
 

@@ -3,7 +3,7 @@
 //! Read the modules in this order:
 //!
 //! 1. [`id`] names things: migrations, databases, steps, epochs.
-//! 2. [`failure`] and [`finding`] say what can go wrong, during the work and before it; an [`acceptance`] overrides
+//! 2. [`failure`], [`failures`] and [`finding`] say what can go wrong, during the work and before it; an [`acceptance`] overrides
 //!    a check.
 //! 3. [`catalog`] says what a database holds, and [`plan`] what is moved of it, and how; [`drift`] compares definitions
 //!    of then and now.
@@ -19,6 +19,7 @@ pub mod catalog;
 pub mod drift;
 pub mod event;
 pub mod failure;
+pub mod failures;
 pub mod finding;
 pub mod id;
 pub mod journal;

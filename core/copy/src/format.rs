@@ -3,8 +3,9 @@
 //! Binary is faster, and exact where both servers agree on the binary form of every type. Where they may not,
 //! text is safe between all versions.
 
+use pghaul_core::Failure;
 use pghaul_core::plan::CopyFormat;
-use pghaul_core::{Code, Failure, Side};
+use pghaul_postgres::error::unexpected;
 use pghaul_postgres::{Right, Session, Source, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,11 +52,4 @@ impl Formats {
             CopyFormat::Binary
         }
     }
-}
-
-fn unexpected(error: pghaul_postgres::DriverError) -> Failure {
-    Failure::new(Code::Bug, "a catalog query returned something unexpected")
-        .with_side(Side::Source)
-        .with_cause(error)
-        .with_hint("please report this with the version of the server")
 }

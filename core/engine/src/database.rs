@@ -291,7 +291,7 @@ impl Journey<'_> {
     fn may_fall_back(&self, failure: &Failure) -> Result<bool, Failure> {
         let forced = self.subject()?.plan.forced;
         let early = self.state()? == DatabaseState::Replicating { copy_began: false };
-        Ok(failure.prevents_replication() && early && !forced && !self.has_ever_copied()?)
+        Ok(failure.rules_out == Some(Method::Replication) && early && !forced && !self.has_ever_copied()?)
     }
 
     /// Whether a copy was begun before the data were discarded: the schema is then that of replication, without what it

@@ -2,7 +2,7 @@
 
 use crate::explain::explained;
 use pghaul_core::{Code, DatabaseEvent, DatabaseState, Event, Failure, StepEvent, StepName, StepState};
-use pghaul_step::retry::pause_before_retry;
+use pghaul_step::retry::{patiently, pause_before_retry};
 use pghaul_step::scope::Scope;
 use pghaul_step::step::ErasedStep;
 use pghaul_step::{Context, Descriptor, Probe, Progress, Repeats, RunContext};
@@ -58,9 +58,10 @@ impl<S: Scope> Execution<'_, S> {
                     step: descriptor.name.to_owned(),
                 },
             );
-            let Err(failure) = self.attempt(&context, &descriptor).await.map_err(explained) else {
+            let Err(failure) = self.attempt(&context, &descriptor).await else {
                 return Ok(());
             };
+            let failure = explained::<S>(self.run, self.subject, descriptor.phase, failure).await;
             if failure.code == Code::Interrupted || failure.code == Code::JournalUnusable {
                 return Err(failure);
             }
@@ -139,12 +140,7 @@ impl<S: Scope> Execution<'_, S> {
             return Ok(());
         }
         let context = self.context();
-        let mut tries = 0;
-        while let Err(failure) = self.step.undo(&context).await {
-            tries += 1;
-            let pause = pause_before_retry(failure.code, tries).ok_or(failure)?;
-            tokio::time::sleep(pause).await;
-        }
+        patiently(|| self.step.undo(&context)).await?;
         self.append(StepEvent::StepUndone).await
     }
 }

@@ -1,75 +1,85 @@
 //! Says more about a step's failure than the server could.
+//!
+//! Statements of steps name what the plan, or an earlier step, has found or made. Where a server does not know a name, it may be
+//! one of these, and then something was changed meanwhile; or one in a user's function or view, which is no change. So the
+//! servers are asked what is really missing.
 
-use pghaul_core::{Code, Failure, Side};
+use pghaul_core::plan::Route;
+use pghaul_core::{Code, DatabaseName, DatabasePlan, Failure, Side, failures};
+use pghaul_postgres::Columns;
+use pghaul_step::ownership::is_whole;
+use pghaul_step::scope::Scope;
+use pghaul_step::{RunContext, StepPhase};
+use std::sync::Arc;
 
-/// undefined_column.
-const COLUMN: &str = "42703";
+/// undefined_table, undefined_column, invalid_schema_name.
+const UNDEFINED: [&str; 3] = ["42P01", "42703", "3F000"];
 
-/// undefined_table, undefined_column, invalid_schema_name: what a statement names is not there.
-const UNDEFINED: [&str; 3] = ["42P01", COLUMN, "3F000"];
-
-/// What a step's failure means where the server only said that a statement did not work.
-///
-/// Statements of steps name what the plan, or an earlier step, has found or made: a server that does not know it has been
-/// changed by somebody meanwhile.
-pub(crate) fn explained(failure: Failure) -> Failure {
-    if failure.code != Code::ServerError {
+/// What a step's failure means where the server only reported that a name is not known.
+pub(crate) async fn explained<S: Scope>(
+    run: &RunContext,
+    subject: &S::Subject,
+    phase: StepPhase,
+    failure: Failure,
+) -> Failure {
+    let undefined = failure
+        .sqlstate
+        .as_deref()
+        .is_some_and(|state| UNDEFINED.contains(&state));
+    let (Some(database), Some(side)) = (S::database(subject), failure.side) else {
+        return failure;
+    };
+    if failure.code != Code::ServerError || !undefined {
         return failure;
     }
-    let state = failure.sqlstate.as_deref();
-    match failure.side {
-        // The columns are those of the source at the moment of the copy.
-        Some(Side::Target) if state == Some(COLUMN) => Failure {
-            code: Code::PlanChanged,
+    match missing(run, database, phase, side).await {
+        Ok(Some(found)) => Failure {
+            code: found.code,
+            hint: found.hint,
             ..failure
         }
-        .with_hint(
-            "a table is no longer the same on both sides: undo what was changed on the source after its schema was taken, and run again; or, where the target was changed, remove this migration with --force, drop the target database, and begin anew",
-        ),
-        Some(Side::Target) if state.is_some_and(|state| UNDEFINED.contains(&state)) => Failure {
-            code: Code::StateLost,
-            ..failure
+        .with_cause(found.message),
+        Ok(None) => failure,
+        Err(error) => {
+            tracing::debug!(%error, "what is missing could not be asked");
+            failure
         }
-        .with_hint(
-            "somebody has changed on the target what pghaul made there: remove this migration with --force, drop the target database, and begin anew",
-        ),
-        Some(Side::Source) if state.is_some_and(|state| UNDEFINED.contains(&state)) => Failure {
-            code: Code::PlanChanged,
-            ..failure
-        }
-        .with_hint(
-            "somebody has changed the schema of the source since the plan: undo the change and run again, or remove this migration and begin a new one",
-        ),
-        _ if failure.hint.is_none() => failure.with_hint(
-            "see the server's log; when the cause is mended, run again: it goes on where it was",
-        ),
-        _ => failure,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::explained;
-    use pghaul_core::{Code, Failure, Side};
-
-    #[test]
-    fn what_is_not_there_was_changed_by_somebody() {
-        let code = |side, state: &str| {
-            let mut failure = Failure::new(Code::ServerError, "it does not exist").with_side(side);
-            failure.sqlstate = Some(state.to_owned());
-            let failure = explained(failure);
-            assert!(failure.hint.is_some(), "{failure}");
-            failure.code
-        };
-        assert_eq!(code(Side::Target, "42P01"), Code::StateLost);
-        assert_eq!(code(Side::Target, "42703"), Code::PlanChanged);
-        assert_eq!(code(Side::Source, "42P01"), Code::PlanChanged);
-        assert_eq!(code(Side::Target, "22003"), Code::ServerError);
+/// What is missing on a server of all that steps name there.
+async fn missing(
+    run: &RunContext,
+    database: &DatabaseName,
+    phase: StepPhase,
+    side: Side,
+) -> Result<Option<Failure>, Failure> {
+    let planned = run.recorder.read(|m| {
+        let record = m.databases.get(database)?;
+        Some((record.plan.clone()?, record.method()?))
+    });
+    let Some((plan, method)): Option<(Arc<DatabasePlan>, _)> = planned else {
+        return Ok(None);
+    };
+    let reading = "read the columns of the tables";
+    let target = run.target.reader(database.as_str()).await?;
+    if side == Side::Target && !is_whole(&target).await? {
+        return Ok(Some(failures::owner_row_gone()));
     }
-
-    #[test]
-    fn what_is_understood_stays_as_it_is() {
-        let refused = Failure::new(Code::PermissionDenied, "no").with_side(Side::Target);
-        assert_eq!(explained(refused.clone()), refused);
-    }
+    // The tables are made in this phase.
+    let on_target = match phase {
+        StepPhase::Schema => Columns::default(),
+        StepPhase::Data => Columns::read(&target.doing(reading)).await?,
+    };
+    drop(target);
+    let source = run.source.reader(database.as_str()).await?;
+    let on_source = Columns::read(&source.doing(reading)).await?;
+    Ok(match (side, phase) {
+        (Side::Source, _) => on_source.lost_since_the_plan(&on_target, &plan),
+        (Side::Target, StepPhase::Schema) => None,
+        (Side::Target, StepPhase::Data) => {
+            let route = Route::of(method, plan.initial_copy);
+            on_target.lacking(&on_source, &plan, route).into_iter().next()
+        }
+    })
 }

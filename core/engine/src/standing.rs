@@ -9,8 +9,7 @@ use async_trait::async_trait;
 use pghaul_core::event::Incomplete;
 use pghaul_core::journal::Head;
 use pghaul_core::{
-    Code, DatabaseName, DatabaseState, Event, Failure, Journal, JournalError, Migration, MigrationId, Seq,
-    Side,
+    DatabaseName, DatabaseState, Event, Failure, Journal, JournalError, Migration, MigrationId, Seq, failures,
 };
 use pghaul_postgres::{Lsn, ReadOnly, Session, Source};
 use pghaul_step::check::maintenance;
@@ -193,17 +192,8 @@ async fn retained(
     now: Lsn,
 ) -> Result<Result<u64, Failure>, Failure> {
     Ok(match source.slot(name).await? {
-        None => Err(unusable(name)),
-        Some(slot) if slot.wal_status.as_deref() == Some("lost") => Err(unusable(name)),
+        None => Err(failures::slot_gone(name)),
+        Some(slot) if slot.wal_status.as_deref() == Some("lost") => Err(failures::slot_lost_wal(name)),
         Some(slot) => Ok(slot.restart_lsn.map_or(0, |restart| now.bytes_since(restart))),
     })
-}
-
-fn unusable(slot: &str) -> Failure {
-    Failure::new(
-        Code::SlotLost,
-        format!("the replication slot {slot} is gone, or has lost WAL that was still needed"),
-    )
-    .with_side(Side::Source)
-    .with_hint("`pghaul run` says what is possible")
 }

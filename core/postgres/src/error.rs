@@ -5,7 +5,7 @@ use pghaul_core::{Code, Failure, Side};
 use std::error::Error;
 use std::fmt;
 use std::io;
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, Severity};
 
 /// A limit of the server's configuration is reached, such as that of replication slots.
 const CONFIGURATION_LIMIT: &str = "53400";
@@ -76,7 +76,7 @@ impl PgError {
         phase: Phase,
     ) -> Self {
         if let Some(db) = error.as_db_error() {
-            return Self::from_server(place, operation, db);
+            return Self::from_server(place, operation, db, phase);
         }
         let chain = chain(error);
         let io = chain_io(error);
@@ -101,11 +101,11 @@ impl PgError {
         own
     }
 
-    fn from_server(place: &Place, operation: String, db: &DbError) -> Self {
+    fn from_server(place: &Place, operation: String, db: &DbError, phase: Phase) -> Self {
         let state = db.code().code();
         let context = db.where_().and_then(context_without_values);
         let mut error = Self::new(
-            sqlstate::classify(state, db.message()),
+            classify(db, phase),
             place,
             operation,
             message_without_values(state, db.message(), context.is_some()),
@@ -243,6 +243,29 @@ impl From<PgError> for Failure {
         failure.hint = hint;
         failure
     }
+}
+
+/// What the server's error means to us. In a session that goes on, one about a connection is about another connection: that of a
+/// foreign server, of dblink, of a subscription to its publisher; or a function has raised it.
+fn classify(db: &DbError, phase: Phase) -> Code {
+    let state = db.code().code();
+    let goes_on = phase == Phase::Working
+        && !matches!(
+            db.parsed_severity(),
+            None | Some(Severity::Fatal | Severity::Panic)
+        );
+    if goes_on && sqlstate::ends_session(state) {
+        return Code::ServerError;
+    }
+    sqlstate::classify(state, db.message())
+}
+
+/// A row of the source's catalogs that is not as its query says.
+pub fn unexpected(error: tokio_postgres::Error) -> Failure {
+    Failure::new(Code::Bug, "a catalog query returned something unexpected")
+        .with_side(Side::Source)
+        .with_cause(error)
+        .with_hint("please report this with the version of the server")
 }
 
 /// An error and what it came from.

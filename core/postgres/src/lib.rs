@@ -5,6 +5,8 @@
 //!   ([`ReadOnly`], [`Rehearsal`], [`ReadWrite`]); transactions, snapshots, COPY, replication connections.
 //! - [`catalog`]: small questions to the catalogs, as methods of every session.
 //!   `Session::definitions` is the large one: a digest of every object.
+//! - [`columns`]: whether the tables of one server still are those of the other; [`extension`]: extensions that a server has,
+//!   and who may create them.
 //! - [`quote`] and [`lsn`]: names, literals and WAL positions.
 //! - [`error`] and [`sqlstate`]: what a server said, as a [`Failure`](pghaul_core::Failure) with code and hint.
 //! - [`child`]: PostgreSQL's client programs as child processes that connect as we do.
@@ -25,10 +27,12 @@
 
 pub mod catalog;
 pub mod child;
+pub mod columns;
 mod connect;
 pub mod conninfo;
 mod definitions;
 pub mod error;
+pub mod extension;
 pub mod local;
 pub mod lsn;
 mod position;
@@ -37,6 +41,7 @@ pub mod session;
 pub mod sqlstate;
 pub mod tls;
 
+pub use columns::Columns;
 pub use conninfo::{ConnInfo, ConnInfoError, Environment, Resolved, renewed_conninfo};
 pub use error::{PgError, Place};
 pub use lsn::{Lsn, LsnError};

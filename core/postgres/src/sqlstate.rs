@@ -37,6 +37,16 @@ pub fn classify(sqlstate: &str, message: &str) -> Code {
     }
 }
 
+/// Whether an error of PostgreSQL's own with this SQLSTATE ends the session that gets it, or keeps it from beginning.
+pub(crate) fn ends_session(sqlstate: &str) -> bool {
+    sqlstate.starts_with("08")
+        || sqlstate.starts_with("28")
+        || matches!(
+            sqlstate,
+            "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" | "25P04" | "53300"
+        )
+}
+
 /// Whether errors of this class speak about rows, so that their DETAIL shows values.
 pub(crate) fn detail_shows_rows(sqlstate: &str) -> bool {
     matches!(sqlstate.get(..2), Some("21" | "22" | "23" | "44" | "P0"))

@@ -1,6 +1,5 @@
 //! The trait [`Check`]: something that looks and reports.
 
-use crate::extension::Extensions;
 use crate::lookout::{Lookout, SharedSession};
 use crate::memo::Memo;
 use crate::scope::{Cluster, Database, Scope};

@@ -9,9 +9,7 @@
 //! - [`finding`]: from an author's enum to a [`Finding`]; [`quantity`]: numbers in its sentence
 //! - [`contract`]: what a step leaves for others, as types that know the step
 //! - [`context`]: what a step is given: sessions, the plan, items, outputs of earlier steps
-//! - [`columns`]: whether the target's tables still are what was copied into them
 //! - [`kept`]: what lives no longer than a run
-//! - [`extension`]: extensions that a server has, and who may create them; [`aiven_extras`]: one that helps
 //! - [`ownership`]: the schema `pghaul` in each target database: who may write, and which effects are there
 //! - [`recorder`]: the one way into the journal
 //! - [`registry`]: the set of all plug-ins, and the order they run in
@@ -20,15 +18,12 @@
 //! - [`workers`]: the pool of workers that all databases share
 //! - `conformance` (a feature of that name): the battery of tests that every step must pass
 
-pub mod aiven_extras;
 pub mod apply_rights;
 pub mod check;
-pub mod columns;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod context;
 pub mod contract;
-pub mod extension;
 pub mod fault;
 pub mod finding;
 pub mod home;
@@ -47,7 +42,6 @@ pub mod step;
 pub mod workers;
 
 pub use check::{Check, CheckContext, CheckDescriptor};
-pub use columns::Columns;
 pub use context::{Context, Copying, RunContext, WayBack};
 pub use contract::{Contract, Itemized};
 pub use fault::Faults;
@@ -71,6 +65,6 @@ pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 pub use pghaul_core::{
     Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Mark, Method, Severity, Side, Subject,
-    TableClass, TableName, TablePlan, catalog, plan,
+    TableClass, TableName, TablePlan, catalog, failures, plan,
 };
 pub use pghaul_postgres as postgres;

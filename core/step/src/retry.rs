@@ -3,7 +3,7 @@
 //! A retry is journaled: the step's failure, then another start. It is always preceded by a probe, so nothing
 //! is done twice. Workers that copy tables repeat a single unit by the same table. `docs/reference/retries.md` is generated from here.
 
-use pghaul_core::Code;
+use pghaul_core::{Code, Failure};
 use std::time::Duration;
 
 /// How a kind of failure is tried again.
@@ -49,6 +49,26 @@ pub fn pause_before_retry(code: Code, tries: u32) -> Option<Duration> {
         .first_pause
         .saturating_mul(1 << tries.saturating_sub(1).min(4));
     (tries < retry.tries).then_some(pause)
+}
+
+/// Does something until it succeeds or fails for good.
+///
+/// # Errors
+/// The last failure.
+pub async fn patiently<T, F>(mut act: impl FnMut() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let mut tries = 0;
+    loop {
+        let failure = match act().await {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        tries += 1;
+        let pause = pause_before_retry(failure.code, tries).ok_or(failure)?;
+        tokio::time::sleep(pause).await;
+    }
 }
 
 #[cfg(test)]

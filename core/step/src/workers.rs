@@ -1,8 +1,13 @@
 //! The pool of workers that all databases of a run share.
 
 use pghaul_core::Failure;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What several workers of one step share. A panic of another worker does not matter: it ends the run.
+pub fn held<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// How many workers may copy tables or build indexes at once, of all databases together. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,11 +1,11 @@
 //! The check `replication-database`.
 
+use crate::aiven_extras::AivenExtras;
 use crate::capacity;
 use crate::probe::Way;
 use crate::target;
-use pghaul_step::aiven_extras::AivenExtras;
-use pghaul_step::extension::Extensions;
 use pghaul_step::plan::classify;
+use pghaul_step::postgres::extension::Extensions;
 use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Concern, Database, Failure, Finding, FindingKind, Severity,

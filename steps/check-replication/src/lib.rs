@@ -12,6 +12,7 @@
 //!
 //! The module `probe` is the part with a secret: the conninfo with which the target's server connects to the source.
 
+mod aiven_extras;
 mod apply_rights;
 mod capacity;
 mod database;

@@ -6,7 +6,7 @@
 //!
 //! The statement holds a password, which must not get into a log, an error or a finding.
 
-use pghaul_step::aiven_extras::AivenExtras;
+use crate::aiven_extras::AivenExtras;
 use pghaul_step::check::Secret;
 use pghaul_step::postgres::{ConnInfo, PgError, Rehearsal, Rehearsed, Session, Target, ToSql, literal};
 use pghaul_step::{Code, Failure};

@@ -1,8 +1,8 @@
 //! The check `replication-target`.
 
+use crate::aiven_extras::AivenExtras;
 use crate::capacity;
 use crate::probe::{self, Outcome, Way};
-use pghaul_step::aiven_extras::AivenExtras;
 use pghaul_step::check::Secret;
 use pghaul_step::postgres::{ReadOnly, Row, Session, Target};
 use pghaul_step::{

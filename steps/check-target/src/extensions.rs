@@ -2,7 +2,7 @@
 
 use crate::extension_trial::{self, Trial};
 use crate::version;
-use pghaul_step::extension::{AvailableExtension, Extensions as OnTarget, Refusal};
+use pghaul_step::postgres::extension::{AvailableExtension, Extensions as OnTarget, Refusal};
 use pghaul_step::postgres::{Right, Session, SideMarker, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, SharedSession,

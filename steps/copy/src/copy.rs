@@ -5,7 +5,7 @@
 //! one transaction that empties the table first. The effect key of a table names the attempt.
 
 use crate::crew::Crew;
-use crate::load::{matched, take_snapshot};
+use crate::load::{copied, matched, take_snapshot};
 use crate::written::{items_of_attempt, written};
 use async_trait::async_trait;
 use pghaul_contracts::{CopiedTable, CopyItem, CopyOutput, EffectKey, InitialCopyOutput, SchemaOutput};
@@ -163,10 +163,7 @@ fn proven(
         ..CopyOutput::default()
     };
     for plan in planned {
-        let table = plan.number;
-        let item = items
-            .get(&CopyItem { attempt, table })
-            .ok_or_else(|| Failure::bug(format!("table {} was not copied, and nobody noticed", plan.name)))?;
+        let item = copied(&items, attempt, plan)?;
         output.tables += 1;
         output.rows += item.rows.unwrap_or(0);
         output.numbers.insert(plan.number);

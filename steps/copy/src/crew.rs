@@ -10,10 +10,11 @@ use pghaul_contracts::{CopiedTable, CopyItem, EffectKey};
 use pghaul_copy::{Copied, Cutting, Flow, Order, Range, RateLimit, Snapshot, Table, Unit, copy, cut, tables};
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
-use pghaul_step::{Code, Context, Database, Expressions, Failure, Home, Progress, Side};
+use pghaul_step::workers::held;
+use pghaul_step::{Code, Context, Database, Expressions, Failure, Home, Progress, failures};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -420,13 +421,7 @@ fn lost_with(failure: Failure) -> Failure {
     if failure.code == Code::Interrupted {
         return failure;
     }
-    Failure::new(
-        Code::SnapshotLost,
-        "the snapshot ended with the connection that held it",
-    )
-    .with_side(Side::Source)
-    .with_cause(failure)
-    .with_hint("run again: what is complete stays where that is possible, the rest is copied anew")
+    failures::snapshot_lost("the snapshot ended with the connection that held it").with_cause(failure)
 }
 
 /// Frozen rows need no vacuum later, but the table must have been truncated in the same transaction.
@@ -457,9 +452,4 @@ fn emptying(loads: &[&Load]) -> String {
             format!("TRUNCATE {}", names.join(", "))
         }
     }
-}
-
-/// A panic of another worker does not matter: it ends the run.
-fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

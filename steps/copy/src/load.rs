@@ -1,10 +1,11 @@
 //! What the crew is told of each table.
 
+use pghaul_contracts::{CopiedTable, CopyItem};
 use pghaul_copy::{Formats, Snapshot, Table};
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Right, Session, Source, Target};
-use pghaul_step::retry::pause_before_retry;
-use pghaul_step::{Code, Context, CopyFormat, Database, Failure, Side, TableClass, TableName, TablePlan};
-use std::collections::BTreeSet;
+use pghaul_step::retry::patiently;
+use pghaul_step::{Context, CopyFormat, Database, Failure, TableClass, TableName, TablePlan, failures};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A table to be copied.
 #[derive(Debug, Clone)]
@@ -37,17 +38,23 @@ impl Load {
 
 /// Takes a snapshot of the source, also of one that is just being restarted.
 pub(crate) async fn take_snapshot(ctx: &Context<Database>) -> Result<Snapshot, Failure> {
-    let mut tries = 0;
-    loop {
-        let failure = match Snapshot::take(ctx.source_server(), ctx.database().as_str()).await {
-            Ok(snapshot) => return Ok(snapshot),
-            Err(failure) => failure,
-        };
-        tries += 1;
-        let pause = pause_before_retry(failure.code, tries).ok_or(failure)?;
-        tokio::time::sleep(pause).await;
+    patiently(|| async move {
         ctx.check_cancelled()?;
-    }
+        Snapshot::take(ctx.source_server(), ctx.database().as_str()).await
+    })
+    .await
+}
+
+/// What the journal holds of a planned table that this attempt has copied.
+pub(crate) fn copied<'i>(
+    items: &'i BTreeMap<CopyItem, CopiedTable>,
+    attempt: u32,
+    plan: &TablePlan,
+) -> Result<&'i CopiedTable, Failure> {
+    let table = plan.number;
+    items
+        .get(&CopyItem { attempt, table })
+        .ok_or_else(|| Failure::bug(format!("table {} was not copied, and nobody noticed", plan.name)))
 }
 
 /// The planned tables as the snapshot's catalogs have them.
@@ -69,7 +76,7 @@ pub(crate) async fn matched(
     };
     let load = |plan: &&TablePlan| {
         let table = snapshot.tables().get(&plan.name).cloned().ok_or_else(|| {
-            changed(format!(
+            failures::source_changed(format!(
                 "table {} is in the plan, but no longer on the source",
                 plan.name
             ))
@@ -154,16 +161,7 @@ fn refuse_new_tables(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<(),
     let known: BTreeSet<&TableName> = ctx.plan().tables.iter().map(|t| &t.name).collect();
     let mut found = snapshot.tables().iter();
     match found.find(|(name, _)| !known.contains(name)) {
-        Some((_, table)) => Err(changed(format!(
-            "table {} is new on the source since the plan",
-            table.name
-        ))),
+        Some((name, _)) => Err(failures::source_table_new(name)),
         None => Ok(()),
     }
-}
-
-fn changed(what: String) -> Failure {
-    Failure::new(Code::PlanChanged, what).with_side(Side::Source).with_hint(
-        "the schema of the source must not change during a migration; undo the change, or remove this migration and begin a new one",
-    )
 }

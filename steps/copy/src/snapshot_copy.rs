@@ -11,7 +11,7 @@
 //! In the second generation nothing stays when its snapshot is gone: it begins anew, with a new slot.
 
 use crate::crew::Crew;
-use crate::load::{Load, act_as_replica, is_constrained, matched, take_snapshot};
+use crate::load::{Load, act_as_replica, copied, is_constrained, matched, take_snapshot};
 use crate::written::{items_of_attempt, written};
 use async_trait::async_trait;
 use pghaul_contracts::{
@@ -22,7 +22,7 @@ use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
     Code, Context, Contract, Database, Descriptor, Failure, Incomplete, InitialCopy, Probe, Route, Side,
-    Step, StepPhase, TablePlan, shell_word,
+    Step, StepPhase, TablePlan, failures, shell_word,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl Step for SnapshotCopy {
             (Some(snapshot), _) => copy_all(ctx, &snapshot, slot.attempt, &planned).await?,
             (None, Generation::First) => unfinished(ctx, &slot, &planned).await?,
             (None, Generation::Second) => {
-                return Err(begins_anew(
+                return Err(failures::snapshot_lost(
                     "the second generation of the copy has lost its snapshot",
                 ));
             }
@@ -157,7 +157,7 @@ impl SnapshotCopy {
             Generation::Second if workers_can => Ok(InitialCopy::Server),
             Generation::Second => {
                 ctx.let_go::<Snapshot>();
-                Err(begins_anew(
+                Err(failures::snapshot_lost(
                     "a table was truncated or rewritten on the source while it was to be copied, and our role may not publish it again",
                 ))
             }
@@ -191,13 +191,6 @@ fn nobody_can(database: &str) -> Failure {
         "let the role own the tables, and run again; or `pghaul run --restart-data {}` discards what was copied and copies it again",
         shell_word(database)
     ))
-}
-
-/// Another slot has to be made, with another snapshot.
-fn begins_anew(why: &str) -> Failure {
-    Failure::new(Code::SnapshotLost, why)
-        .with_side(Side::Source)
-        .with_hint("run again: what is complete stays where that is possible, the rest is copied anew")
 }
 
 /// The number of the table that stands for it in the publication.
@@ -270,23 +263,10 @@ async fn unfinished(
         .map(|plan| published_as(plan))
         .collect();
     if let Some(plan) = gone.iter().find(|plan| !units.contains(&published_as(plan))) {
-        return Err(forgotten(plan));
+        return Err(failures::copy_forgotten(&plan.name));
     }
     ctx.items_finished(&items).await?;
     Ok(rest)
-}
-
-/// The journal knows of a table that the target does not: something has taken the target back in time.
-fn forgotten(plan: &TablePlan) -> Failure {
-    Failure::new(
-        Code::StateLost,
-        format!(
-            "the target has lost table {}, which was complete",
-            plan.name
-        ),
-    )
-    .with_side(Side::Target)
-    .with_hint("was the target restored from a backup? Remove this migration with --force, drop the target database, and begin anew")
 }
 
 /// Copies tables that are not published out of a snapshot of their own.
@@ -358,10 +338,7 @@ fn proven(
         .iter()
         .filter(|plan| plan.kind == RelationKind::Table && !units.contains(&published_as(plan)));
     for plan in ours {
-        let table = plan.number;
-        let item = items
-            .get(&CopyItem { attempt, table })
-            .ok_or_else(|| Failure::bug(format!("table {} was not copied, and nobody noticed", plan.name)))?;
+        let item = copied(&items, attempt, plan)?;
         output.tables += 1;
         output.rows += item.rows.unwrap_or(0);
         if plan.deferred() {

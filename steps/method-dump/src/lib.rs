@@ -10,8 +10,9 @@ use pghaul_contracts::{
     CopyOutput, MatviewsOutput, PostDataOutput, SequencesOutput, TargetDefinitionsOutput,
 };
 use pghaul_step::ownership::is_established;
+use pghaul_step::postgres::Columns;
 use pghaul_step::{
-    Columns, Context, Contract, Database, Descriptor, Failure, Probe, Proof, Route, Standing, Step, StepPhase,
+    Context, Contract, Database, Descriptor, Failure, Probe, Proof, Route, Standing, Step, StepPhase,
 };
 use serde::{Deserialize, Serialize};
 
@@ -67,11 +68,9 @@ impl Step for Complete {
         let source = Columns::read(&ctx.source().await?.doing("read the columns of the tables")).await?;
         let mut target = ctx.target().await?;
         let transaction = ctx.begin(&mut target).await?;
-        transaction
-            .batch("drop the schema pghaul", "DROP SCHEMA pghaul CASCADE")
-            .await?;
+        transaction.drop_schema().await?;
         let found = Columns::read(&transaction.doing("read the columns of the tables")).await?;
-        if let Some(lacking) = found.lacking(&source, ctx).into_iter().next() {
+        if let Some(lacking) = found.lacking(&source, ctx.plan(), ctx.route()).into_iter().next() {
             transaction.rollback().await?;
             return Err(lacking);
         }

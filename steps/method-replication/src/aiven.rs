@@ -46,11 +46,12 @@ pub(crate) async fn create_publication(
     };
     let doing = transaction.doing("create the publication with aiven_extras");
     let sql = "SELECT aiven_extras.pg_create_publication($1::text, $2::text, VARIADIC $3::text[])";
-    doing.execute(sql, &[&name, &publish, &names]).await?;
+    let created = doing.execute(sql, &[&name, &publish, &names]).await;
+    created.map_err(crate::or_dump)?;
     if tables.iter().any(|t| t.kind == RelationKind::PartitionedTable) {
         let ident = pghaul_step::postgres::Ident::new(name)?;
         let alter = format!("ALTER PUBLICATION {ident} SET (publish_via_partition_root = true)");
-        doing.batch(&alter).await?;
+        doing.batch(&alter).await.map_err(crate::or_dump)?;
     }
     let rows = doing.query(include_str!("published.sql"), &[&name]).await?;
     let published: BTreeSet<TableName> = rows
@@ -61,7 +62,7 @@ pub(crate) async fn create_publication(
     if published == wanted.collect() {
         return Ok(());
     }
-    Err(impossible(
+    Err(inexact(
         "aiven_extras would publish other tables than the planned ones: children of a table come with it",
     ))
 }
@@ -77,15 +78,16 @@ fn plain_name(table: &TablePlan) -> Result<String, Failure> {
         return Ok(table.name.to_string());
     }
     let quoted = QualifiedName::try_from(&table.name)?;
-    Err(impossible(&format!(
+    Err(inexact(&format!(
         "aiven_extras can't publish table {quoted}, whose name needs quotes"
     )))
 }
 
-fn impossible(message: &str) -> Failure {
-    Failure::new(Code::ReplicationImpossible, message)
+fn inexact(message: &str) -> Failure {
+    let failure = Failure::new(Code::ReplicationImpossible, message)
         .with_side(Side::Source)
-        .with_hint("make the role the owner of the tables, then no help of aiven_extras is needed")
+        .with_hint("make the role the owner of the tables, then no help of aiven_extras is needed");
+    crate::impossible(failure)
 }
 
 /// Creates a subscription that belongs to the extension's superuser and is enabled at once.

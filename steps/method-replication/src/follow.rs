@@ -9,24 +9,24 @@
 mod fence;
 mod objects;
 
-use self::objects::{Look, gone};
+use self::objects::Look;
 use crate::history;
 use crate::initial_copy::stuck;
 use crate::relation::{Baseline, Tables, Then};
-use crate::slot::lost;
 use async_trait::async_trait;
 use pghaul_contracts::{
     CopyItem, CopyOutput, FirstPublished, Generation, Generations, MatviewsOutput, PostDataOutput,
     PublicationOutput, SequencesOutput, SlotOutput, SnapshotCopyOutput, SubscriptionOutput,
     TargetDefinitionsOutput,
 };
+use pghaul_step::ownership::is_whole;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{Lsn, ReadOnly, Session, Source};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::step::incomplete_tables;
 use pghaul_step::{
     Context, Contract, Database, Descriptor, Failure, Probe, Progress, Proof, Route, Side, Standing, Step,
-    StepPhase, TableName, TablePlan,
+    StepPhase, TableName, TablePlan, failures,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -122,8 +122,13 @@ impl Step for Follow {
     async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
         let source = ctx.source().await?;
         let target = ctx.target().await?;
-        let links = links(ctx)?;
         let mut standing = Standing::default();
+        if !is_whole(&target).await? {
+            // The migration was removed here, or the schema was dropped: that other objects are missing follows from it.
+            standing.problems.push(failures::owner_row_gone());
+            return Ok(Some(standing));
+        }
+        let links = links(ctx)?;
         history::compare(ctx, &source, &target, &mut standing.problems).await?;
         let look = Look {
             ctx,
@@ -226,7 +231,7 @@ fn check_copies(
             });
             let left_to_the_server = rest.contains(&table.root.unwrap_or(table.number));
             if !left_to_the_server && item.is_none_or(|item| item.as_of != point) {
-                problems.push(gone(
+                problems.push(failures::replication_changed(
                     Side::Target,
                     format!(
                         "table {} was not copied from the snapshot of its slot",
@@ -246,9 +251,9 @@ fn check_copies(
 
 async fn confirmed(source: &Session<Source, ReadOnly>, name: &str) -> Result<Lsn, Failure> {
     match source.slot(name).await? {
-        Some(slot) if slot.wal_status.as_deref() == Some("lost") => Err(lost(name)),
+        Some(slot) if slot.wal_status.as_deref() == Some("lost") => Err(failures::slot_lost_wal(name)),
         Some(slot) => Ok(slot.confirmed_flush_lsn.unwrap_or_default()),
-        None => Err(gone(Side::Source, format!("the replication slot {name} is gone"))),
+        None => Err(failures::slot_gone(name)),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Step `initial-copy`: waits until the target's workers have copied every table and caught up with it.
 
-use crate::slot;
 use crate::subscription::commit_asynchronously;
 use async_trait::async_trait;
 use pghaul_contracts::{
@@ -9,7 +8,7 @@ use pghaul_contracts::{
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Code, Context, Contract, Database, Descriptor, Failure, Probe, Progress, Side, Step, StepPhase,
+    Code, Context, Contract, Database, Descriptor, Failure, Probe, Progress, Side, Step, StepPhase, failures,
 };
 use std::time::{Duration, Instant};
 
@@ -123,8 +122,10 @@ async fn await_workers(ctx: &Context<Database>, generation: Generation) -> Resul
             return Ok(look.tables.unsigned_abs());
         }
         match source.slot(&slot_name).await? {
-            None => return Err(slot::gone(&slot_name)),
-            Some(slot) if slot.wal_status.as_deref() == Some("lost") => return Err(slot::lost(&slot_name)),
+            None => return Err(failures::slot_gone(&slot_name)),
+            Some(slot) if slot.wal_status.as_deref() == Some("lost") => {
+                return Err(failures::slot_lost_wal(&slot_name));
+            }
             Some(_) => {}
         }
         if patience.is_at_its_end(look) {
@@ -174,9 +175,8 @@ async fn orphans(
 }
 
 fn orphaned(table: &str) -> Failure {
-    Failure::new(Code::StateLost, format!("the replication slot of the worker that copies table {table} is gone"))
-        .with_side(Side::Source)
-        .with_hint("somebody has dropped it; remove this migration with --force, drop the target database, and begin anew")
+    let message = format!("the replication slot of the worker that copies table {table} is gone");
+    failures::replication_changed(Side::Source, message)
 }
 
 /// SQL does not tell why a worker failed: only the target's log does.

@@ -43,7 +43,7 @@ pub use slot::Slot;
 pub use subscription::Subscription;
 
 use pghaul_contracts::Generation;
-use pghaul_step::{Code, Context, Database, Failure};
+use pghaul_step::{Code, Context, Database, Failure, Method};
 use serde::{Deserialize, Serialize};
 
 /// The name of an object, noted before the object is created.
@@ -67,6 +67,15 @@ fn last_name(ctx: &Context<Database>) -> Result<Option<String>, Failure> {
     Ok(ctx.facts::<Named>()?.pop().map(|named| named.name))
 }
 
+/// Replication is not possible here, a dump may be.
+fn impossible(failure: Failure) -> Failure {
+    Failure {
+        code: Code::ReplicationImpossible,
+        ..failure
+    }
+    .ruling_out(Method::Replication)
+}
+
 /// An error that says that replication can't be set up here, as the reason for a dump instead.
 fn or_dump(error: pghaul_step::postgres::PgError) -> Failure {
     // 42501 insufficient_privilege, 55000 wal_level too low, 53400 no free slot, 0A000 not supported
@@ -74,12 +83,5 @@ fn or_dump(error: pghaul_step::postgres::PgError) -> Failure {
         // A pooler's words for what it does not pass on.
         || error.to_string().contains("unsupported startup parameter");
     let failure = Failure::from(error);
-    if reason {
-        Failure {
-            code: Code::ReplicationImpossible,
-            ..failure
-        }
-    } else {
-        failure
-    }
+    if reason { impossible(failure) } else { failure }
 }

@@ -146,7 +146,7 @@ async fn commit_with_help(
     let doing = transaction.doing("create the publication");
     doing.batch(LOCK_TIMEOUT).await?;
     aiven::create_publication(&transaction, name, tables, version).await?;
-    doing.batch(tag).await?;
+    doing.batch(tag).await.map_err(or_dump)?;
     transaction.commit().await?;
     Ok(())
 }

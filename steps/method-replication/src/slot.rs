@@ -10,7 +10,7 @@ use pghaul_copy::{PgOrFailure, SlotWithSnapshot, Snapshot};
 use pghaul_step::postgres::{Lsn, PgError, RELEASE_TIMEOUT, ReadOnly, Session, Source};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Code, Context, Contract, Database, Descriptor, Failure, Probe, Progress, Route, Side, Step, StepPhase,
+    Context, Contract, Database, Descriptor, Failure, Probe, Progress, Route, Step, StepPhase, failures,
 };
 use std::time::{Duration, Instant};
 
@@ -70,12 +70,12 @@ impl Step for Slot {
         let source = ctx.source().await?;
         let Some(slot) = source.slot(&name).await? else {
             return Ok(match self.0.output::<SlotOutput>(ctx)? {
-                Some(known) if known.name == name => Probe::Lost(gone(&name)),
+                Some(known) if known.name == name => Probe::Lost(failures::slot_gone(&name)),
                 _ => Probe::Partial,
             });
         };
         if slot.wal_status.as_deref() == Some("lost") {
-            return Ok(Probe::Lost(lost(&name)));
+            return Ok(Probe::Lost(failures::slot_lost_wal(&name)));
         }
         match (self.0.output::<SlotOutput>(ctx)?, slot.confirmed_flush_lsn) {
             (Some(known), _) if known.name == name => Ok(Probe::Present(known)),
@@ -232,20 +232,6 @@ async fn something_is_copied(ctx: &Context<Database>) -> Result<bool, Failure> {
 /// How many names were noted.
 fn attempts(ctx: &Context<Database>) -> Result<u32, Failure> {
     Ok(u32::try_from(ctx.facts::<Named>()?.len()).unwrap_or(u32::MAX))
-}
-
-/// The same where there is no such slot any more.
-pub(crate) fn gone(name: &str) -> Failure {
-    Failure::new(Code::SlotLost, format!("the replication slot {name} is gone: somebody has dropped it"))
-        .with_side(Side::Source)
-        .with_hint("find out who drops slots on the source; then `pghaul run --restart-data DATABASE` discards what was copied and copies it again")
-}
-
-/// The slot can't be used any more.
-pub(crate) fn lost(name: &str) -> Failure {
-    Failure::new(Code::SlotLost, format!("the replication slot {name} has lost WAL that was still needed"))
-        .with_side(Side::Source)
-        .with_hint("raise max_slot_wal_keep_size on the source; then `pghaul run --restart-data DATABASE` discards what was copied and copies it again")
 }
 
 /// A slot is created only when every transaction that has a transaction id, in the whole cluster, has ended.

@@ -4,7 +4,7 @@ use crate::connection::Told;
 use crate::publication::{self, Alter};
 use crate::relation::Tables;
 use crate::slot::drop_slot;
-use crate::{Named, aiven, halt, last_name, new_name, or_dump, rights, worker_settings};
+use crate::{Named, aiven, halt, impossible, last_name, new_name, or_dump, rights, worker_settings};
 use async_trait::async_trait;
 use pghaul_contracts::{
     ConstraintsOutput, EffectKey, Generation, Generations, PublicationOutput, SlotOutput, SubscriptionOutput,
@@ -14,7 +14,7 @@ use pghaul_step::postgres::{
 };
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Code, Context, Contract, Database, Descriptor, Failure, Probe, Route, Side, Step, StepPhase,
+    Code, Context, Contract, Database, Descriptor, Failure, Probe, Route, Step, StepPhase, failures,
 };
 use std::collections::BTreeSet;
 
@@ -220,7 +220,7 @@ async fn create_ordinary(
     }
     let comment = literal(&format!("pghaul migration {}", ctx.migration()))?;
     let tag = format!("COMMENT ON SUBSCRIPTION {} IS {comment}", Ident::new(name)?);
-    doing.batch(&tag).await?;
+    doing.batch(&tag).await.map_err(or_dump)?;
     transaction.effect(&subscribed(name)).await?;
     transaction.commit("create the subscription").await?;
     Ok(None)
@@ -235,16 +235,8 @@ pub(crate) async fn refuse_consumed_slot(
     let found = source.slot(&slot.name).await?;
     match found {
         Some(found) if found.confirmed_flush_lsn == Some(slot.consistent_point) => Ok(()),
-        Some(_) => Err(Failure::new(
-            Code::StateLost,
-            format!(
-                "somebody has read changes from the replication slot {}",
-                slot.name
-            ),
-        )
-        .with_side(Side::Source)
-        .with_hint("remove this migration with --force, drop the target database, and begin anew")),
-        None => Err(crate::slot::gone(&slot.name)),
+        Some(_) => Err(failures::slot_consumed(&slot.name)),
+        None => Err(failures::slot_gone(&slot.name)),
     }
 }
 
@@ -303,7 +295,7 @@ fn unreachable_source(error: pghaul_step::postgres::PgError) -> Failure {
     if !by_target {
         return failure;
     }
-    Failure { code: Code::ReplicationImpossible, ..failure }.with_hint(
+    impossible(failure).with_hint(
         "the target's server must be able to connect to the source: name the address that it can use with --source-from-target",
     )
 }

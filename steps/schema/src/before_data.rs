@@ -92,9 +92,7 @@ async fn release(ctx: &Context<Database>) -> Result<(), Failure> {
         _ => return Ok(()),
     }
     let transaction = ctx.begin(&mut session).await?;
-    transaction
-        .batch("drop the schema pghaul", "DROP SCHEMA pghaul CASCADE")
-        .await?;
+    transaction.drop_schema().await?;
     transaction.commit("drop the schema pghaul").await
 }
 

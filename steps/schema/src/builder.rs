@@ -14,9 +14,10 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pghaul_contracts::EffectKey;
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{QualifiedName, ReadWrite, Session, Target};
+use pghaul_step::workers::held;
 use pghaul_step::{Failure, Home, Progress};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// So many entries of small tables make a transaction.
@@ -325,9 +326,4 @@ impl<'a> Builder<'a> {
 /// identity.
 fn locks_table(entry: &Entry) -> bool {
     entry.statements.contains("\nALTER TABLE ")
-}
-
-/// A panic of another worker does not matter: it ends the run.
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -54,7 +54,7 @@ async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
                 "the schema was restored in part, its archive of then is gone or damaged, and another dump of it differs",
             )
             .with_side(Side::Source)
-            .with_hint("give the directory of the journal back its archive, or undo what has changed since: the schema of the source, or the version of pg_dump; then run again; or remove this migration, drop the target database, and begin anew"));
+            .with_hint("give the directory of the journal back its archive, or undo what has changed since: the schema of the source, or the version of pg_dump; then run again; or remove this migration, rename the target database, and begin a new migration"));
         }
         _ => {
             ctx.record(&Dumped {

@@ -17,16 +17,20 @@ fn in_step() -> (ClusterPair, Migration, String) {
 }
 
 /// `status` says failed, and why; `run` fails for good; `remove` refuses, `remove --force` cleans.
-fn is_lost(pair: &ClusterPair, migration: &Migration, name: &str, what: &str) {
+fn is_lost(pair: &ClusterPair, migration: &Migration, name: &str, what: &str, code: &str) {
     let status = migration.command(&["status"]).run().failed_with(MIGRATION_FAILED);
     assert!(
         status.stdout.contains("failed") && status.stdout.contains(what),
         "{status}"
     );
     let outcome = migration.run();
-    let text = error(&outcome, STATE_LOST, "state-lost");
+    let text = error(&outcome, STATE_LOST, code);
     assert!(text.contains(what) && text.contains(name), "{outcome}");
-    error(&migration.run(), STATE_LOST, "state-lost");
+    assert!(
+        outcome.stderr.contains("--restart-data") && !outcome.stderr.contains("drop the target"),
+        "the hint destroys more than it has to\n{outcome}"
+    );
+    error(&migration.run(), STATE_LOST, code);
     let refusal = migration.remove();
     assert!(
         error(&refusal, 8, "not-safe-to-remove").contains(what),
@@ -49,7 +53,7 @@ fn the_subscription() {
     }
     pair.target
         .psql(&name, &format!("drop subscription {subscription}"));
-    is_lost(&pair, &migration, &name, "subscription");
+    is_lost(&pair, &migration, &name, "subscription", "state-lost");
 }
 
 #[test]
@@ -63,7 +67,7 @@ fn the_slot() {
         let drop = "select pg_drop_replication_slot(slot_name) from pg_replication_slots";
         pair.source.try_psql("postgres", drop).is_ok()
     });
-    is_lost(&pair, &migration, &name, "slot");
+    is_lost(&pair, &migration, &name, "slot", "slot-lost");
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn the_publication() {
     let publication = pair.source.psql(&name, "select pubname from pg_publication");
     pair.source
         .psql(&name, &format!("drop publication {publication}"));
-    is_lost(&pair, &migration, &name, "publication");
+    is_lost(&pair, &migration, &name, "publication", "state-lost");
 }
 
 #[test]

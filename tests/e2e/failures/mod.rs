@@ -9,6 +9,7 @@ mod lost;
 mod outage;
 mod password;
 mod preconditions;
+mod raised;
 mod secrets;
 mod target;
 mod waiting;

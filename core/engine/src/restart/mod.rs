@@ -78,7 +78,7 @@ impl Engine {
             database,
             &format!("constraint {constraint} is NOT VALID: rows of the source may violate it, and could not be copied"),
         )
-        .with_hint("drop it on the target, restart the data, and create it again when the copy is complete; or remove this migration with --force, drop the target database, and begin anew"))
+        .with_hint("drop it on the target, restart the data, and create it again when the copy is complete"))
     }
 
     /// Journals that the data is given up, from wherever the database is.

@@ -249,6 +249,29 @@ async fn errors_tell_where_but_no_value() {
 }
 
 #[tokio::test]
+async fn an_error_about_another_connection_is_not_a_lost_one() {
+    let Some((_cluster, server)) = with_table("other_connection").await else {
+        return;
+    };
+    let session = server.connect::<ReadWrite>("other_connection").await.unwrap();
+    for state in [
+        "08000", "08001", "08006", "57P01", "57P03", "25P03", "53300", "28P01",
+    ] {
+        let raise = format!("DO $$ BEGIN RAISE 'as of a foreign server' USING ERRCODE = '{state}'; END $$");
+        let error = session.doing("raise").batch(&raise).await.unwrap_err();
+        assert_eq!((error.code(), error.sqlstate()), (Code::ServerError, Some(state)));
+        assert!(!session.is_closed());
+    }
+    let end = "SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())";
+    let error = session
+        .doing("end the session")
+        .query(end, &[])
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), Code::ConnectionLost);
+}
+
+#[tokio::test]
 async fn copy_passes_bytes_through() {
     let Some((_cluster, server)) = with_table("copying").await else {
         return;

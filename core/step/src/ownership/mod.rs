@@ -8,9 +8,12 @@
 use crate::fault::Faults;
 use crate::recorder::Recorder;
 use pghaul_core::journal::Head;
-use pghaul_core::{Code, DatabaseName, Epoch, Failure, MigrationId, Seq, Side};
+use pghaul_core::{Code, DatabaseName, Epoch, Failure, MigrationId, Seq, Side, failures};
 use pghaul_postgres::{Doing, PgError, ReadWrite, Server, Session, Target, Transaction};
 use std::collections::BTreeSet;
+
+/// Takes everything that pghaul keeps in a target database away.
+pub const DROP_SCHEMA: &str = "DROP SCHEMA pghaul CASCADE";
 
 /// What a look for the schema `pghaul` found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,14 +224,7 @@ impl Ownership {
             .await
             .map_err(schema_is_gone)?;
         if row.is_none() {
-            return Err(Failure::new(
-                Code::AlreadyRunning,
-                "the target database does not belong to this runner any more",
-            )
-            .with_side(Side::Target)
-            .with_hint(
-                "another runner has taken the migration over; let it finish, or stop it and run again",
-            ));
+            return Err(failures::owner_row_of_another());
         }
         Ok(OwnedTransaction {
             transaction,
@@ -250,9 +246,7 @@ impl Ownership {
             return Ok(());
         }
         let transaction = self.begin(session, faults).await?;
-        transaction
-            .batch("drop the schema pghaul", "DROP SCHEMA pghaul CASCADE")
-            .await?;
+        transaction.drop_schema().await?;
         transaction.commit("drop the schema pghaul").await
     }
 
@@ -263,19 +257,16 @@ impl Ownership {
 
 /// 42P01 undefined_table: what we knew of this database is gone, and with it the right to write.
 fn schema_is_gone(error: PgError) -> Failure {
-    let gone = error.sqlstate() == Some("42P01");
-    let failure = Failure::from(error);
-    if !gone {
-        return failure;
+    if error.sqlstate() != Some("42P01") {
+        return error.into();
     }
+    let gone = failures::owner_row_gone();
     Failure {
-        code: Code::StateLost,
-        message: "the target database has no schema pghaul any more".to_owned(),
-        ..failure
+        code: gone.code,
+        message: gone.message,
+        hint: gone.hint,
+        ..error.into()
     }
-    .with_hint(
-        "either this journal is an old copy, and a newer one has finished this database: use that; or somebody has dropped the schema: then remove this migration with --force, drop the target database, and begin anew",
-    )
 }
 
 /// What the owner row says of the journal's end: its number, and a head as text.
@@ -301,6 +292,19 @@ pub async fn is_established<R: pghaul_postgres::Right>(
     let row = session
         .doing("look for the schema pghaul")
         .query_one("SELECT pg_catalog.to_regclass('pghaul.owner') IS NOT NULL", &[])
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Whether the session's database has everything that pghaul keeps in it.
+///
+/// # Errors
+/// When the server can't be asked.
+pub async fn is_whole<R: pghaul_postgres::Right>(session: &Session<Target, R>) -> Result<bool, Failure> {
+    let sql = "SELECT pg_catalog.to_regclass('pghaul.owner') IS NOT NULL AND pg_catalog.to_regclass('pghaul.effect') IS NOT NULL";
+    let row = session
+        .doing("look for the schema pghaul")
+        .query_one(sql, &[])
         .await?;
     Ok(row.get(0))
 }
@@ -454,6 +458,14 @@ impl<'s> OwnedTransaction<'s> {
             .execute(sql, &[&prefixes])
             .await?;
         Ok(())
+    }
+
+    /// Drops the schema `pghaul`, and with it the right to write: the last thing that a transaction does.
+    ///
+    /// # Errors
+    /// When it can't be dropped.
+    pub async fn drop_schema(&self) -> Result<(), PgError> {
+        self.batch("drop the schema pghaul", DROP_SCHEMA).await
     }
 
     /// Runs statements without parameters, separated by semicolons.

@@ -4,10 +4,9 @@ use super::{Link, Names};
 use crate::halt;
 use crate::publication;
 use crate::relation::{Comparison, Tables, Then, judge};
-use crate::slot;
 use pghaul_contracts::SlotOutput;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Row, Session, Source, Target};
-use pghaul_step::{Code, Context, Database, Failure, Side, TableName};
+use pghaul_step::{Code, Context, Database, Failure, Side, TableName, failures};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What everything is compared with.
@@ -68,13 +67,19 @@ impl Look<'_> {
         let on_target = &self.on_target;
         let name = &link.subscription;
         let Some(subscription) = target.subscription(name).await? else {
-            problems.push(gone(Side::Target, format!("the subscription {name} is gone")));
+            problems.push(failures::replication_changed(
+                Side::Target,
+                format!("the subscription {name} is gone"),
+            ));
             return Ok(());
         };
         if subscription.slot.as_deref() != Some(&link.slot.name)
             || subscription.publications != [link.publication.as_str()]
         {
-            problems.push(gone(Side::Target, format!("the subscription {name} was altered")));
+            problems.push(failures::replication_changed(
+                Side::Target,
+                format!("the subscription {name} was altered"),
+            ));
         }
         if !subscription.enabled {
             let (message, hint) = if halt::is_stopped(self.ctx, name).await? {
@@ -135,7 +140,10 @@ impl Look<'_> {
         let first = link.first.as_ref().map(|first| &first.version);
         let now = publication::version(source, name).await?;
         match source.publication(name).await? {
-            None => problems.push(gone(Side::Source, format!("the publication {name} is gone"))),
+            None => problems.push(failures::replication_changed(
+                Side::Source,
+                format!("the publication {name} is gone"),
+            )),
             Some(publication)
                 if !publication.all_operations
                     || publication.all_tables
@@ -201,10 +209,12 @@ async fn check_slot(
 ) -> Result<(), Failure> {
     let name = &expected.name;
     match source.slot(name).await? {
-        None => problems.push(gone(Side::Source, format!("the replication slot {name} is gone"))),
-        Some(slot) if slot.wal_status.as_deref() == Some("lost") => problems.push(slot::lost(name)),
+        None => problems.push(failures::slot_gone(name)),
+        Some(slot) if slot.wal_status.as_deref() == Some("lost") => {
+            problems.push(failures::slot_lost_wal(name))
+        }
         Some(slot) if slot.plugin.as_deref() != Some("pgoutput") => {
-            problems.push(gone(
+            problems.push(failures::replication_changed(
                 Side::Source,
                 format!("the replication slot {name} is not ours"),
             ));
@@ -212,10 +222,4 @@ async fn check_slot(
         Some(_) => {}
     }
     Ok(())
-}
-
-pub(super) fn gone(side: Side, message: String) -> Failure {
-    Failure::new(Code::StateLost, message).with_side(side).with_hint(
-        "either this journal is an old copy, and a newer one has removed the migration: use that; or somebody has changed what pghaul made, and the target no longer follows: then remove this migration with --force, drop the target database, and begin anew",
-    )
 }

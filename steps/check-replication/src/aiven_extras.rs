@@ -7,13 +7,13 @@
 //! Its functions can be executed by everybody who has USAGE on its schema, which it grants to nobody: so the
 //! extension alone says nothing.
 
-use crate::extension::Extensions;
-use pghaul_core::Failure;
-use pghaul_postgres::{Rehearsed, Right, Session, SideMarker};
+use pghaul_step::Failure;
+use pghaul_step::postgres::extension::Extensions;
+use pghaul_step::postgres::{Rehearsed, Right, Session, SideMarker};
 use serde::{Deserialize, Serialize};
 
 /// The name of the extension and of its schema.
-pub const NAME: &str = "aiven_extras";
+const NAME: &str = "aiven_extras";
 
 /// Whether our role can use it in one database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

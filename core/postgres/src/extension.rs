@@ -1,8 +1,8 @@
 //! Extensions: what a server has, and what our role may create of it.
 
+use crate::catalog::RoleFacts;
+use crate::session::{Right, Session, SideMarker};
 use pghaul_core::Failure;
-use pghaul_postgres::catalog::RoleFacts;
-use pghaul_postgres::{Right, Session, SideMarker};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Roles of managed services whose members may create whatever the service offers.
@@ -134,7 +134,7 @@ fn contains(list: &BTreeSet<String>, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{AvailableExtension, Extensions, Refusal, names};
-    use pghaul_postgres::catalog::RoleFacts;
+    use crate::catalog::RoleFacts;
     use std::collections::BTreeMap;
 
     fn extensions(member_of: &[&str], lists: &[(&'static str, &str)]) -> Extensions {
