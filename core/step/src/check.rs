@@ -8,6 +8,7 @@ use pghaul_core::{
     Acceptance, Catalog, Code, DatabaseName, Failure, Finding, InitialCopy, Method, Migration, MigrationId,
 };
 use pghaul_postgres::catalog::Detail;
+use pghaul_postgres::extension::Extensions;
 use pghaul_postgres::{
     PgError, ReadOnly, Reader, Rehearsal, Right, Server, Session, SideMarker, Source, Target,
 };
