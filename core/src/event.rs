@@ -8,16 +8,14 @@ mod record;
 mod tagged;
 mod versions;
 
+pub use proof::{Incomplete, Positions, Proof, ServerPosition};
 pub use record::{Record, UnknownRecord};
 pub use versions::{NotedBy, StepUpcaster, StepVersions, newest_version};
-
-pub use proof::{Incomplete, Proof};
 
 use crate::failure::{Failure, Side};
 use crate::finding::Finding;
 use crate::id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
 use crate::plan::{DatabasePlan, InitialCopy, Method};
-pub use proof::{Incomplete, Positions, Proof, ServerPosition};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{EnumDiscriminants, EnumIter, IntoStaticStr};

@@ -133,6 +133,7 @@ fn item(number: u64, table: u64) -> Event {
     let finished = StepEvent::ItemFinished {
         item: format!("table {table}"),
         outcome,
+        version: 1,
     };
     Event::DatabaseStep(database(number), copy(), finished)
 }

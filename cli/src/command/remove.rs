@@ -53,7 +53,7 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
             over: true,
         });
     }
-    let purpose = match args.allowed() {
+    let purpose = match args.removal().allowed {
         Allowed::Anything => Purpose::ForcedRemoval,
         Allowed::Nothing | Allowed::Incomplete => Purpose::Remove,
     };
