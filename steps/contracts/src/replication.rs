@@ -63,13 +63,20 @@ pub struct Membership {
     pub links: String,
 }
 
-/// A column: its number, its name, its type, and the version (`xmin`) of its row in `pg_attribute`, another one after each
-/// statement that altered it.
+/// A column: its number, its name, its type; the version (`xmin`) of its row in `pg_attribute`, another one after each statement
+/// that altered it; and a digest of its options, such as default and privileges: when they changed as well, they are why the
+/// version did.
 ///
 /// There is no version where the column is generated, or where rows that are older than it have a value that only the catalog
 /// knows: VACUUM FULL writes that value into the rows, and the catalog's row anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Column(pub i16, pub String, pub String, pub Option<i64>);
+pub struct Column(
+    pub i16,
+    pub String,
+    pub String,
+    pub Option<i64>,
+    #[serde(default)] pub Option<String>,
+);
 
 impl Contract for PublicationOutput {
     const STEP: &'static str = "publication";

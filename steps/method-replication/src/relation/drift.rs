@@ -256,8 +256,8 @@ impl OneTable<'_> {
     /// Whether both sides have the same columns, and still those that were copied.
     fn columns(&self, source: &Relation, target: &Relation) -> Option<Failure> {
         let name = &self.table.name;
-        for Column(number, column, of_type, _) in &source.columns {
-            let Some(Column(on_target, _, type_on_target, _)) = self::column(target, column) else {
+        for Column(number, column, of_type, ..) in &source.columns {
+            let Some(Column(on_target, _, type_on_target, ..)) = self::column(target, column) else {
                 let message =
                     format!("column {column} of table {name} is on the source and not on the target");
                 let hint = self.restart(
@@ -286,7 +286,7 @@ impl OneTable<'_> {
                 (Side::Source, self.then_on_source(), number),
                 (Side::Target, self.then_on_target(), on_target),
             ] {
-                let Some(Column(number_then, _, type_then, _)) =
+                let Some(Column(number_then, _, type_then, ..)) =
                     then.and_then(|then| self::column(then, column))
                 else {
                     continue;
@@ -356,6 +356,13 @@ fn column<'a>(table: &'a FollowedTable, name: &str) -> Option<&'a Column> {
 }
 
 impl Relation {
+    /// Whether a column is not generated and has a default, or is an identity.
+    fn may_be_computed(&self, column: &str) -> bool {
+        let place = self.columns.iter().position(|Column(_, n, ..)| n == column);
+        let computed = place.and_then(|place| self.now.computed.get(place).copied());
+        computed.unwrap_or(true) && !self.older_rows(column).1
+    }
+
     /// What rows that are older than a column have in it; and whether it is generated.
     fn older_rows(&self, column: &str) -> (Option<&str>, bool) {
         let place = self.columns.iter().position(|Column(_, n, ..)| n == column);
@@ -371,14 +378,17 @@ fn new_columns<'a>(now: &'a Relation, then: &'a FollowedTable) -> impl Iterator<
     columns.filter(|name| column(then, name).is_none())
 }
 
-/// Whether a column that holds values of its own was altered or added.
+/// Whether a statement that altered or added a column may have computed its values: the version of the column's row is another one
+/// and no option of it explains that, or it is new and has a default.
 fn is_altered(now: &Relation, then: &FollowedTable) -> bool {
-    let added = new_columns(now, then).any(|column| !now.older_rows(column).1);
-    let version = |Column(_, name, _, version): &Column| {
-        let now = column(now, name)?;
-        Some(version.is_some() && now.3 != *version)
+    let altered = |was: &Column| {
+        let Some(is) = column(now, &was.1) else {
+            return false;
+        };
+        let explained = was.4.is_some() && is.4 != was.4;
+        was.3.is_some() && is.3 != was.3 && !explained
     };
-    added || then.columns.iter().filter_map(version).any(|altered| altered)
+    new_columns(now, then).any(|column| now.may_be_computed(column)) || then.columns.iter().any(altered)
 }
 
 fn same_missing(column: &str, source: &Relation, target: &Relation) -> bool {

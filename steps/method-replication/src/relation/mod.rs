@@ -35,6 +35,8 @@ struct Now {
     pending: bool,
     /// Of each column, whether it is generated.
     generated: Vec<bool>,
+    /// Of each column, whether it has a default or is an identity: a statement that adds one may compute values.
+    computed: Vec<bool>,
     /// Of each column, the value of rows that are older than it (`attmissingval`). Never shown.
     missing: Vec<Option<String>>,
 }
@@ -114,19 +116,28 @@ fn relation(row: &Row) -> (TableName, Relation) {
     let names: Vec<String> = row.get::<_, Option<_>>("names").unwrap_or_default();
     let types: Vec<String> = row.get::<_, Option<_>>("types").unwrap_or_default();
     let versions: Vec<Option<i64>> = row.get::<_, Option<_>>("versions").unwrap_or_default();
-    let columns = numbers.into_iter().zip(names).zip(types).zip(versions);
+    let options: Vec<Option<String>> = row.get::<_, Option<_>>("options").unwrap_or_default();
+    let columns = numbers
+        .into_iter()
+        .zip(names)
+        .zip(types)
+        .zip(versions)
+        .zip(options);
     let noted = FollowedTable {
         oid: row.get("oid"),
         file: row.get("file"),
         publication: membership,
         columns: columns
-            .map(|(((number, name), of_type), version)| Column(number, name, of_type, version))
+            .map(|((((number, name), of_type), version), options)| {
+                Column(number, name, of_type, version, options)
+            })
             .collect(),
     };
     let now = Now {
         unlogged: row.get("unlogged"),
         pending: row.get("pending"),
         generated: row.get::<_, Option<_>>("generated").unwrap_or_default(),
+        computed: row.get::<_, Option<_>>("computed").unwrap_or_default(),
         missing: row.get::<_, Option<_>>("missing").unwrap_or_default(),
     };
     let name = TableName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"));

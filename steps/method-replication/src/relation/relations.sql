@@ -34,9 +34,14 @@ WITH RECURSIVE relation AS (
            pg_catalog.array_agg({generated} ORDER BY a.attnum) AS generated,
            pg_catalog.array_agg({missing} ORDER BY a.attnum) AS missing,
            pg_catalog.array_agg(CASE WHEN NOT {generated} AND NOT {has_missing} THEN a.xmin::text::bigint END
-                                ORDER BY a.attnum) AS versions
+                                ORDER BY a.attnum) AS versions,
+           pg_catalog.array_agg(pg_catalog.left(pg_catalog.md5(
+               pg_catalog.concat_ws(' ', d.oid, a.attnotnull, a.attstattarget, a.attstorage, a.attidentity,
+                                    a.attacl, a.attoptions)), 8) ORDER BY a.attnum) AS options,
+           pg_catalog.array_agg(a.atthasdef OR a.attidentity <> '' ORDER BY a.attnum) AS computed
       FROM pg_catalog.pg_attribute a
       JOIN relation r ON r.oid = a.attrelid
+      LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE a.attnum > 0
        AND NOT a.attisdropped
      GROUP BY a.attrelid
@@ -55,7 +60,9 @@ SELECT r.oid,
        a.types,
        a.generated,
        a.missing,
-       a.versions
+       a.versions,
+       a.options,
+       a.computed
   FROM relation r
   LEFT JOIN parent o ON o.inhrelid = r.oid
   LEFT JOIN published p ON p.oid = r.oid
