@@ -345,8 +345,9 @@ fn subscriptions() {
     assert_eq!(
         text,
         "dbname='my db' host=a,b port=5432,5432 user=u sslmode=require connect_timeout=15 keepalives_idle=60 \
-         keepalives_interval=10 keepalives_count=6 password='p q' options='-c geqo=off -c row_security=off \
-         -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 \
+         keepalives_interval=10 keepalives_count=6 password='p q' options='-c geqo=off -c row_security=off -c DateStyle=ISO \
+         -c IntervalStyle=postgres -c extra_float_digits=3 -c bytea_output=hex \
+         -c default_transaction_isolation=read\\\\ committed -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 \
          -c transaction_timeout=0'"
     );
     assert_eq!(ConnInfo::parse(&text).unwrap().get("password"), Some("p q"));
