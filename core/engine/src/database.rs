@@ -405,9 +405,18 @@ impl Journey<'_> {
 
     /// Undoes the steps of a method in reverse order: all that ever began.
     pub(crate) async fn undo_steps(&self, method: Method, from: StepPhase) -> Result<(), Failure> {
+        self.undo_steps_that(method, |step| step.phase >= from).await
+    }
+
+    /// Undoes those of the steps of a method that are meant, in reverse order.
+    pub(crate) async fn undo_steps_that(
+        &self,
+        method: Method,
+        meant: impl Fn(&Descriptor) -> bool + Send,
+    ) -> Result<(), Failure> {
         let subject = self.subject()?;
         let steps: Vec<Arc<dyn ErasedStep<Database>>> = self.registry.database_steps(self.route(method)?)?;
-        for step in steps.into_iter().rev().filter(|s| s.descriptor().phase >= from) {
+        for step in steps.into_iter().rev().filter(|s| meant(&s.descriptor())) {
             Execution {
                 run: self.run,
                 step: step.as_ref(),

@@ -4,9 +4,6 @@ use crate::database::Journey;
 use crate::executor::Execution;
 use pghaul_core::event::Incomplete;
 use pghaul_core::{DatabaseState, Failure, Method};
-use pghaul_step::scope::Database;
-use pghaul_step::step::ErasedStep;
-use std::sync::Arc;
 
 impl Journey<'_> {
     /// What was written on the source after the method's steps have copied it, and does not reach the target by itself.
@@ -63,18 +60,6 @@ impl Journey<'_> {
 
     /// Undoes, in reverse order, the steps of a dump that are done once more when its rows are copied again.
     pub(crate) async fn undo_steps_of_rows(&self) -> Result<(), Failure> {
-        let subject = self.subject()?;
-        let steps: Vec<Arc<dyn ErasedStep<Database>>> =
-            self.registry.database_steps(self.route(Method::Dump)?)?;
-        for step in steps.into_iter().rev().filter(|s| s.descriptor().follows_rows) {
-            Execution {
-                run: self.run,
-                step: step.as_ref(),
-                subject: &subject,
-            }
-            .undo()
-            .await?;
-        }
-        Ok(())
+        self.undo_steps_that(Method::Dump, |step| step.follows_rows).await
     }
 }
