@@ -191,7 +191,7 @@ impl Stage<'_> {
     }
 
     /// Migrates as a role that is not a superuser.
-    pub(crate) fn as_mover(mut self) -> Self {
+    pub(crate) fn by_mover(mut self) -> Self {
         let source = &self.bench.pair.source;
         source.psql(
             SHOP,
@@ -280,8 +280,11 @@ impl Stage<'_> {
     }
 }
 
+/// Brings a migration to a state.
+type Prepare = fn(&Bench) -> Stage<'_>;
+
 /// Every state that a journal is kept of, under the name of its file.
-pub(crate) const STATES: &[(&str, fn(&Bench) -> Stage<'_>)] = &[
+pub(crate) const STATES: &[(&str, Prepare)] = &[
     ("checking", |b| {
         stopped_run(b, SNAPSHOT, ["event checking_started", "after"])
     }),
@@ -324,7 +327,7 @@ pub(crate) const STATES: &[(&str, fn(&Bench) -> Stage<'_>)] = &[
         removing(b).target(FOREIGN).removal_fails()
     }),
     ("fallen-back", |b| {
-        let prepare = || b.stage(ANY).as_mover();
+        let prepare = || b.stage(ANY).by_mover();
         let stopped = b.stopped("as mover", &prepare, &|s| s.run(ANY), BEFORE_ROWS);
         stopped
             .source(&format!("revoke create on database {SHOP} from {MOVER}"))

@@ -225,7 +225,7 @@ async fn read_rows(
     let sql = "SELECT relkind = 'r' AND oid = pg_catalog.to_regclass($2::text)::oid FROM pg_catalog.pg_class WHERE oid = $1";
     let name = table.name.to_string();
     let row = doing.query_opt(sql, &[&mark.oid, &name]).await?;
-    if !row.is_some_and(|row| row.get::<_, Option<bool>>(0) == Some(true)) {
+    if row.is_none_or(|row| row.get::<_, Option<bool>>(0) != Some(true)) {
         return Ok(Since::Written(
             "the source no longer has this table under its name".to_owned(),
         ));
