@@ -11,7 +11,7 @@ use pghaul_contracts::{
 };
 use pghaul_step::drift::{Change, Drift, Sides, drift};
 use pghaul_step::{
-    Cluster, Code, Context, Database, Descriptor, Failure, Incomplete, Probe, Proof, Side, Standing, Step,
+    Cluster, Code, Context, Database, Descriptor, Failure, Incomplete, Method, Probe, Proof, Side, Standing, Step,
     StepPhase,
 };
 
@@ -63,7 +63,7 @@ impl Step for ClusterDefinitions {
                 target: &target,
             },
         );
-        Ok(Some(standing(&drift(then, now))))
+        Ok(Some(standing(&drift(then, now), Rows::NotLookedAt)))
     }
 }
 
@@ -126,30 +126,40 @@ impl Step for TargetDefinitions {
         };
         let (source, target) = (ctx.source().await?, ctx.target_for_reading().await?);
         let (source, target) = tokio::try_join!(source.definitions(), target.definitions())?;
-        Ok(Some(standing(&drift(
-            then,
-            Sides {
-                source: &source,
-                target: &target,
-            },
-        ))))
+        let now = Sides {
+            source: &source,
+            target: &target,
+        };
+        // The proof of a replication names each table whose rows may differ, and how.
+        let rows = match ctx.method() {
+            Method::Replication => Rows::ProvenElsewhere,
+            Method::Dump => Rows::NotLookedAt,
+        };
+        Ok(Some(standing(&drift(then, now), rows)))
     }
 }
 
-fn standing(found: &[Drift]) -> Standing {
-    let of_rows = found.iter().filter(|drift| drift.concerns_rows());
-    let of_schema = found.iter().filter(|drift| !drift.concerns_rows());
+/// Whether another step proves that the rows of tables that changed are the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    ProvenElsewhere,
+    NotLookedAt,
+}
+
+fn standing(found: &[Drift], rows: Rows) -> Standing {
+    let is_problem = |drift: &&Drift| rows == Rows::NotLookedAt && drift.concerns_rows();
+    let (problems, listed): (Vec<&Drift>, Vec<&Drift>) = found.iter().partition(is_problem);
     Standing {
         proof: Proof {
-            incomplete: of_schema.map(listed).collect(),
+            incomplete: listed.into_iter().map(incomplete).collect(),
             ..Proof::default()
         },
-        problems: of_rows.map(problem).collect(),
+        problems: problems.into_iter().map(problem).collect(),
         ..Standing::default()
     }
 }
 
-fn listed(drift: &Drift) -> Incomplete {
+fn incomplete(drift: &Drift) -> Incomplete {
     let Drift { side, object, change } = drift;
     let action = match (side, change) {
         (Side::Source, Change::Created) => "create it on the target too",

@@ -39,6 +39,8 @@ pub(crate) async fn compare<R: Right>(
     problems: &mut Vec<Failure>,
 ) -> Result<(), Failure> {
     let slot = ctx.finished::<SlotOutput>()?;
+    // Before the end of the source's WAL: on a source that is written to, both advance.
+    let confirmed = source.slot(&slot.name).await?.and_then(|slot| slot.confirmed_flush_lsn);
     let now = positions(source, target).await?;
     let found = match noted(ctx, &slot) {
         Some(then) => [
@@ -48,10 +50,7 @@ pub(crate) async fn compare<R: Right>(
         None => [replaced(&slot, &now.source), None],
     };
     let mut sentences: Vec<(Side, String)> = found.into_iter().flatten().collect();
-    if let Some(confirmed) = source
-        .slot(&slot.name)
-        .await?
-        .and_then(|slot| slot.confirmed_flush_lsn)
+    if let Some(confirmed) = confirmed
         && parsed(&now.source.lsn).is_some_and(|lsn| confirmed > lsn)
     {
         let sentence = format!(

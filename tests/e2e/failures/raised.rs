@@ -38,7 +38,7 @@ fn by_a_function_is_neither_a_lost_connection_nor_a_change_of_the_schema() {
         let text = error(&outcome, MIGRATION_FAILED, "server-error");
         assert!(text.contains("only picky() names"), "{outcome}");
         assert!(
-            !outcome.stderr.contains(" again,") && !outcome.stderr.contains("--force"),
+            !outcome.stderr.contains("trying again") && !outcome.stderr.contains("--force"),
             "{state} with {method}\n{outcome}"
         );
     }

@@ -5,6 +5,7 @@ use crate::halt;
 use crate::publication;
 use crate::relation::{Comparison, Tables, Then, judge};
 use pghaul_contracts::SlotOutput;
+use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Row, Session, Source, Target};
 use pghaul_step::{Code, Context, Database, Failure, Side, TableName, failures};
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,6 +140,9 @@ impl Look<'_> {
         let name = &link.publication;
         let first = link.first.as_ref().map(|first| &first.version);
         let now = publication::version(source, name).await?;
+        // Without partitioned tables it is the same how they are published, and aiven_extras does not say it.
+        let mut tables = self.ctx.plan().tables.iter();
+        let trees = tables.any(|t| t.kind == RelationKind::PartitionedTable && link.tables.contains(&t.name));
         match source.publication(name).await? {
             None => problems.push(failures::replication_changed(
                 Side::Source,
@@ -147,7 +151,7 @@ impl Look<'_> {
             Some(publication)
                 if !publication.all_operations
                     || publication.all_tables
-                    || publication.via_partition_root != (source.server_version() >= 130_000)
+                    || (trees && !publication.via_partition_root && source.server_version() >= 130_000)
                     || first.is_some_and(|first| Some(first) != now.as_ref()) =>
             {
                 let message = format!("the publication {name} was altered: it may have left out changes");
