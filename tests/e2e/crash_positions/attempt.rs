@@ -106,7 +106,8 @@ impl<'a> Attempt<'a> {
     /// What is killed.
     pub(super) fn command(&self) -> Pghaul {
         if self.scenario == Scenario::Removal {
-            self.remove()
+            // The application changes rows, and takes every change back.
+            self.remove().arg("--applications-still-write")
         } else {
             self.run()
         }
