@@ -163,6 +163,7 @@ fn what_is_left_is_copied_from_a_second_snapshot() {
         objects,
         [
             "foreign key small_large_fkey of table public.small",
+            "comment on CONSTRAINT small_large_fkey ON small in schema public",
             "table public.keyless"
         ]
     );

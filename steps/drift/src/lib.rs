@@ -11,8 +11,8 @@ use pghaul_contracts::{
 };
 use pghaul_step::drift::{Change, Drift, Sides, drift};
 use pghaul_step::{
-    Cluster, Code, Context, Database, Descriptor, Failure, Incomplete, Method, Probe, Proof, Side, Standing, Step,
-    StepPhase,
+    Cluster, Code, Context, Database, Descriptor, Failure, Incomplete, Method, Probe, Proof, Side, Standing,
+    Step, StepPhase,
 };
 
 /// Step `cluster-definitions`: roles and what else all databases share. Comes before the roles are moved.

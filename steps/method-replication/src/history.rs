@@ -40,7 +40,10 @@ pub(crate) async fn compare<R: Right>(
 ) -> Result<(), Failure> {
     let slot = ctx.finished::<SlotOutput>()?;
     // Before the end of the source's WAL: on a source that is written to, both advance.
-    let confirmed = source.slot(&slot.name).await?.and_then(|slot| slot.confirmed_flush_lsn);
+    let confirmed = source
+        .slot(&slot.name)
+        .await?
+        .and_then(|slot| slot.confirmed_flush_lsn);
     let now = positions(source, target).await?;
     let found = match noted(ctx, &slot) {
         Some(then) => [
