@@ -121,6 +121,10 @@ pub struct SubscriptionOutput {
     /// journals that were written before that was noted: then the proof compares tables by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<BTreeMap<u32, FollowedTable>>,
+    /// The tables that the target's workers copy in pghaul's place, as they were on the source before they were handed to
+    /// them. Absent where that is not known: then they must be as they were published at first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub handed_over: BTreeMap<u32, FollowedTable>,
 }
 
 impl Contract for SubscriptionOutput {

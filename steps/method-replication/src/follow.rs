@@ -50,6 +50,8 @@ struct Link {
     subscription: String,
     /// The tables on the target when it was created, where they were noted.
     subscribed: Option<Baseline>,
+    /// The tables on the source when they were handed to the target's workers.
+    handed_over: Baseline,
     tables: Names,
 }
 
@@ -71,6 +73,7 @@ fn links(ctx: &Context<Database>) -> Result<Vec<Link>, Failure> {
             slot: generation.finished(ctx)?,
             subscription: subscribed.name,
             subscribed: subscribed.tables,
+            handed_over: subscribed.handed_over,
             tables: tables.map(|t| t.name.clone()).collect(),
         })
     };
@@ -266,7 +269,11 @@ fn then(ctx: &Context<Database>, links: &[Link]) -> Result<Then, Failure> {
         ..Then::default()
     };
     for link in links {
-        let on_source = link.first.as_ref().map(|first| first.tables.clone());
+        let on_source = link.first.as_ref().map(|first| {
+            let mut tables = first.tables.clone();
+            tables.extend(link.handed_over.clone());
+            tables
+        });
         let on_target = link.subscribed.clone();
         let own = |number: &u32| {
             let table = ctx.plan().table(*number);

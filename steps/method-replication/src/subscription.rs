@@ -2,7 +2,7 @@
 
 use crate::connection::Told;
 use crate::publication::{self, Alter};
-use crate::relation::Tables;
+use crate::relation::{Baseline, Tables};
 use crate::slot::drop_slot;
 use crate::{Named, aiven, halt, impossible, last_name, new_name, or_dump, rights, worker_settings};
 use async_trait::async_trait;
@@ -27,10 +27,14 @@ async fn output<R: Right>(
     ctx: &Context<Database>,
     target: &Session<Target, R>,
     name: String,
+    handed_over: Baseline,
 ) -> Result<SubscriptionOutput, Failure> {
     let tables = Tables::read(target, &[]).await?.baseline(ctx);
-    let tables = Some(tables);
-    Ok(SubscriptionOutput { name, tables })
+    Ok(SubscriptionOutput {
+        name,
+        tables: Some(tables),
+        handed_over,
+    })
 }
 
 #[async_trait]
@@ -72,7 +76,7 @@ impl Step for Subscription {
         Ok(match found {
             // Tables that are left to the workers may not have been handed to them yet.
             Some(_) if Generations::of(ctx)?.left_to_the_workers(self.0).is_empty() => {
-                Probe::Present(output(ctx, &target, name).await?)
+                Probe::Present(output(ctx, &target, name, Baseline::new()).await?)
             }
             _ => Probe::Partial,
         })
@@ -86,6 +90,7 @@ impl Step for Subscription {
             Some(name) => target.subscription(&name).await?.map(|_| name),
             None => None,
         };
+        let was_made = made.is_some();
         let name = match made {
             Some(name) => name,
             None => {
@@ -96,11 +101,16 @@ impl Step for Subscription {
                 name
             }
         };
+        let mut handed_over = Baseline::new();
         if !rest.is_empty() {
             publication::alter(ctx, self.0, Alter::Add, rest).await?;
+            // Where another run may have handed them over, it is too late to look.
+            if !was_made {
+                handed_over = self.on_source(ctx, rest).await?;
+            }
             refresh(ctx, &mut target, &name).await?;
         }
-        output(ctx, &target, name).await
+        output(ctx, &target, name, handed_over).await
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
@@ -141,6 +151,21 @@ impl Subscription {
             numbers.extend(generations.second());
         }
         numbers
+    }
+
+    /// What these tables and their partitions are on the source now.
+    async fn on_source(&self, ctx: &Context<Database>, numbers: &BTreeSet<u32>) -> Result<Baseline, Failure> {
+        let publication = self.0.finished::<PublicationOutput>(ctx)?.name;
+        let source = ctx.source().await?;
+        let mut tables = Tables::read(&source, &[&publication]).await?.baseline(ctx);
+        let root = |number: u32| {
+            ctx.plan()
+                .table(number)
+                .and_then(|table| table.root)
+                .unwrap_or(number)
+        };
+        tables.retain(|number, _| numbers.contains(&root(*number)));
+        Ok(tables)
     }
 
     /// Creates the subscription under a new name. Where pghaul has copied the tables, its workers begin with the
