@@ -1,9 +1,8 @@
 //! One migration, mostly of two databases, from its begin to where nothing of it is left.
 
 use super::scenario::{SECOND, Scenario, TEMPLATE};
-use pghaul_testkit::{Cluster, ClusterPair, Load, Outcome, Pghaul, Settings, compare, identifier, postgres};
+use pghaul_testkit::{ClusterPair, Load, Outcome, Pghaul, Settings, compare, identifier};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const SIGABRT: i32 = 6;
@@ -40,14 +39,6 @@ pub(super) fn servers(scenario: Scenario) -> ClusterPair {
     pair
 }
 
-/// The `PATH` of pghaul: the programs themselves, where Debian's wrappers, which the usual one has, take as long to name
-/// their version as a session takes.
-fn programs(cluster: &Cluster) -> PathBuf {
-    let pg_dump = postgres::client_from("pg_dump", cluster.major());
-    let directory = pg_dump.parent().expect("a program is in a directory");
-    directory.to_owned()
-}
-
 /// How a command ended that was to be stopped at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -74,7 +65,7 @@ impl<'a> Attempt<'a> {
             servers,
             scenario,
             databases: scenario.templates().iter().map(named).collect(),
-            pghaul: Pghaul::new().env("PATH", programs(&servers.source)),
+            pghaul: Pghaul::new(),
         };
         let create = scenario.templates().iter().zip(&attempt.databases);
         let create = create

@@ -1,6 +1,6 @@
 //! The built binary, run as a user would run it but away from the user's own files and variables.
 
-use crate::postgres::project;
+use crate::postgres::{self, project};
 use crate::scratch;
 use crate::server::{process_id, signal};
 use crate::wait::reached_within;
@@ -18,7 +18,19 @@ use std::time::{Duration, Instant};
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// Variables of the test's environment that the binary sees too; coverage needs the second.
-const INHERITED: &[&str] = &["PATH", "LLVM_PROFILE_FILE"];
+const INHERITED: &[&str] = &["LLVM_PROFILE_FILE"];
+
+/// The user's `PATH`, and before it the client programs themselves: Debian's wrappers, which have their names, take as long
+/// to say their version as a small migration takes.
+fn path() -> &'static OsStr {
+    static PATH: OnceLock<OsString> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let own = std::env::var_os("PATH").unwrap_or_default();
+        let programs = postgres::newest_programs();
+        let directories = programs.into_iter().chain(std::env::split_paths(&own));
+        std::env::join_paths(directories).expect("no directory has a colon in its name")
+    })
+}
 
 /// One way to call the binary. Its home is a directory of its own, which [`Pghaul::again`] keeps, so that the
 /// next run finds the journal of the one before.
@@ -140,7 +152,7 @@ impl Pghaul {
             ("COLUMNS", OsStr::new("100")),
             ("HOME", self.home.as_os_str()),
         ];
-        command.envs(fixed);
+        command.envs(fixed).env("PATH", path());
         let in_home = [
             ("XDG_STATE_HOME", "state"),
             ("XDG_CONFIG_HOME", "config"),
