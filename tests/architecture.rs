@@ -190,9 +190,11 @@ fn step_names() -> Vec<String> {
 /// Whether a source file is part of what is shipped.
 fn is_production(file: &Path) -> bool {
     let folders = ["core", "steps", "store", "cli"];
-    let is_test = file
-        .components()
-        .any(|part| ["tests", "benches"].iter().any(|name| part.as_os_str() == *name));
+    let is_test = file.components().any(|part| {
+        ["tests", "tests.rs", "benches"]
+            .iter()
+            .any(|name| part.as_os_str() == *name)
+    });
     folders.iter().any(|folder| file.starts_with(folder)) && !is_test
 }
 

@@ -20,5 +20,9 @@ for variable in $(env | sed -n 's/^\(PG[A-Z_]*\)=.*/\1/p'); do
     esac
 done
 
+# Most tests wait for servers most of the time.
+: "${RUST_TEST_THREADS:=$((2 * $(nproc)))}"
+export RUST_TEST_THREADS
+
 # Without arguments that is every package of the workspace.
 exec cargo test "$@"

@@ -16,7 +16,7 @@
 //!
 //! With `--initial-copy server`, 3 is left out: the target's workers copy all tables.
 //!
-//! 1, 2 and 4 exist once more, for the second [`Generation`](pghaul_contracts::Generation): the tables that the copy was interrupted at, where
+//! 1, 2 and 4 exist once more, for the second [`Generation`]: the tables that the copy was interrupted at, where
 //! pghaul copies them itself. Everything that is proven is proven of both.
 //!
 //! Nothing is adopted by looks: each step notes in the journal the name of what it is about to create, and a

@@ -9,7 +9,7 @@ use crate::fault::Faults;
 use crate::recorder::Recorder;
 use pghaul_core::journal::Head;
 use pghaul_core::{Code, DatabaseName, Epoch, Failure, MigrationId, Seq, Side, failures};
-use pghaul_postgres::{Doing, PgError, ReadWrite, Server, Session, Target, Transaction};
+use pghaul_postgres::{Doing, PgError, ReadWrite, Server, Session, Target, ToSql, Transaction};
 use std::collections::BTreeSet;
 
 /// Takes everything that pghaul keeps in a target database away.
@@ -381,17 +381,23 @@ impl<'s> OwnedTransaction<'s> {
         self.transaction.doing(operation)
     }
 
+    async fn note(
+        &self,
+        operation: &str,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<(), Failure> {
+        self.transaction.doing(operation).execute(sql, parameters).await?;
+        Ok(())
+    }
+
     /// Notes that the effect with this key is there, once the transaction is committed.
     ///
     /// # Errors
     /// When the key is there already, or the target can't be written.
     pub async fn effect(&self, key: &str) -> Result<(), Failure> {
         let sql = "INSERT INTO pghaul.effect (key, epoch) VALUES ($1, $2)";
-        self.transaction
-            .doing("note an effect")
-            .execute(sql, &[&key, &self.epoch])
-            .await?;
-        Ok(())
+        self.note("note an effect", sql, &[&key, &self.epoch]).await
     }
 
     /// Notes an effect that may be noted already.
@@ -400,11 +406,7 @@ impl<'s> OwnedTransaction<'s> {
     /// When the target can't be written.
     pub async fn effect_again(&self, key: &str) -> Result<(), Failure> {
         let sql = "INSERT INTO pghaul.effect (key, epoch) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
-        self.transaction
-            .doing("note an effect")
-            .execute(sql, &[&key, &self.epoch])
-            .await?;
-        Ok(())
+        self.note("note an effect", sql, &[&key, &self.epoch]).await
     }
 
     /// Notes several effects at once.
@@ -413,11 +415,7 @@ impl<'s> OwnedTransaction<'s> {
     /// As [`effect`](Self::effect).
     pub async fn effects(&self, keys: &[String]) -> Result<(), Failure> {
         let sql = "INSERT INTO pghaul.effect (key, epoch) SELECT pg_catalog.unnest($1::text[]), $2";
-        self.transaction
-            .doing("note effects")
-            .execute(sql, &[&keys, &self.epoch])
-            .await?;
-        Ok(())
+        self.note("note effects", sql, &[&keys, &self.epoch]).await
     }
 
     /// Forgets these effects, where they are there.
@@ -426,11 +424,7 @@ impl<'s> OwnedTransaction<'s> {
     /// When the target can't be written.
     pub async fn forget_each(&self, keys: &[String]) -> Result<(), Failure> {
         let sql = "DELETE FROM pghaul.effect WHERE key = ANY ($1::text[])";
-        self.transaction
-            .doing("forget effects")
-            .execute(sql, &[&keys])
-            .await?;
-        Ok(())
+        self.note("forget effects", sql, &[&keys]).await
     }
 
     /// Forgets effects whose keys match a regular expression: what they stand for is taken back in this transaction.
@@ -439,11 +433,7 @@ impl<'s> OwnedTransaction<'s> {
     /// When the target can't be written.
     pub async fn forget_matching(&self, pattern: &str) -> Result<(), Failure> {
         let sql = "DELETE FROM pghaul.effect WHERE key ~ $1";
-        self.transaction
-            .doing("forget effects")
-            .execute(sql, &[&pattern])
-            .await?;
-        Ok(())
+        self.note("forget effects", sql, &[&pattern]).await
     }
 
     /// Forgets all effects but those whose keys begin with one of these prefixes.
@@ -453,11 +443,7 @@ impl<'s> OwnedTransaction<'s> {
     pub async fn forget_all_but(&self, prefixes: &[&str]) -> Result<(), Failure> {
         let sql = "DELETE FROM pghaul.effect WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.unnest($1::text[]) AS prefix \
                    WHERE pg_catalog.left(key, pg_catalog.length(prefix)) = prefix)";
-        self.transaction
-            .doing("forget effects")
-            .execute(sql, &[&prefixes])
-            .await?;
-        Ok(())
+        self.note("forget effects", sql, &[&prefixes]).await
     }
 
     /// Drops the schema `pghaul`, and with it the right to write: the last thing that a transaction does.

@@ -37,7 +37,7 @@ grant create on database app to plain";
 fn tables(findings: &[Finding], kind: &str) -> BTreeSet<String> {
     let of_kind = findings.iter().filter(|finding| finding.kind == kind);
     of_kind
-        .flat_map(|finding| finding.facts["tables"].as_array().unwrap().clone())
+        .flat_map(|finding| finding.facts.get("tables").unwrap().as_array().unwrap().clone())
         .map(|table| table.as_str().unwrap().to_owned())
         .collect()
 }
