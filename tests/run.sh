@@ -20,8 +20,8 @@ for variable in $(env | sed -n 's/^\(PG[A-Z_]*\)=.*/\1/p'); do
     esac
 done
 
-# Most tests wait for servers most of the time.
-: "${RUST_TEST_THREADS:=$((2 * $(nproc)))}"
+# While one test waits for its servers, another can work.
+: "${RUST_TEST_THREADS:=$(($(nproc) + 1))}"
 export RUST_TEST_THREADS
 
 # Without arguments that is every package of the workspace.
