@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 const AT_ONCE: usize = 4;
 
 /// In the slice, every so many positions are tried, and of the delicate ones more.
-const SLICE: usize = 61;
+const SLICE: usize = 79;
 const DELICATE_SLICE: usize = 13;
 const DELICATE: &[&str] = &["slot", "snapshot", "subscription", "publication", "fell_back"];
 
