@@ -55,15 +55,18 @@ fn outputs(file: &JournalFile) -> Vec<(Value, u32)> {
     vec![of(&loaded), of(&live), (output, version)]
 }
 
-#[tokio::test]
-async fn what_an_older_release_noted_is_read_as_this_one_would_note_it() {
+/// A journal in which step `roles` has noted something in its first version.
+async fn noted_by_an_older_release() -> Scratch {
     let here = Scratch::new();
     let writer = begin(&here.file, &id(), "app").await;
-    writer
-        .append(vec![roles(finished(1, json!("app")))])
-        .await
-        .unwrap();
-    drop(writer);
+    let noted = vec![roles(finished(1, json!("app")))];
+    writer.append(noted).await.unwrap();
+    here
+}
+
+#[tokio::test]
+async fn what_an_older_release_noted_is_read_as_this_one_would_note_it() {
+    let here = noted_by_an_older_release().await;
     let bytes = export(&here.file);
     let newer = JournalFile::open(here.path()).unwrap().with_versions(versions());
     for (output, version) in outputs(&newer) {
@@ -96,13 +99,7 @@ async fn what_an_older_release_noted_is_read_as_this_one_would_note_it() {
 #[tokio::test]
 async fn what_no_upcaster_can_read_is_damage_at_its_event() {
     const PICKY: &[StepUpcaster] = &[|_, _| Err("it is too old".to_owned())];
-    let here = Scratch::new();
-    let writer = begin(&here.file, &id(), "app").await;
-    writer
-        .append(vec![roles(finished(1, json!("app")))])
-        .await
-        .unwrap();
-    drop(writer);
+    let here = noted_by_an_older_release().await;
     let picky = StepVersions::default().with(StepName::new("roles"), PICKY);
     let newer = JournalFile::open(here.path()).unwrap().with_versions(picky);
     let refused = newer.write_migration(&id()).unwrap_err().to_string();
@@ -115,13 +112,7 @@ async fn what_no_upcaster_can_read_is_damage_at_its_event() {
 /// Of each kind of record that a newer release may write: an event, its payload, the export as a whole.
 #[tokio::test]
 async fn what_a_newer_release_wrote_is_refused_before_anything_is_written() {
-    let here = Scratch::new();
-    let writer = begin(&here.file, &id(), "app").await;
-    writer
-        .append(vec![roles(finished(1, json!("app")))])
-        .await
-        .unwrap();
-    drop(writer);
+    let here = noted_by_an_older_release().await;
     let sound = export(&here.file);
     let newer_event = rechained(&sound, |line| {
         if line["seq"] == 4 {

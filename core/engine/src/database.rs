@@ -9,7 +9,9 @@ use pghaul_core::{
 use pghaul_step::ownership::Claim;
 use pghaul_step::scope::{Database, DatabaseSubject};
 use pghaul_step::step::ErasedStep;
-use pghaul_step::{Descriptor, Ownership, Proof, Registry, Repeats, RunContext, Standing, StepPhase};
+use pghaul_step::{
+    Context, Descriptor, Ownership, Proof, Registry, Repeats, RunContext, Standing, StepPhase,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,6 +22,9 @@ const SNAPSHOTS: u32 = 3;
 /// How often the journal's head is noted in the target while steps finish one after the other: each note is a session of
 /// its own, and a small database has dozens of steps.
 const BETWEEN_NOTES: Duration = Duration::from_secs(1);
+
+/// A step, and the context in which it answers.
+pub(crate) type AskedStep = (Arc<dyn ErasedStep<Database>>, Context<Database>);
 
 /// One database of a running migration.
 pub(crate) struct Journey<'a> {
@@ -215,6 +220,18 @@ impl Journey<'_> {
         Ok(())
     }
 
+    /// The steps of a route in their order, to ask each something. Nothing of that is journaled.
+    pub(crate) fn steps_with_contexts(&self, route: Route) -> Result<Vec<AskedStep>, Failure> {
+        let subject = self.subject()?;
+        let steps = self.registry.database_steps(route)?;
+        let with_context = |step: Arc<dyn ErasedStep<Database>>| {
+            let name = StepName::from(step.descriptor().name);
+            let context = Context::new(Arc::clone(self.run), name, subject.clone());
+            (step, context)
+        };
+        Ok(steps.into_iter().map(with_context).collect())
+    }
+
     /// The way of a method in this database.
     pub(crate) fn route(&self, method: Method) -> Result<Route, Failure> {
         Ok(Route::of(method, self.subject()?.plan.initial_copy))
@@ -261,14 +278,8 @@ impl Journey<'_> {
 
     /// Marks the proof of `syncing` on the servers, then journals it.
     pub(crate) async fn note_proof(&self, proof: Proof) -> Result<(), Failure> {
-        let subject = self.subject()?;
-        for step in self.registry.database_steps(self.route(Method::Replication)?)? {
-            let execution = Execution {
-                run: self.run,
-                step: step.as_ref(),
-                subject: &subject,
-            };
-            step.mark(&execution.context(), &proof).await?;
+        for (step, ctx) in self.steps_with_contexts(self.route(Method::Replication)?)? {
+            step.mark(&ctx, &proof).await?;
         }
         self.append(DatabaseEvent::SyncingProven { proof }).await
     }
@@ -367,18 +378,12 @@ impl Journey<'_> {
 
     /// A fresh look at what the method's steps have promised.
     pub(crate) async fn standing(&self, method: Method) -> Result<Standing, Failure> {
-        let subject = self.subject()?;
         let mut all = Standing::default();
-        let steps = self.registry.database_steps(self.route(method)?)?;
+        let steps = self.steps_with_contexts(self.route(method)?)?;
         // One that has not begun, since a later release brought it, has promised nothing.
         let begun = |name| !matches!(self.step_state(name), StepState::Idle | StepState::Undone);
-        for step in steps.iter().filter(|step| begun(step.descriptor().name)) {
-            let execution = Execution {
-                run: self.run,
-                step: step.as_ref(),
-                subject: &subject,
-            };
-            if let Some(standing) = step.standing(&execution.context()).await? {
+        for (step, ctx) in steps.iter().filter(|(step, _)| begun(step.descriptor().name)) {
+            if let Some(standing) = step.standing(ctx).await? {
                 merge(&mut all, standing);
             }
         }
@@ -390,15 +395,9 @@ impl Journey<'_> {
 
     /// The slots on the source that its steps have made.
     pub(crate) fn slots(&self) -> Result<Vec<String>, Failure> {
-        let subject = self.subject()?;
         let mut slots = Vec::new();
-        for step in self.registry.database_steps(subject.route())? {
-            let execution = Execution {
-                run: self.run,
-                step: step.as_ref(),
-                subject: &subject,
-            };
-            slots.extend(step.slots(&execution.context())?);
+        for (step, ctx) in self.steps_with_contexts(self.subject()?.route())? {
+            slots.extend(step.slots(&ctx)?);
         }
         Ok(slots)
     }

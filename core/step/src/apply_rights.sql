@@ -19,26 +19,23 @@ WITH RECURSIVE members (root, rootowner, oid) AS (
        AND n.nspname !~ '^pg_(toast|temp)'
        AND ($1::text[] IS NULL
             OR (n.nspname::text, c.relname::text) IN (SELECT * FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]))))
-), called (oid, function) AS (
-    SELECT k.conrelid, d.refobjid
+), evaluated (oid, catalog, object) AS (
+    SELECT k.conrelid, 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid
       FROM pg_catalog.pg_constraint k
-      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = k.oid
-     WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-    UNION
-    SELECT a.adrelid, d.refobjid
+    UNION ALL
+    SELECT a.adrelid, 'pg_catalog.pg_attrdef'::pg_catalog.regclass, a.oid
       FROM pg_catalog.pg_attrdef a
-      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = a.oid
-     WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-    UNION
-    SELECT i.indrelid, d.refobjid
+    UNION ALL
+    SELECT i.indrelid, 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid
       FROM pg_catalog.pg_index i
-      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
-     WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-    UNION
-    SELECT c.attrelid, d.refobjid
+    UNION ALL
+    SELECT c.attrelid, 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid
       FROM pg_catalog.pg_attribute c
       JOIN pg_catalog.pg_constraint k ON k.contypid = c.atttypid
-      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = k.oid
+), called (oid, function) AS (
+    SELECT DISTINCT e.oid, d.refobjid
+      FROM evaluated e
+      JOIN pg_catalog.pg_depend d ON d.classid = e.catalog AND d.objid = e.object
      WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
 ), reasons AS (
     SELECT t.nspname,

@@ -1,7 +1,6 @@
 //! What the steps of one database are asked before its end: what was written behind their copies, and to stop following.
 
 use crate::database::Journey;
-use crate::executor::Execution;
 use pghaul_core::event::Incomplete;
 use pghaul_core::{DatabaseState, Failure, Method};
 
@@ -12,30 +11,18 @@ impl Journey<'_> {
         method: Method,
         read_rows: bool,
     ) -> Result<Vec<Incomplete>, Failure> {
-        let subject = self.subject()?;
         let mut all = Vec::new();
-        for step in self.registry.database_steps(self.route(method)?)? {
-            let execution = Execution {
-                run: self.run,
-                step: step.as_ref(),
-                subject: &subject,
-            };
-            all.extend(step.written_since(&execution.context(), read_rows).await?);
+        for (step, ctx) in self.steps_with_contexts(self.route(method)?)? {
+            all.extend(step.written_since(&ctx, read_rows).await?);
         }
         Ok(all)
     }
 
     /// Stops following the source. Returns how many changes it had committed since the last proof.
     pub(crate) async fn stop_following(&self) -> Result<u64, Failure> {
-        let subject = self.subject()?;
         let mut changes = 0;
-        for step in self.registry.database_steps(self.route(Method::Replication)?)? {
-            let execution = Execution {
-                run: self.run,
-                step: step.as_ref(),
-                subject: &subject,
-            };
-            changes += step.stop_following(&execution.context()).await?;
+        for (step, ctx) in self.steps_with_contexts(self.route(Method::Replication)?)? {
+            changes += step.stop_following(&ctx).await?;
         }
         Ok(changes)
     }
@@ -46,14 +33,8 @@ impl Journey<'_> {
             return Ok(());
         }
         self.claim().await?;
-        let subject = self.subject()?;
-        for step in self.registry.database_steps(self.route(Method::Replication)?)? {
-            let execution = Execution {
-                run: self.run,
-                step: step.as_ref(),
-                subject: &subject,
-            };
-            step.follow_again(&execution.context()).await?;
+        for (step, ctx) in self.steps_with_contexts(self.route(Method::Replication)?)? {
+            step.follow_again(&ctx).await?;
         }
         Ok(())
     }
