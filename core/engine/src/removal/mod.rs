@@ -302,7 +302,8 @@ impl Engine {
             Some(format!("{}@{}", runner.user, runner.host))
         });
         DatabaseEvent::RemovalStarted {
-            forced: removal.leaves_incomplete(),
+            // Where only what is listed may be left, a database without such a list is complete.
+            forced: removal.leaves_anything() || (removal.leaves_incomplete() && !left.items.is_empty()),
             despite,
             by: by.filter(|_| !left.items.is_empty()),
             left: left.items,
