@@ -1,39 +1,15 @@
 //! Migrations that programs with other steps continue: a release with one step more, and one without it.
 
 use crate::state::{ANY, Bench, DUMP, SHOP, SNAPSHOT, Stage, copying, todays_program};
-use pghaul_testkit::{Outcome, compare, leftovers};
+use pghaul_testkit::{Outcome, built, compare, leftovers};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const OTHER_RELEASE: i32 = 6;
 
 /// The program with a step of its own, `docs/examples/own_step.rs`.
 fn own_program() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--package=pghaul-examples",
-            "--example=own_step",
-        ])
-        .arg("--message-format=json-render-diagnostics")
-        .args((!cfg!(debug_assertions)).then_some("--release"))
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .output()
-        .expect("run cargo");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let executable = messages.lines().find_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        Some(PathBuf::from(message["executable"].as_str()?))
-    });
-    executable.expect("cargo names the program")
+    built("own_step")
 }
 
 /// The same migration with another version of that program.

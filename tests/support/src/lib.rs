@@ -27,6 +27,7 @@
     reason = "test support: a panic is the report"
 )]
 
+mod built;
 mod cluster;
 pub mod compare;
 mod conninfo;
@@ -47,6 +48,7 @@ mod server;
 mod volume;
 mod wait;
 
+pub use built::built;
 pub use cluster::{Cluster, Settings};
 pub use crowd::Crowd;
 pub use leftovers::leftovers;

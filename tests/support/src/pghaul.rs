@@ -1,6 +1,7 @@
 //! The built binary, run as a user would run it but away from the user's own files and variables.
 
-use crate::postgres::{self, project};
+use crate::built::built;
+use crate::postgres;
 use crate::scratch;
 use crate::server::{process_id, signal};
 use crate::wait::reached_within;
@@ -395,32 +396,5 @@ impl Captured {
 /// anything to build.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| std::env::var_os("PGHAUL_BIN").map_or_else(build, PathBuf::from))
-}
-
-fn build() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--package=pghaul",
-            "--bin=pghaul",
-            "--message-format=json-render-diagnostics",
-        ])
-        .args((!cfg!(debug_assertions)).then_some("--release"))
-        .current_dir(project())
-        .output()
-        .expect("run cargo");
-    assert!(
-        output.status.success(),
-        "cargo build: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let executable = messages.lines().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(PathBuf::from(message.get("executable")?.as_str()?))
-    });
-    executable.expect("cargo names the binary")
+    BINARY.get_or_init(|| std::env::var_os("PGHAUL_BIN").map_or_else(|| built("pghaul"), PathBuf::from))
 }
