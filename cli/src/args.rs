@@ -444,6 +444,9 @@ pub(crate) struct RemoveArgs {
     /// Remove although the source is written to, or was after a one-time copy: the target never gets these rows
     #[arg(long, help_heading = "Work")]
     pub(crate) applications_still_write: bool,
+    /// Accept that this object is incomplete, as `status` names it; may be given several times
+    #[arg(long, value_name = "OBJECT", help_heading = "Work")]
+    pub(crate) accept_incomplete: Vec<String>,
     /// Remove although the target may lack something; what it has is kept
     #[arg(long, help_heading = "Work")]
     pub(crate) force: bool,
@@ -462,7 +465,8 @@ impl RemoveArgs {
             allowed: match (self.force, self.incomplete) {
                 (true, _) => Allowed::Anything,
                 (false, true) => Allowed::Incomplete,
-                (false, false) => Allowed::Nothing,
+                (false, false) if self.accept_incomplete.is_empty() => Allowed::Nothing,
+                (false, false) => Allowed::Named(self.accept_incomplete.clone()),
             },
             applications_still_write: self.applications_still_write,
         }

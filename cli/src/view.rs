@@ -189,13 +189,13 @@ impl View {
                 .all(|d| matches!(d.phase, Phase::Syncing | Phase::Done))
     }
 
-    /// Whether nothing more can be done by `run`.
+    /// Whether nothing more can be done by `run`: what the target refuses can be tried again.
     pub(crate) fn is_over(&self) -> bool {
         !self.databases.is_empty()
-            && self
-                .databases
-                .iter()
-                .all(|d| matches!(d.phase, Phase::Done | Phase::Removed))
+            && self.databases.iter().all(|d| match d.phase {
+                Phase::Done => !d.incomplete.iter().any(|incomplete| incomplete.refused),
+                phase => phase == Phase::Removed,
+            })
     }
 
     /// The first failure of a database.

@@ -67,6 +67,17 @@ impl Definitions {
         self.0.entry(object).or_default().insert(facet, digest);
     }
 
+    /// These, and what is only in the newer ones: what both have stays as it was noted first.
+    pub fn with_additions_of(mut self, newer: Self) -> Self {
+        for (object, facets) in newer.0 {
+            let known = self.0.entry(object).or_default();
+            for (facet, digest) in facets {
+                known.entry(facet).or_insert(digest);
+            }
+        }
+        self
+    }
+
     /// How many objects there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -283,6 +294,28 @@ mod tests {
         assert_eq!(
             told([&more, &more], [&more, &then]),
             ["target index public.i was dropped or renamed"]
+        );
+    }
+
+    #[test]
+    fn what_is_added_later_hides_no_change_of_before() {
+        let then = definitions(&[TABLE]);
+        let now = definitions(&[
+            ("table public.t", Facet::Columns, "2"),
+            ("table public.t", Facet::Comment, "1"),
+            ("index public.i", Facet::Definition, "1"),
+        ]);
+        let noted = then.clone().with_additions_of(now.clone());
+        assert_eq!(
+            told([&then, &noted], [&then, &now]),
+            ["target table public.t was altered (columns)"]
+        );
+        assert_eq!(
+            told([&then, &noted], [&then, &then]),
+            [
+                "target index public.i was dropped or renamed",
+                "target table public.t was altered (comment)"
+            ]
         );
     }
 

@@ -238,6 +238,9 @@ pub enum DatabaseEvent {
         /// Who accepted that something is left: the operating system's user and host, `user@host`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
+        /// The incomplete objects that the user accepted by name; empty in journals of versions that could not.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accepted: Vec<String>,
     },
     /// Nothing of ours is left on either side.
     Removed,

@@ -68,7 +68,7 @@ fn of_database(kind: DatabaseEventKind) -> (&'static str, &'static str) {
         K::Failed => ("`failure`", "it can't go on"),
         K::Resumed => ("", "a runner goes on where it failed"),
         K::RemovalStarted => (
-            "`forced`, `despite`, `left`, `connected`, `by`",
+            "`forced`, `despite`, `left`, `connected`, `by`, `accepted`",
             "the removal of our objects begins; `left` is what the target lacks",
         ),
         K::Removed => ("", "nothing of ours is left on either side"),

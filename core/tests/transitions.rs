@@ -56,6 +56,7 @@ const DATABASE: &str = "
     replicating(copying)     removal_started      removing
 
     dumping                  done_proven          done
+    done                     done_proven          done
     dumping                  failed               failed in dumping
     dumping                  removal_started      removing
 

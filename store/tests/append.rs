@@ -233,6 +233,7 @@ async fn the_file_lists_and_finds_its_migrations() {
             left: Vec::new(),
             connected: None,
             by: None,
+            accepted: Vec::new(),
         }),
         database(pghaul_core::DatabaseEvent::Removed),
     ])

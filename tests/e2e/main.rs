@@ -20,6 +20,7 @@ mod drift;
 mod failures;
 mod forty_kills;
 mod hostile;
+mod incomplete;
 mod keep_finished;
 mod kills;
 mod large_rows;

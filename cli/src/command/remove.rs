@@ -55,7 +55,7 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
     }
     let purpose = match args.removal().allowed {
         Allowed::Anything => Purpose::ForcedRemoval,
-        Allowed::Nothing | Allowed::Incomplete => Purpose::Remove,
+        Allowed::Nothing | Allowed::Named(_) | Allowed::Incomplete => Purpose::Remove,
     };
     locked.check_release(session, purpose)?;
     locked.check_last_runner(args.take_over)?;
@@ -83,8 +83,9 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
         take_over: args.take_over,
     };
     let runner = locked.start(session, start, equipment).await?;
+    let removal = args.removal();
     let outcome = tokio::select! {
-        outcome = runner.engine.remove(args.removal()) => outcome,
+        outcome = runner.engine.remove(&removal) => outcome,
         () = signals.token().cancelled() => {
             Err(Failure::new(Code::Interrupted, "the removal was stopped"))
         }

@@ -26,7 +26,15 @@ pub(crate) fn status(view: &View) -> Value {
 }
 
 fn incomplete(items: &[Incomplete]) -> Vec<Value> {
-    let item = |item: &Incomplete| json!({ "object": item.object, "why": item.why, "as_of": item.as_of });
+    let item = |item: &Incomplete| {
+        json!({
+            "object": item.object,
+            "why": item.why,
+            "as_of": item.as_of,
+            "sql": item.sql,
+            "refused": item.refused,
+        })
+    };
     items.iter().map(item).collect()
 }
 

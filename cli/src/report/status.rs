@@ -191,7 +191,12 @@ fn incomplete(view: &View) -> Option<String> {
             .as_ref()
             .map(|as_of| format!(" (as of {as_of})"))
             .unwrap_or_default();
-        format!("  {place}{}: {}{as_of}\n", item.object, item.why)
+        let sql = item
+            .sql
+            .as_ref()
+            .map(|sql| format!("    see: {sql}\n"))
+            .unwrap_or_default();
+        format!("  {place}{}: {}{as_of}\n{sql}", item.object, item.why)
     };
     let of = |shown: &dyn Fn(&DatabaseView) -> bool| {
         let databases = view.databases.iter().filter(|database| shown(database));
@@ -346,7 +351,7 @@ mod tests {
         let incomplete = vec![Incomplete {
             object,
             why: "not replicated".to_owned(),
-            as_of: None,
+            ..Incomplete::default()
         }];
         let proof = Proof {
             tables: 8,

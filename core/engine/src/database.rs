@@ -10,7 +10,7 @@ use pghaul_step::ownership::Claim;
 use pghaul_step::scope::{Database, DatabaseSubject};
 use pghaul_step::step::ErasedStep;
 use pghaul_step::{
-    Context, Descriptor, Ownership, Proof, Registry, Repeats, RunContext, Standing, StepPhase,
+    Context, Descriptor, Occasion, Ownership, Proof, Registry, Repeats, RunContext, Standing, StepPhase,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +86,8 @@ impl Journey<'_> {
         let failure = failure.with_database(self.database.as_str());
         match failure.code {
             Code::Interrupted | Code::JournalUnusable | Code::JournalDamaged => {}
+            // What the target had refused could not be tried again: the database is as it was.
+            _ if self.state()? == DatabaseState::Done => {}
             _ => {
                 self.append(DatabaseEvent::Failed {
                     failure: Box::new(failure.clone()),
@@ -107,6 +109,8 @@ impl Journey<'_> {
         | DatabaseState::Syncing = self.state()?
         {
             self.claim().await?;
+        } else if self.is_done_but_for_refusals()? {
+            return self.try_refused_again().await;
         }
         // A database that becomes `syncing` in this run has just been proven to be.
         let proven = self.state()? != DatabaseState::Syncing;
@@ -155,7 +159,7 @@ impl Journey<'_> {
     }
 
     /// The steps of a method in their order, but those that a later release brought and whose place is passed.
-    fn steps_to_ask(&self, method: Method) -> Result<Vec<Arc<dyn ErasedStep<Database>>>, Failure> {
+    pub(crate) fn steps_to_ask(&self, method: Method) -> Result<Vec<Arc<dyn ErasedStep<Database>>>, Failure> {
         let mut steps = self.registry.database_steps(self.route(method)?)?;
         let order: Vec<Descriptor> = steps.iter().map(|step| step.descriptor()).collect();
         let passed = self.run.recorder.read(|m| {
@@ -182,10 +186,10 @@ impl Journey<'_> {
             let company = steps
                 .iter()
                 .filter(|other| other.descriptor().beside == Some(name));
-            let company = company.map(|other| self.complete_step(other.as_ref(), &subject, false));
+            let company = company.map(|other| self.complete_step(other.as_ref(), &subject, None));
             // The first failure ends both; the other one is then as if it had been killed.
             try_join(
-                self.complete_step(step.as_ref(), &subject, false),
+                self.complete_step(step.as_ref(), &subject, None),
                 try_join_all(company),
             )
             .await?;
@@ -198,21 +202,22 @@ impl Journey<'_> {
         Ok(())
     }
 
-    async fn complete_step(
+    pub(crate) async fn complete_step(
         &self,
         step: &dyn ErasedStep<Database>,
         subject: &DatabaseSubject,
-        again: bool,
+        occasion: Option<Occasion>,
     ) -> Result<(), Failure> {
         // What holds something for a step is asked again until that one has finished.
         let steps = self.steps_to_ask(subject.method)?;
         let waits =
             |name: &str| steps.iter().any(|s| s.descriptor().name == name) && !self.has_finished(name);
-        let again = again || step.descriptor().holds_for.is_some_and(waits);
+        let again = occasion.is_some() || step.descriptor().holds_for.is_some_and(waits);
         let execution = Execution {
             run: self.run,
             step,
             subject,
+            occasion,
         };
         if step.is_needed(&execution.context())? {
             execution.complete(again).await?;
@@ -328,6 +333,7 @@ impl Journey<'_> {
     /// Another `run` of a database that is in step: what every run repeats, then the proof once more.
     async fn keep_in_step(&self) -> Result<(), Failure> {
         self.follow_again().await?;
+        self.try_refused_again().await?;
         self.repeat_steps(Repeats::EveryRun).await?;
         let proof = self.proven_standing(Method::Replication).await?.proof;
         self.note_proof(proof).await
@@ -338,9 +344,14 @@ impl Journey<'_> {
         let subject = self.subject()?;
         let steps = self.registry.database_steps(self.route(Method::Replication)?)?;
         let mut repeated = 0;
+        let why = match occasion {
+            Repeats::Never => return Ok(repeated),
+            Repeats::EveryRun => Occasion::EveryRun,
+            Repeats::Removal => Occasion::Removal,
+        };
         for step in &steps {
             if step.descriptor().repeats == occasion {
-                self.complete_step(step.as_ref(), &subject, true).await?;
+                self.complete_step(step.as_ref(), &subject, Some(why)).await?;
                 repeated += 1;
             }
         }
@@ -420,6 +431,7 @@ impl Journey<'_> {
                 run: self.run,
                 step: step.as_ref(),
                 subject: &subject,
+                occasion: None,
             }
             .undo()
             .await?;

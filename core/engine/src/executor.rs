@@ -5,7 +5,7 @@ use pghaul_core::{Code, DatabaseEvent, DatabaseState, Event, Failure, StepEvent,
 use pghaul_step::retry::{patiently, pause_before_retry};
 use pghaul_step::scope::Scope;
 use pghaul_step::step::ErasedStep;
-use pghaul_step::{Context, Descriptor, Probe, Progress, Repeats, RunContext};
+use pghaul_step::{Context, Descriptor, Occasion, Probe, Progress, Repeats, RunContext};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub(crate) struct Execution<'a, S: Scope> {
     pub(crate) run: &'a Arc<RunContext>,
     pub(crate) step: &'a dyn ErasedStep<S>,
     pub(crate) subject: &'a S::Subject,
+    /// Why it is done once more.
+    pub(crate) occasion: Option<Occasion>,
 }
 
 impl<S: Scope> Execution<'_, S> {
@@ -23,7 +25,7 @@ impl<S: Scope> Execution<'_, S> {
 
     /// The context that the step is given.
     pub(crate) fn context(&self) -> Context<S> {
-        Context::new(Arc::clone(self.run), self.name(), self.subject.clone())
+        Context::new(Arc::clone(self.run), self.name(), self.subject.clone()).once_more(self.occasion)
     }
 
     fn state(&self) -> StepState {

@@ -20,6 +20,7 @@ pub mod doctor;
 pub mod estimate;
 mod executor;
 mod explain;
+mod refused;
 pub mod release;
 pub mod removal;
 mod restart;

@@ -307,6 +307,7 @@ impl Engine {
                 run: &self.run,
                 step: step.as_ref(),
                 subject: &(),
+                occasion: None,
             }
             .complete(false)
             .await?;

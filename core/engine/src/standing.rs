@@ -92,6 +92,7 @@ impl Engine {
                 run: &self.run,
                 step: step.as_ref(),
                 subject: &(),
+                occasion: None,
             };
             if let Some(standing) = step.standing(&execution.context()).await? {
                 merge(&mut all, standing);
@@ -111,7 +112,7 @@ impl Engine {
         let listed = |name: &DatabaseName, why: &str| Incomplete {
             object: format!("database {name}"),
             why: why.to_owned(),
-            as_of: None,
+            ..Incomplete::default()
         };
         // An error says that nothing is selected any more: then nothing is new.
         let selected = select(&candidates, &selection).unwrap_or_default();

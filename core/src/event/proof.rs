@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Something that was incomplete when a state was proven, and stays so until the cutover.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Incomplete {
     /// The object, as PostgreSQL's documentation would name it: `table "public"."t"`.
     pub object: String,
@@ -12,6 +12,16 @@ pub struct Incomplete {
     /// The time or LSN up to which it is complete, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<String>,
+    /// SQL that shows what is in the way, where it can be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<String>,
+    /// Whether the target refuses it: every run and the removal try it again. Journals that say nothing were written when
+    /// a refusal ended the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
+    /// Whether `remove` completes it by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_removal: bool,
 }
 
 /// The evidence for `syncing` or `done`.
@@ -31,6 +41,13 @@ pub struct Proof {
     /// Where both servers were. Absent in journals of programs that did not note it, and for dumps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positions: Option<Positions>,
+}
+
+impl Proof {
+    /// Whether the target refuses something that another run would try again.
+    pub fn has_refused(&self) -> bool {
+        self.incomplete.iter().any(|incomplete| incomplete.refused)
+    }
 }
 
 /// Where both servers were at one moment of a migration. A later state of each has a later position.

@@ -131,7 +131,8 @@ impl DatabaseState {
             (Self::Replicating { copy_began: false }, E::FellBack { .. }) => Some(Self::Dumping),
             (Self::Replicating { .. }, E::SyncingProven { .. }) => Some(Self::Syncing),
             (Self::Syncing, E::SyncingProven { .. }) => Some(Self::Syncing),
-            (Self::Dumping, E::DoneProven { .. }) => Some(Self::Done),
+            // Once more, when what the target had refused was tried again.
+            (Self::Dumping | Self::Done, E::DoneProven { .. }) => Some(Self::Done),
             (state @ (Self::Replicating { .. } | Self::Syncing), E::WalLimitReached { .. }) => {
                 Some(state.clone())
             }

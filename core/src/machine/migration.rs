@@ -167,9 +167,10 @@ impl DatabaseRecord {
             DatabaseState::Removing | DatabaseState::Discarding { .. } => {
                 !matches!(event, StepEvent::ItemFinished { .. })
             }
+            // What the target had refused is tried again.
+            DatabaseState::Done => self.proof.as_ref().is_some_and(Proof::has_refused),
             DatabaseState::Pending
             | DatabaseState::Checking { .. }
-            | DatabaseState::Done
             | DatabaseState::Failed { .. }
             | DatabaseState::Removed => false,
         }

@@ -8,6 +8,7 @@ use crate::ownership::{OwnedTransaction, Ownership};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
 use crate::scope::{Cluster, Database, DatabaseSubject, Scope};
+use crate::step::Occasion;
 use crate::workers::Workers;
 use pghaul_core::event::Proof;
 use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
@@ -103,12 +104,30 @@ pub struct Context<S: Scope> {
     run: Arc<RunContext>,
     step: StepName,
     subject: S::Subject,
+    occasion: Option<Occasion>,
 }
 
 impl<S: Scope> Context<S> {
     /// A context for one step on one subject.
     pub fn new(run: Arc<RunContext>, step: StepName, subject: S::Subject) -> Self {
-        Self { run, step, subject }
+        Self {
+            run,
+            step,
+            subject,
+            occasion: None,
+        }
+    }
+
+    /// The same, for a step that is done once more.
+    #[must_use]
+    pub fn once_more(mut self, occasion: Option<Occasion>) -> Self {
+        self.occasion = occasion;
+        self
+    }
+
+    /// Why the step is done once more; `None` where it has not come to its end yet.
+    pub fn occasion(&self) -> Option<Occasion> {
+        self.occasion
     }
 
     /// The source server, for sessions in databases of the step's choice.

@@ -54,7 +54,7 @@ pub use progress::{Observer, Progress};
 pub use recorder::Recorder;
 pub use registry::{Registry, RegistryError};
 pub use scope::{Cluster, Database, Scope};
-pub use step::{Descriptor, Probe, Repeats, Standing, Step, StepPhase};
+pub use step::{Descriptor, Occasion, Probe, Repeats, Standing, Step, StepPhase};
 pub use workers::Workers;
 
 // The vocabulary that plug-ins need, so that they depend on this package alone.

@@ -35,6 +35,17 @@ pub enum Repeats {
     Removal,
 }
 
+/// Why a step that has finished is done once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// What it follows changes on the source: see [`Repeats::EveryRun`].
+    EveryRun,
+    /// The same for what may take long: see [`Repeats::Removal`].
+    Removal,
+    /// The target refused something of it: see [`Descriptor::tries_again`].
+    Refused,
+}
+
 /// What the engine knows of a step without running it.
 #[derive(Debug, Clone)]
 pub struct Descriptor {
@@ -57,6 +68,8 @@ pub struct Descriptor {
     pub copies_rows: bool,
     /// When it is done once more, in a database that is replicated.
     pub repeats: Repeats,
+    /// Whether it lists what the target refuses, and tries that again when it is done once more.
+    pub tries_again: bool,
     /// Whether it tries again by itself what may pass, so that the engine need not.
     pub retries_itself: bool,
     /// What it makes lives no longer than the process: every run asks it again until this step has finished.
@@ -93,6 +106,7 @@ impl Descriptor {
             beside: None,
             copies_rows: false,
             repeats: Repeats::Never,
+            tries_again: false,
             retries_itself: false,
             holds_for: None,
             reads_slots: false,
@@ -363,7 +377,7 @@ pub fn incomplete_tables(plan: &pghaul_core::DatabasePlan) -> Vec<Incomplete> {
                 }
                 _ => "not replicated".to_owned(),
             },
-            as_of: None,
+            ..Incomplete::default()
         })
         .collect()
 }

@@ -63,6 +63,7 @@ pub(crate) fn database_event(kind: DatabaseEventKind, method: Method) -> Databas
             left: Vec::new(),
             connected: None,
             by: None,
+            accepted: Vec::new(),
         },
         K::Removed => DatabaseEvent::Removed,
     }

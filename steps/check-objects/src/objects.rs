@@ -56,6 +56,13 @@ pub enum RemovedObject {
         /// The settings.
         settings: Vec<String>,
     },
+    /// Settings of functions that the target does not know.
+    UnknownSettingsOfFunctions {
+        /// The settings.
+        settings: Vec<String>,
+        /// The functions, with their kind and their parameters' types.
+        functions: Vec<String>,
+    },
 }
 
 impl FindingKind for RemovedObject {
@@ -101,6 +108,12 @@ impl FindingKind for RemovedObject {
                 "the target does not know settings that the database has",
                 settings,
             ),
+            Self::UnknownSettingsOfFunctions { settings, functions } => format!(
+                "the target does not know settings that functions set ({}): {}; functions: {}",
+                settings.len(),
+                listed(settings),
+                listed(functions)
+            ),
         }
     }
 
@@ -126,6 +139,10 @@ impl FindingKind for RemovedObject {
             Self::SystemColumnsMissing { views, .. } => {
                 format!("drop the views, and create them anew on the target: DROP VIEW {};", views.join(", "))
             }
+            Self::UnknownSettingsOfFunctions { settings, functions } => each(functions, |function| {
+                let resets: Vec<String> = settings.iter().map(|setting| format!("RESET {setting}")).collect();
+                format!("ALTER {function} {};", resets.join(" "))
+            }),
             Self::UnknownSettings { database, settings } => each(settings, |setting| {
                 format!("ALTER DATABASE {} RESET {setting};", quoted(database))
             }),
@@ -166,6 +183,7 @@ impl Check for RemovedObjects {
         let mut by_class = objects(&source).await?;
         let columns = system_columns(&source).await?;
         let settings = settings(&source).await?;
+        let of_functions = settings_of_functions(&source).await?;
         let target = ctx.target().await?;
         let to = target.server_version();
         let mut class = |name: &str, since: u32| {
@@ -195,6 +213,7 @@ impl Check for RemovedObjects {
             super::unless_empty(opaque, |functions| RemovedObject::OpaqueFunctions { functions }),
             missing_columns(&target, &columns).await?,
             unknown_settings(ctx, &target, settings).await?,
+            unknown_settings_of_functions(&target, of_functions).await?,
         ];
         Ok(found
             .iter()
@@ -271,6 +290,45 @@ async fn settings(source: &Session<Source, ReadOnly>) -> Result<Vec<String>, Fai
     let doing = source.doing("list the settings of the database");
     let rows = doing.query(include_str!("settings_of_database.sql"), &[]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// The functions of each setting, without those of extensions.
+async fn settings_of_functions(
+    source: &Session<Source, ReadOnly>,
+) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+    let doing = source.doing("list the settings of functions");
+    let rows = doing
+        .query(include_str!("settings_of_functions.sql"), &[])
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| (row.get("name"), row.get("functions")))
+        .collect())
+}
+
+async fn unknown_settings_of_functions(
+    target: &Session<Target, ReadOnly>,
+    mut settings: BTreeMap<String, Vec<String>>,
+) -> Result<Option<RemovedObject>, Failure> {
+    let names: Vec<String> = settings.keys().cloned().collect();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let doing = target.doing("look for settings");
+    let rows = doing
+        .query(include_str!("settings_unknown.sql"), &[&names])
+        .await?;
+    let unknown: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let mut functions: Vec<String> = unknown
+        .iter()
+        .filter_map(|name| settings.remove(name))
+        .flatten()
+        .collect();
+    functions.sort();
+    functions.dedup();
+    Ok(super::unless_empty(unknown, |settings| {
+        RemovedObject::UnknownSettingsOfFunctions { settings, functions }
+    }))
 }
 
 async fn unknown_settings(

@@ -34,6 +34,6 @@ pub use replication::{
 };
 pub use schema::{
     ConstraintsOutput, IndexesOutput, KeysOutput, MatviewsOutput, Origin, PostDataOutput, SchemaOutput,
-    Skipped, SnapshotIndexesOutput,
+    Skipped, SnapshotIndexesOutput, UnsafeCheck,
 };
 pub use sequences::SequencesOutput;

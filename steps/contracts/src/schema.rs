@@ -25,6 +25,23 @@ pub struct Skipped {
     pub why: String,
 }
 
+/// A check of a table or of a domain that rows may not fulfil any more, or not where pghaul copies them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnsafeCheck {
+    /// The schema of its table or domain, unquoted.
+    pub schema: String,
+    /// The table or domain, unquoted.
+    pub of: String,
+    /// Its name, unquoted.
+    pub name: String,
+    /// Whether it is a domain's.
+    pub of_domain: bool,
+    /// Whether it is added there, rather than handed down by a parent's.
+    pub own: bool,
+    /// As `pg_get_constraintdef` has it.
+    pub definition: String,
+}
+
 /// Of step `schema`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaOutput {
@@ -32,7 +49,11 @@ pub struct SchemaOutput {
     pub origin: Origin,
     /// The SHA-256 of the archive's content.
     pub fingerprint: String,
-    /// What could not be restored for lack of a privilege.
+    /// The checks that were taken out of their tables. Absent means none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<UnsafeCheck>,
+    /// What could not be restored for lack of a privilege. Absent means nothing: that is listed as incomplete now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
 }
 
@@ -43,7 +64,8 @@ impl Contract for SchemaOutput {
 /// Of step `keys`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeysOutput {
-    /// What could not be restored for lack of a privilege.
+    /// What could not be restored for lack of a privilege. Absent means nothing: that is listed as incomplete now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
 }
 
@@ -54,7 +76,8 @@ impl Contract for KeysOutput {
 /// Of step `constraints`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConstraintsOutput {
-    /// What could not be restored for lack of a privilege.
+    /// What could not be restored for lack of a privilege. Absent means nothing: that is listed as incomplete now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
     /// The foreign keys that are held back beside those of the plan, since their tables are in two generations of the
     /// copy. Absent means none.
@@ -69,7 +92,8 @@ impl Contract for ConstraintsOutput {
 /// Of step `post-data`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PostDataOutput {
-    /// What could not be restored for lack of a privilege.
+    /// What could not be restored for lack of a privilege. Absent means nothing: that is listed as incomplete now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
     /// What is not on the target as it is on the source. Absent means nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -105,7 +129,7 @@ impl InGenerations for SnapshotIndexesOutput {
 pub struct MatviewsOutput {
     /// How many materialized views were refreshed.
     pub refreshed: u64,
-    /// Those that could not be refreshed. Absent means none.
+    /// Those that the target refuses to refresh. Absent means none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<Incomplete>,
 }

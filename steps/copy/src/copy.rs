@@ -116,7 +116,7 @@ async fn new_tables(ctx: &Context<Database>) -> Result<Vec<Incomplete>, Failure>
         .map(|(_, table)| Incomplete {
             object: format!("table {}", table.name.short()),
             why: "it is new on the source since the plan".to_owned(),
-            as_of: None,
+            ..Incomplete::default()
         })
         .collect())
 }

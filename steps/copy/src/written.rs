@@ -61,6 +61,7 @@ pub(crate) async fn written<'p>(
                 object: format!("table {}", table.name.short()),
                 why,
                 as_of: Some(as_of.to_owned()),
+                ..Incomplete::default()
             })
         })
         .collect())

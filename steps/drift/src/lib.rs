@@ -6,13 +6,13 @@
 
 use async_trait::async_trait;
 use pghaul_contracts::{
-    ClusterDefinitionsOutput, Contract, MatviewsOutput, PostDataOutput, SourceDefinitionsOutput,
-    TargetDefinitionsOutput,
+    ClusterDefinitionsOutput, Contract, MatviewsOutput, PostDataOutput, SchemaOutput,
+    SourceDefinitionsOutput, TargetDefinitionsOutput,
 };
 use pghaul_step::drift::{Change, Drift, Sides, drift};
 use pghaul_step::{
-    Cluster, Code, Context, Database, Descriptor, Failure, Incomplete, Method, Probe, Proof, Side, Standing,
-    Step, StepPhase,
+    Cluster, Code, Context, Database, Descriptor, Failure, Incomplete, Method, Occasion, Probe, Proof,
+    Repeats, Side, Standing, Step, StepPhase,
 };
 
 /// Step `cluster-definitions`: roles and what else all databases share. Comes before the roles are moved.
@@ -96,6 +96,8 @@ impl Step for TargetDefinitions {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             after: &[PostDataOutput::STEP, MatviewsOutput::STEP],
+            repeats: Repeats::Removal,
+            tries_again: true,
             ..Descriptor::of::<Self::Output>(
                 "records the definitions of the target's objects",
                 StepPhase::Data,
@@ -107,9 +109,23 @@ impl Step for TargetDefinitions {
         Ok(Probe::Absent)
     }
 
+    /// Once more when step `post-data` has created more, which is no drift.
+    fn is_needed(&self, ctx: &Context<Database>) -> Result<bool, Failure> {
+        if ctx.occasion() != Some(Occasion::Removal) {
+            return Ok(true);
+        }
+        let schema: Option<SchemaOutput> = ctx.output()?;
+        Ok(schema.is_some_and(|schema| !schema.checks.is_empty()))
+    }
+
     async fn run(&self, ctx: &Context<Database>) -> Result<Self::Output, Failure> {
+        let now = ctx.target_for_reading().await?.definitions().await?;
+        // What somebody has changed on the target since it was recorded must stay visible.
         Ok(TargetDefinitionsOutput(
-            ctx.target_for_reading().await?.definitions().await?,
+            match ctx.output::<TargetDefinitionsOutput>()? {
+                Some(TargetDefinitionsOutput(then)) => then.with_additions_of(now),
+                None => now,
+            },
         ))
     }
 
@@ -171,7 +187,7 @@ fn incomplete(drift: &Drift) -> Incomplete {
     Incomplete {
         object: object.clone(),
         why: format!("{change} on the {side} after it was moved; {action}"),
-        as_of: None,
+        ..Incomplete::default()
     }
 }
 

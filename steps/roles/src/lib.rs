@@ -6,6 +6,7 @@
 //! - `role`: a role on the source, and the statements that create it
 //! - `setting`: `ALTER ROLE … SET`, where some values are lists
 //! - `membership`: who is a member of whom
+//! - `shared_grant`: rights on parameters and tablespaces, which no database's archive has
 //!
 //! **After a crash.** The names are computed and noted in the journal before the first role is created, so a
 //! noted role that exists is one of ours. Each role is an item once it is complete; settings, comments and
@@ -19,6 +20,7 @@
 mod membership;
 mod role;
 mod setting;
+mod shared_grant;
 
 pub use role::Weakened;
 
@@ -94,6 +96,7 @@ impl Step for Roles {
         let source = ctx.source().await?;
         let roles = role::read(&source).await?;
         let memberships = membership::read(&source).await?;
+        let grants = shared_grant::read(&source).await?;
         source.close().await;
         let mut target = ctx.target().await?;
         let creator = Creator::of(&target).await?;
@@ -118,8 +121,17 @@ impl Step for Roles {
                 .extend(role.lacks_password().then(|| role.name.clone()));
             output.weakened.extend(creator.weakened(role));
         }
-        for membership in memberships.iter().filter(|membership| membership.concerns(&ours)) {
-            grant(ctx, &target, membership, &mut output).await?;
+        let concerned = memberships.iter().filter(|membership| membership.concerns(&ours));
+        grant_all(ctx, &target, concerned.collect(), &mut output).await?;
+        for statement in &grants {
+            attempt(
+                ctx,
+                &target,
+                "grant rights on parameters and tablespaces",
+                statement,
+                &mut output.left_out,
+            )
+            .await?;
         }
         Ok(output)
     }
@@ -193,28 +205,53 @@ async fn complete_role(
     Ok(left_out)
 }
 
-async fn grant(
+/// Grants memberships. A grantor must have got his own with the option ADMIN first, so what is refused is tried again as long as
+/// something else succeeds.
+async fn grant_all(
     ctx: &Context<Cluster>,
     target: &Session<Target, ReadWrite>,
-    membership: &Membership,
+    mut memberships: Vec<&Membership>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let statement = membership.statement()?;
-    let operation = format!("grant {} to {}", membership.role, membership.member);
-    match ctx
-        .act(&operation, target.doing(&operation).batch(&statement))
-        .await
-    {
-        Ok(()) => output.memberships += 1,
+    loop {
+        let mut refused = Vec::new();
+        let mut left_out = Vec::new();
+        for membership in &memberships {
+            let operation = format!("grant {} to {}", membership.role, membership.member);
+            let statement = membership.statement()?;
+            if attempt(ctx, target, &operation, &statement, &mut left_out).await? {
+                output.memberships += 1;
+            } else {
+                refused.push(*membership);
+            }
+        }
+        if refused.is_empty() || refused.len() == memberships.len() {
+            output.left_out.extend(left_out);
+            return Ok(());
+        }
+        memberships = refused;
+    }
+}
+
+/// Runs a statement, or notes what the target says where it refuses. Returns whether it was run.
+async fn attempt(
+    ctx: &Context<Cluster>,
+    target: &Session<Target, ReadWrite>,
+    operation: &str,
+    statement: &str,
+    left_out: &mut Vec<LeftOut>,
+) -> Result<bool, Failure> {
+    match ctx.act(operation, target.doing(operation).batch(statement)).await {
+        Ok(()) => Ok(true),
         Err(error) if is_refusal(&error) => {
-            output.left_out.push(LeftOut {
-                statement,
+            left_out.push(LeftOut {
+                statement: statement.to_owned(),
                 why: error.message().to_owned(),
             });
+            Ok(false)
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// Whether the target knows no such setting or role, or our role may not give it: permission denied, invalid

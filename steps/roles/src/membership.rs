@@ -4,10 +4,10 @@ use pghaul_step::Failure;
 use pghaul_step::postgres::{Ident, QuoteError, ReadOnly, Session, Source};
 use std::collections::BTreeSet;
 
-/// The first version whose memberships have the options INHERIT and SET.
+/// The first version whose memberships have the options INHERIT and SET, and belong to their grantors.
 const HAS_OPTIONS: u32 = 160_000;
 
-/// A membership on the source, whoever granted it.
+/// A membership on the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Membership {
     pub(crate) role: String,
@@ -15,17 +15,24 @@ pub(crate) struct Membership {
     pub(crate) admin: bool,
     /// INHERIT and SET, where the source has them.
     pub(crate) options: Option<(bool, bool)>,
+    /// Who granted it, where that matters and is not the bootstrap superuser.
+    pub(crate) grantor: Option<String>,
 }
 
 /// Reads all memberships, by name.
 pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Membership>, Failure> {
-    let (inherit, set) = match source.server_version() {
-        HAS_OPTIONS.. => ("m.inherit_option", "m.set_option"),
-        _ => ("NULL::boolean", "NULL::boolean"),
+    let (inherit, set, grantor) = match source.server_version() {
+        HAS_OPTIONS.. => (
+            "m.inherit_option",
+            "m.set_option",
+            "CASE m.grantor WHEN 10 THEN NULL ELSE pg_catalog.pg_get_userbyid(m.grantor)::text END",
+        ),
+        _ => ("NULL::boolean", "NULL::boolean", "NULL::text"),
     };
     let sql = include_str!("memberships.sql")
         .replace("{inherit}", inherit)
-        .replace("{set}", set);
+        .replace("{set}", set)
+        .replace("{grantor}", grantor);
     let rows = source
         .doing("read the memberships of roles")
         .query(&sql, &[])
@@ -37,6 +44,7 @@ pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Membe
             member: row.get("member"),
             admin: row.get("admin"),
             options: inherit.zip(set),
+            grantor: row.get("grantor"),
         }
     };
     Ok(rows.iter().map(membership).collect())
@@ -56,7 +64,14 @@ impl Membership {
         );
         Ok(match self.options {
             Some((inherit, set)) => {
-                format!("{grant} WITH ADMIN {}, INHERIT {inherit}, SET {set}", self.admin)
+                let by = match &self.grantor {
+                    Some(grantor) => format!(" GRANTED BY {}", Ident::new(grantor)?),
+                    None => String::new(),
+                };
+                format!(
+                    "{grant} WITH ADMIN {}, INHERIT {inherit}, SET {set}{by}",
+                    self.admin
+                )
             }
             None if self.admin => format!("{grant} WITH ADMIN OPTION"),
             None => grant,
@@ -75,16 +90,18 @@ mod tests {
             member: "b".into(),
             admin: true,
             options: None,
+            grantor: None,
         };
         assert_eq!(old.statement().unwrap(), "GRANT \"a\" TO \"b\" WITH ADMIN OPTION");
         let new = Membership {
             admin: false,
             options: Some((true, false)),
+            grantor: Some("c".into()),
             ..old
         };
         assert_eq!(
             new.statement().unwrap(),
-            "GRANT \"a\" TO \"b\" WITH ADMIN false, INHERIT true, SET false"
+            "GRANT \"a\" TO \"b\" WITH ADMIN false, INHERIT true, SET false GRANTED BY \"c\""
         );
     }
 }

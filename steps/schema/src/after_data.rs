@@ -1,23 +1,24 @@
 //! The steps after the data: `constraints` before the target follows the source, `post-data` at the end.
 
-use crate::archive::{Archive, Entry};
+use crate::archive::Entry;
 use crate::builder::{Builder, Readiness, Ready};
 use crate::crossing::Crossing;
 use crate::fate::Pass;
 use crate::of_tables::Tables;
+use crate::refusals::Refusals;
 use crate::rest::rest;
 use crate::restore::Restorer;
-use crate::{dumped, foreign_keys};
+use crate::{dumped, foreign_keys, unsafe_checks};
 use async_trait::async_trait;
 use libpgdump::ObjectType;
 use pghaul_contracts::{
-    ConstraintsOutput, CopyOutput, IndexesOutput, InitialCopyOutput, PostDataOutput, Rest, Skipped,
+    ConstraintsOutput, CopyOutput, IndexesOutput, InitialCopyOutput, PostDataOutput, Rest, SchemaOutput,
     SnapshotCopyOutput, SnapshotIndexesOutput,
 };
 use pghaul_step::plan::{HeldBack, RelationKind};
 use pghaul_step::{
-    Context, Contract, Database, Descriptor, Failure, Incomplete, Method, Probe, Proof, Route, Standing,
-    Step, StepPhase,
+    Context, Contract, Database, Descriptor, Failure, Incomplete, Method, Occasion, Probe, Proof, Repeats,
+    Route, Standing, Step, StepPhase,
 };
 use std::collections::BTreeSet;
 
@@ -54,15 +55,18 @@ impl Step for Constraints {
     async fn run(&self, ctx: &Context<Database>) -> Result<ConstraintsOutput, Failure> {
         let dumped = dumped::obtain(ctx).await?;
         let archive = &dumped.archive;
-        let restorer = Restorer::new(ctx, archive).await?;
+        let restorer = Restorer::new(ctx, &dumped).await?;
         let tables = Tables::of(archive, ctx.plan());
         let Crossing {
             entries, held_back, ..
         } = Crossing::of(&restorer, &tables)?;
         let mut waiting = tables.waiting(&restorer, &rest(ctx)?);
         waiting.extend(entries);
-        let skipped = restore_after_data(ctx, archive, &waiting).await?;
-        Ok(ConstraintsOutput { skipped, held_back })
+        restore_after_data(&restorer, &waiting).await?;
+        Ok(ConstraintsOutput {
+            skipped: Vec::new(),
+            held_back,
+        })
     }
 }
 
@@ -78,6 +82,8 @@ impl Step for PostData {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             after: &[CopyOutput::STEP, IndexesOutput::STEP, InitialCopyOutput::STEP],
+            repeats: Repeats::Removal,
+            tries_again: true,
             ..Descriptor::of::<PostDataOutput>(
                 "restores what is left: constraints, triggers, privileges",
                 StepPhase::Data,
@@ -85,21 +91,48 @@ impl Step for PostData {
         }
     }
 
+    fn is_needed(&self, ctx: &Context<Database>) -> Result<bool, Failure> {
+        // The removal adds checks, nothing else.
+        if ctx.occasion() != Some(Occasion::Removal) {
+            return Ok(true);
+        }
+        let schema: Option<SchemaOutput> = ctx.output()?;
+        Ok(schema.is_some_and(|schema| !schema.checks.is_empty()))
+    }
+
     async fn probe(&self, _: &Context<Database>) -> Result<Probe<PostDataOutput>, Failure> {
         Ok(Probe::Partial)
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<PostDataOutput, Failure> {
+        // What was refused before may be accepted now: rows have changed, or somebody has changed the target.
+        Refusals::forget(ctx);
         let dumped = dumped::obtain(ctx).await?;
         let archive = &dumped.archive;
-        let restorer = Restorer::new(ctx, archive).await?;
         let tables = Tables::of(archive, ctx.plan());
+        let restorer = Restorer::new(ctx, &dumped).await?;
+        let before: Vec<&Entry> = restorer.open(Pass::BeforeData).collect();
+        restorer.restore("objects", &before).await?;
         let builder = Builder::new(&restorer, tables.built(&restorer)).await?;
         builder.build(EveryTable::of(ctx)).await?;
+        let restorer = Restorer::new(ctx, &dumped).await?;
         let crossing = Crossing::of(&restorer, &tables)?;
-        let skipped = restore_after_data(ctx, archive, &crossing.entries).await?;
-        let incomplete = without(&restorer, &crossing);
-        Ok(PostDataOutput { skipped, incomplete })
+        restore_after_data(&restorer, &crossing.entries).await?;
+        let mut incomplete = Vec::new();
+        let removed = ctx.occasion() == Some(Occasion::Removal);
+        if ctx.method() == Method::Replication && !removed {
+            incomplete.extend(unsafe_checks::held_back(restorer.checks));
+        } else {
+            let keep = ctx.method() == Method::Dump;
+            unsafe_checks::add(ctx, restorer.checks, keep, &restorer.refusals).await?;
+            unsafe_checks::restore_comments(&restorer).await?;
+        }
+        incomplete.extend(restorer.refusals.list());
+        incomplete.extend(without(&restorer, &crossing));
+        Ok(PostDataOutput {
+            skipped: Vec::new(),
+            incomplete,
+        })
     }
 
     /// Names what is held back until the cutover, and what is not moved at all.
@@ -115,7 +148,7 @@ impl Step for PostData {
             .map(|held| Incomplete {
                 object: object(held),
                 why: format!("held back: {}", held.why),
-                as_of: None,
+                ..Incomplete::default()
             });
         let restored = ctx.output::<PostDataOutput>()?;
         let listed = restored.into_iter().flat_map(|restored| restored.incomplete);
@@ -153,7 +186,7 @@ fn without(restorer: &Restorer<'_>, crossing: &Crossing<'_>) -> Vec<Incomplete> 
         .map(|(entry, key)| Incomplete {
             object: entry.object(),
             why: format!("held back with {key}"),
-            as_of: None,
+            ..Incomplete::default()
         })
         .collect()
 }
@@ -170,7 +203,7 @@ async fn large_objects(ctx: &Context<Database>) -> Result<Option<Incomplete>, Fa
     Ok((count > 0).then(|| Incomplete {
         object: format!("{count} large object{}", if count == 1 { "" } else { "s" }),
         why: "not moved".to_owned(),
-        as_of: None,
+        ..Incomplete::default()
     }))
 }
 
@@ -198,13 +231,7 @@ impl Readiness for EveryTable {
 
 /// Restores what comes after the data, but for entries that have to wait: what is built from rows, foreign keys,
 /// then the rest in the archive's order, privileges last.
-async fn restore_after_data(
-    ctx: &Context<Database>,
-    archive: &Archive,
-    waiting: &BTreeSet<i32>,
-) -> Result<Vec<Skipped>, Failure> {
-    let restorer = Restorer::new(ctx, archive).await?;
-    let mut skipped = Vec::new();
+async fn restore_after_data(restorer: &Restorer<'_>, waiting: &BTreeSet<i32>) -> Result<(), Failure> {
     let open = |pass| restorer.open(pass).filter(|entry| !waiting.contains(&entry.id));
     let after: Vec<&Entry> = open(Pass::Keys).chain(open(Pass::AfterData)).collect();
     let (foreign_keys, others): (Vec<&Entry>, Vec<&Entry>) = after
@@ -216,10 +243,9 @@ async fn restore_after_data(
             ObjectType::Constraint | ObjectType::Index | ObjectType::IndexAttach | ObjectType::Statistics
         )
     });
-    skipped.extend(restorer.restore("indexes and constraints", &built).await?);
-    foreign_keys::restore(&restorer, &foreign_keys, waiting).await?;
-    skipped.extend(restorer.restore("triggers and rules", &others).await?);
+    restorer.restore("indexes and constraints", &built).await?;
+    foreign_keys::restore(restorer, &foreign_keys, waiting).await?;
+    restorer.restore("triggers and rules", &others).await?;
     let last: Vec<&Entry> = open(Pass::Last).collect();
-    skipped.extend(restorer.restore("privileges", &last).await?);
-    Ok(skipped)
+    restorer.restore("privileges", &last).await
 }

@@ -4,9 +4,12 @@ use crate::database;
 use crate::database_settings;
 use crate::dumped;
 use crate::fate::Pass;
+use crate::public;
 use crate::restore::Restorer;
+use crate::unsafe_checks;
 use async_trait::async_trait;
-use pghaul_contracts::{EffectKey, KeysOutput, SchemaOutput, SourceDefinitionsOutput};
+use pghaul_contracts::{EffectKey, KeysOutput, SchemaOutput, SourceDefinitionsOutput, UnsafeCheck};
+use pghaul_step::ownership::is_established;
 use pghaul_step::{
     Context, Contract, Database, Descriptor, Failure, Incomplete, Probe, Proof, Route, Standing, Step,
     StepPhase,
@@ -42,15 +45,16 @@ impl Step for Schema {
 
     async fn run(&self, ctx: &Context<Database>) -> Result<SchemaOutput, Failure> {
         let dumped = dumped::obtain(ctx).await?;
-        let archive = &dumped.archive;
         let origin = database::obtain(ctx, &ctx.head()).await?;
-        let restorer = Restorer::new(ctx, archive).await?;
+        let restorer = Restorer::new(ctx, &dumped).await?;
         let entries: Vec<_> = restorer.open(Pass::BeforeData).collect();
-        let mut skipped = restorer.restore("objects", &entries).await?;
-        skipped.extend(database_settings::set(ctx, archive).await?);
+        restorer.restore("objects", &entries).await?;
+        public::grant_rights_of_renamed(ctx).await?;
+        let skipped = database_settings::set(ctx, &dumped.archive).await?;
         Ok(SchemaOutput {
             origin,
             fingerprint: dumped.fingerprint.clone(),
+            checks: dumped.checks.clone(),
             skipped,
         })
     }
@@ -62,7 +66,7 @@ impl Step for Schema {
         let incomplete = skipped.map(|skipped| Incomplete {
             object: skipped.object,
             why: skipped.why,
-            as_of: None,
+            ..Incomplete::default()
         });
         let proof = Proof {
             incomplete: incomplete.collect(),
@@ -78,10 +82,32 @@ impl Step for Schema {
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
         database::drop_database(ctx, &database::temporary_name(ctx)).await?;
         if database::exists(ctx.target_server(), ctx.database().as_str()).await? {
+            if let Some(output) = ctx.output::<SchemaOutput>()?
+                && is_established(&*ctx.target_for_reading().await?).await?
+            {
+                complete_checks(ctx, &output.checks).await?;
+            }
             release(ctx).await?;
         }
         dumped::discard(ctx)
     }
+}
+
+/// Adds the checks whose rows do not fulfil them: nothing is replicated any more.
+async fn complete_checks(ctx: &Context<Database>, checks: &[UnsafeCheck]) -> Result<(), Failure> {
+    if checks.is_empty() {
+        return Ok(());
+    }
+    unsafe_checks::add_unvalidated(ctx, checks).await?;
+    let comments = async {
+        let dumped = dumped::obtain(ctx).await?;
+        unsafe_checks::restore_comments(&Restorer::new(ctx, &dumped).await?).await
+    };
+    // A removal must be possible when the archive is lost and the source is gone.
+    if let Err(failure) = comments.await {
+        tracing::warn!(%failure, "comments on checks could not be restored");
+    }
+    Ok(())
 }
 
 /// Drops the schema `pghaul` in the target database, where it is ours.
@@ -120,10 +146,9 @@ impl Step for Keys {
 
     async fn run(&self, ctx: &Context<Database>) -> Result<KeysOutput, Failure> {
         let dumped = dumped::obtain(ctx).await?;
-        let archive = &dumped.archive;
-        let restorer = Restorer::new(ctx, archive).await?;
+        let restorer = Restorer::new(ctx, &dumped).await?;
         let entries: Vec<_> = restorer.open(Pass::Keys).collect();
-        let skipped = restorer.restore("keys", &entries).await?;
-        Ok(KeysOutput { skipped })
+        restorer.restore("keys", &entries).await?;
+        Ok(KeysOutput { skipped: Vec::new() })
     }
 }

@@ -5,9 +5,10 @@
 //! come last: those of the source where the target can take them over, else by ANALYZE. The largest work is begun first.
 
 use crate::archive::Entry;
+use crate::batch::{Batch, Then};
 use crate::constraint::Key;
 use crate::of_tables::Built;
-use crate::restore::{Batch, Restorer};
+use crate::restore::Restorer;
 use crate::sizes::{LARGE, Sizes};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -272,16 +273,17 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         let statistics = self.built.get(&number).map(|built| built.statistics.as_slice());
-        match statistics {
+        let statements = match statistics {
             Some(entries) if !entries.is_empty() => {
-                let statements: String = entries.iter().map(|entry| entry.statements.as_str()).collect();
-                batch.then(&statements, key);
+                entries.iter().map(|entry| entry.statements.as_str()).collect()
             }
-            _ => {
-                let name = QualifiedName::try_from(&table.name)?;
-                batch.then(&format!("ANALYZE {name};\n"), key);
-            }
-        }
+            _ => format!("ANALYZE {};\n", QualifiedName::try_from(&table.name)?),
+        };
+        batch.then.push(Then {
+            object: format!("statistics of table {}", table.name),
+            statements,
+            key,
+        });
         Ok(())
     }
 

@@ -16,10 +16,17 @@ pub(crate) struct Constraint<'s> {
 impl<'s> Constraint<'s> {
     /// Nothing for what looks otherwise, such as a constraint of a partitioned table with all its partitions.
     pub(crate) fn of(statements: &'s str) -> Option<Self> {
-        let (table, rest) = statements
-            .trim_start()
-            .strip_prefix("ALTER TABLE ONLY ")?
-            .split_once("\n    ADD CONSTRAINT ")?;
+        Self::after(statements.trim_start().strip_prefix("ALTER TABLE ONLY ")?)
+    }
+
+    /// The same of a partitioned table with all its partitions, too.
+    pub(crate) fn of_any(statements: &'s str) -> Option<Self> {
+        let rest = statements.trim_start().strip_prefix("ALTER TABLE ")?;
+        Self::after(rest.strip_prefix("ONLY ").unwrap_or(rest))
+    }
+
+    fn after(statements: &'s str) -> Option<Self> {
+        let (table, rest) = statements.split_once("\n    ADD CONSTRAINT ")?;
         let (name, rest) = rest.split_at_checked(end_of_name(rest)?)?;
         let (definition, then) = rest.split_once(";\n").or_else(|| rest.split_once(';'))?;
         Some(Self {

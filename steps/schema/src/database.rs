@@ -1,5 +1,6 @@
 //! The target database: adopted where it exists and is empty, created where it does not.
 
+use crate::public;
 use pghaul_contracts::Origin;
 use pghaul_step::check::{maintenance, maintenance_for_reading};
 use pghaul_step::ownership::owner;
@@ -40,6 +41,9 @@ pub(crate) async fn obtain(ctx: &Context<Database>, head: &pghaul_step::Head) ->
     let doing = administration.doing("create the database");
     ctx.act("create the database", doing.batch(&create)).await?;
     let mut session: Session<Target, ReadWrite> = ctx.target_server().connect(&temporary).await?;
+    if let Some(statement) = public::dropping(ctx).await? {
+        session.doing("drop the schema public").batch(statement).await?;
+    }
     ctx.ownership().establish(&mut session, head).await?;
     session.close().await;
     rename(ctx, &administration, &temporary, name).await?;

@@ -3,7 +3,8 @@
 use crate::archive::Archive;
 use crate::pg_dump::{self, Dump, PgDump};
 use crate::seal;
-use pghaul_contracts::{EffectKey, SchemaOutput};
+use crate::unsafe_checks;
+use pghaul_contracts::{EffectKey, SchemaOutput, UnsafeCheck};
 use pghaul_step::{Code, Context, Database, Failure, Side};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Dumped {
     fingerprint: String,
+    /// The checks that are taken out of their tables; none in journals of versions that left them there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<UnsafeCheck>,
 }
 
 fn directory(ctx: &Context<Database>) -> PathBuf {
@@ -24,6 +28,7 @@ fn directory(ctx: &Context<Database>) -> PathBuf {
 pub(crate) struct Read {
     pub(crate) archive: Archive,
     pub(crate) fingerprint: String,
+    pub(crate) checks: Vec<UnsafeCheck>,
 }
 
 /// The archive; dumps the schema where that was not done yet. It is read once in a run.
@@ -36,18 +41,19 @@ pub(crate) async fn obtain(ctx: &Context<Database>) -> Result<Arc<Read>, Failure
 
 async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
     let directory = directory(ctx);
-    let known = known_fingerprint(ctx)?;
+    let known = known(ctx)?;
     if let Some(known) = &known
-        && let Some(archive) = kept(&directory, known)
+        && let Some(archive) = kept(&directory, &known.fingerprint)
     {
         return Ok(Read {
             archive,
-            fingerprint: known.clone(),
+            fingerprint: known.fingerprint.clone(),
+            checks: known.checks.clone(),
         });
     }
     let (archive, fingerprint) = dump(ctx, &directory).await?;
-    match known {
-        Some(known) if known == fingerprint => {}
+    let checks = match known {
+        Some(known) if known.fingerprint == fingerprint => known.checks,
         Some(_) if something_is_restored(ctx).await? => {
             return Err(Failure::new(
                 Code::PlanChanged,
@@ -57,13 +63,20 @@ async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
             .with_hint("give the directory of the journal back its archive, or undo what has changed since: the schema of the source, or the version of pg_dump; then run again; or remove this migration, rename the target database, and begin a new migration"));
         }
         _ => {
-            ctx.record(&Dumped {
+            let checks = unsafe_checks::read(&*ctx.source().await?).await?;
+            let dumped = Dumped {
                 fingerprint: fingerprint.clone(),
-            })
-            .await?
+                checks: checks.clone(),
+            };
+            ctx.record(&dumped).await?;
+            checks
         }
-    }
-    Ok(Read { archive, fingerprint })
+    };
+    Ok(Read {
+        archive,
+        fingerprint,
+        checks,
+    })
 }
 
 /// The archive on disk, where it is whole and the one that the journal knows; else it is dumped again.
@@ -81,12 +94,15 @@ fn kept(directory: &Path, known: &str) -> Option<Archive> {
     }
 }
 
-/// The fingerprint of the archive that is in use: step `schema` notes it, later steps read its output.
-fn known_fingerprint(ctx: &Context<Database>) -> Result<Option<String>, Failure> {
+/// What is known of the archive that is in use: step `schema` notes it, later steps read its output.
+fn known(ctx: &Context<Database>) -> Result<Option<Dumped>, Failure> {
     if let Some(output) = ctx.output::<SchemaOutput>()? {
-        return Ok(Some(output.fingerprint));
+        return Ok(Some(Dumped {
+            fingerprint: output.fingerprint,
+            checks: output.checks,
+        }));
     }
-    Ok(ctx.facts::<Dumped>()?.pop().map(|dumped| dumped.fingerprint))
+    Ok(ctx.facts::<Dumped>()?.pop())
 }
 
 async fn something_is_restored(ctx: &Context<Database>) -> Result<bool, Failure> {

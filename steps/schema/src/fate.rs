@@ -13,6 +13,8 @@ pub(crate) enum Pass {
     Keys,
     /// After the data: indexes, foreign keys, triggers, rules, policies.
     AfterData,
+    /// When checks are added that were taken out of their tables: comments on them.
+    WithChecks,
     /// Last: privileges, event triggers, settings of the database.
     Last,
 }
@@ -20,11 +22,8 @@ pub(crate) enum Pass {
 /// What becomes of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It must be restored; an error stops the migration of the database.
-    Must(Pass),
-    /// It is restored where the target's role has the right to; otherwise that is journaled, and nothing else
-    /// depends on it.
-    MayLackPrivilege(Pass),
+    /// It is restored. What an error means is for [`crate::refusals`] to say.
+    Restore(Pass),
     /// It is not restored.
     Skip(&'static str),
 }
@@ -33,7 +32,7 @@ impl Fate {
     /// When it is restored; never, where it is not.
     pub(crate) fn pass(&self) -> Option<Pass> {
         match self {
-            Self::Must(pass) | Self::MayLackPrivilege(pass) => Some(*pass),
+            Self::Restore(pass) => Some(*pass),
             Self::Skip(_) => None,
         }
     }
@@ -41,8 +40,7 @@ impl Fate {
     /// The same fate, in that pass or a later one.
     pub(crate) fn not_before(self, earliest: Pass) -> Self {
         match self {
-            Self::Must(pass) => Self::Must(pass.max(earliest)),
-            Self::MayLackPrivilege(pass) => Self::MayLackPrivilege(pass.max(earliest)),
+            Self::Restore(pass) => Self::Restore(pass.max(earliest)),
             Self::Skip(why) => Self::Skip(why),
         }
     }
@@ -74,18 +72,19 @@ pub(crate) fn fate(entry: &Entry, method: Method, is_key: bool) -> Fate {
             Fate::Skip("data is moved by pghaul")
         }
         T::StatisticsData => Fate::Skip("statistics come with the indexes of their table"),
-        T::Database | T::DatabaseProperties => Fate::MayLackPrivilege(Pass::Last),
-        T::Comment if entry.tag.starts_with("EXTENSION ") || entry.tag.starts_with("DATABASE ") => {
-            Fate::MayLackPrivilege(Pass::Last)
+        T::Database | T::DatabaseProperties | T::Acl | T::DefaultAcl | T::EventTrigger => {
+            Fate::Restore(Pass::Last)
         }
-        T::Acl if entry.tag.starts_with("DATABASE ") || entry.tag.starts_with("LANGUAGE ") => {
-            Fate::MayLackPrivilege(Pass::Last)
+        T::Comment
+            if ["EXTENSION ", "DATABASE ", "EVENT TRIGGER "]
+                .iter()
+                .any(|kind| entry.tag.starts_with(kind)) =>
+        {
+            Fate::Restore(Pass::Last)
         }
-        T::Acl | T::DefaultAcl | T::EventTrigger => Fate::Must(Pass::Last),
-        T::Comment if entry.tag.starts_with("EVENT TRIGGER ") => Fate::Must(Pass::Last),
-        T::Constraint if !entry.may_be_violated() => Fate::Must(keys),
-        T::Index | T::IndexAttach if is_key => Fate::Must(keys),
-        _ if entry.before_data => Fate::Must(Pass::BeforeData),
-        _ => Fate::Must(Pass::AfterData),
+        T::Constraint if !entry.may_be_violated() => Fate::Restore(keys),
+        T::Index | T::IndexAttach if is_key => Fate::Restore(keys),
+        _ if entry.before_data => Fate::Restore(Pass::BeforeData),
+        _ => Fate::Restore(Pass::AfterData),
     }
 }

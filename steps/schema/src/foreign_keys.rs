@@ -5,9 +5,12 @@
 //! almost nothing, and the tables are read side by side.
 
 use crate::archive::Entry;
+use crate::batch::Batch;
 use crate::constraint::Constraint;
 use crate::of_tables::Tables;
-use crate::restore::{Batch, Restorer};
+use crate::refusals::{is_refusal, refused};
+use crate::restore::Restorer;
+use crate::rows_in_the_way::query;
 use crate::sizes::{LARGE, Sizes};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pghaul_contracts::EffectKey;
@@ -118,18 +121,20 @@ async fn validator(
     while let Some(bundle) = bundles.get(next.fetch_add(1, Ordering::Relaxed)) {
         ctx.check_cancelled()?;
         let _worker = ctx.worker().await?;
-        let mut statements = String::new();
-        for entry in bundle {
-            let later = Later::of(&entry.statements).ok_or_else(|| {
-                Failure::bug("a foreign key that can't be validated was noted as if it could")
-            })?;
-            statements.push_str(&later.validate());
+        if let Err(failure) = validate_bundle(restorer, &mut target, bundle).await {
+            match bundle.as_slice() {
+                _ if !is_refusal(&failure) => return Err(failure),
+                [key] => note_refusal(restorer, key, &failure),
+                _ => {
+                    for key in bundle {
+                        match validate_bundle(restorer, &mut target, &[key]).await {
+                            Err(failure) if is_refusal(&failure) => note_refusal(restorer, key, &failure),
+                            other => other?,
+                        }
+                    }
+                }
+            }
         }
-        let keys: Vec<String> = bundle.iter().map(|entry| unvalidated(entry)).collect();
-        let transaction = ctx.begin(&mut target).await?;
-        transaction.batch("validate foreign keys", &statements).await?;
-        transaction.forget_each(&keys).await?;
-        transaction.commit("validate foreign keys").await?;
         ctx.progress(Progress::Count {
             what: "foreign keys",
             done: next.load(Ordering::Relaxed).min(bundles.len()) as u64,
@@ -137,6 +142,33 @@ async fn validator(
         });
     }
     Ok(())
+}
+
+/// Validates some keys in one transaction.
+async fn validate_bundle(
+    restorer: &Restorer<'_>,
+    target: &mut Session<Target, ReadWrite>,
+    bundle: &[&Entry],
+) -> Result<(), Failure> {
+    let mut statements = String::new();
+    for entry in bundle {
+        let later = Later::of(&entry.statements)
+            .ok_or_else(|| Failure::bug("a foreign key that can't be validated was noted as if it could"))?;
+        statements.push_str(&later.validate());
+    }
+    let keys: Vec<String> = bundle.iter().map(|entry| unvalidated(entry)).collect();
+    let transaction = restorer.ctx.begin(target).await?;
+    transaction.batch("validate foreign keys", &statements).await?;
+    transaction.forget_each(&keys).await?;
+    transaction.commit("validate foreign keys").await
+}
+
+/// A key that older rows violate stays NOT VALID: it holds for new ones.
+fn note_refusal(restorer: &Restorer<'_>, key: &Entry, failure: &Failure) {
+    let mut incomplete = refused(key.object(), failure);
+    incomplete.why = format!("it is NOT VALID on the target: {}", failure.message);
+    incomplete.sql = query(&key.statements, failure);
+    restorer.refusals.refuse_effect(&unvalidated(key), incomplete);
 }
 
 /// A foreign key that can be validated later.

@@ -120,10 +120,10 @@ where
     let dumped = dumped::obtain(ctx).await?;
     let archive = &dumped.archive;
     let tables = Tables::of(archive, ctx.plan());
-    let restorer = Restorer::new(ctx, archive).await?;
+    let restorer = Restorer::new(ctx, &dumped).await?;
     let builder = Builder::new(&restorer, tables.built(&restorer)).await?;
     builder.build(copied).await?;
-    let restorer = Restorer::new(ctx, archive).await?;
+    let restorer = Restorer::new(ctx, &dumped).await?;
     let mut waiting = tables.waiting(&restorer, &rest(ctx)?);
     if !later.is_empty() {
         waiting.extend(tables.waiting_with_keys(&restorer, later));

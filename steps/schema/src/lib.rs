@@ -15,6 +15,7 @@
 
 mod after_data;
 mod archive;
+mod batch;
 mod before_data;
 mod builder;
 mod check;
@@ -32,12 +33,16 @@ mod not_null;
 mod of_tables;
 mod passes;
 pub mod pg_dump;
+mod public;
 mod raw;
+mod refusals;
 mod rest;
 mod restore;
+mod rows_in_the_way;
 mod script;
 mod seal;
 mod sizes;
+mod unsafe_checks;
 
 pub use after_data::{Constraints, PostData};
 pub use before_data::{Keys, Schema};

@@ -6,13 +6,14 @@
 //! A view that can't be refreshed stops nothing: it may read another one through a function, and is tried again as long as
 //! any other could be. What is left then is incomplete, with the words of the server.
 
+use crate::refusals::is_refusal;
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pghaul_contracts::{EffectKey, MatviewsOutput, PostDataOutput};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
-    Code, Context, Contract, Database, Descriptor, Expressions, Failure, Home, Incomplete, Probe, Progress,
-    Proof, Repeats, Standing, Step, StepPhase,
+    Context, Contract, Database, Descriptor, Expressions, Failure, Home, Incomplete, Occasion, Probe,
+    Progress, Proof, Repeats, Standing, Step, StepPhase,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,7 @@ impl Step for Matviews {
             after: &[PostDataOutput::STEP],
             repeats: Repeats::Removal,
             follows_rows: true,
+            tries_again: true,
             ..Descriptor::of::<MatviewsOutput>("refreshes materialized views", StepPhase::Data)
         }
     }
@@ -57,7 +59,9 @@ impl Step for Matviews {
             retain_those_there(ctx, &mut views).await?;
         }
         let total = views.len() as u64;
-        if before.is_none() {
+        // What was refused is tried again alone; the removal refreshes all.
+        let once_more = before.is_some() && ctx.occasion() != Some(Occasion::Refused);
+        if !once_more {
             let done = ctx.effects(EffectKey::REFRESHED).await?;
             views.retain(|view| !done.contains(&view.key()));
         }
@@ -65,14 +69,11 @@ impl Step for Matviews {
         let all = Refreshes {
             ctx,
             home: &home,
-            once_more: before.is_some(),
+            once_more,
             refreshed: AtomicU64::new(total - views.len() as u64),
             total,
         };
         let failed = all.complete(views).await?;
-        if let Some(before) = before {
-            refuse_new_failures(&before, &failed)?;
-        }
         let incomplete: Vec<Incomplete> = failed.iter().map(|(view, why)| unrefreshed(view, why)).collect();
         Ok(MatviewsOutput {
             refreshed: total - incomplete.len() as u64,
@@ -95,31 +96,15 @@ impl Step for Matviews {
 
 /// The name under which a view is listed.
 fn object(view: &View) -> String {
-    format!("materialized view {}", view.name)
+    format!("materialized view {}", view.name.short())
 }
 
 fn unrefreshed(view: &View, why: &Failure) -> Incomplete {
     Incomplete {
         object: object(view),
         why: format!("not refreshed: {}", why.causes.last().unwrap_or(&why.message)),
-        as_of: None,
-    }
-}
-
-/// A view that could be refreshed once, and now can't, is the user's to see before anything is removed.
-fn refuse_new_failures(before: &MatviewsOutput, failed: &[(View, Failure)]) -> Result<(), Failure> {
-    let known = |view: &View| before.incomplete.iter().any(|known| known.object == object(view));
-    match failed.iter().find(|(view, _)| !known(view)) {
-        Some((view, failure)) => {
-            let message = format!("{} can't be refreshed", object(view));
-            let cause = failure.message.clone();
-            Err(Failure {
-                message,
-                ..failure.clone()
-            }
-            .with_cause(cause))
-        }
-        None => Ok(()),
+        refused: true,
+        ..Incomplete::default()
     }
 }
 
@@ -187,7 +172,7 @@ impl Refreshes<'_> {
                 .into_iter()
                 .map(async |view| match self.refresh(&view).await {
                     Ok(()) => Ok(None),
-                    Err(failure) if is_about_the_view(&failure) => Ok(Some((view, failure))),
+                    Err(failure) if is_refusal(&failure) => Ok(Some((view, failure))),
                     Err(failure) => Err(failure),
                 });
             let outcomes: Vec<Option<(View, Failure)>> = stream::iter(crew)
@@ -224,18 +209,4 @@ impl Refreshes<'_> {
         });
         Ok(())
     }
-}
-
-/// Whether the server has refused the query, rather than the session: another try in another order may succeed.
-fn is_about_the_view(failure: &Failure) -> bool {
-    let refused = matches!(
-        failure.code,
-        Code::ServerError | Code::PermissionDenied | Code::RowSecurity
-    );
-    // Class 08 that the server itself reports is about a foreign server.
-    refused
-        || failure
-            .sqlstate
-            .as_deref()
-            .is_some_and(|state| state.starts_with("08"))
 }

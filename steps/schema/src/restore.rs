@@ -4,108 +4,46 @@
 //! The archive is the same after a crash, by its fingerprint, so the keys are too.
 
 use crate::archive::{Archive, Entry};
+use crate::batch::{Batch, Part, Then};
 use crate::constraint::Key;
 use crate::database_settings;
-use crate::fate::{Fate, Pass};
+use crate::dumped::Read;
+use crate::fate::Pass;
 use crate::not_null::NotNullNames;
 use crate::passes::Passes;
 use crate::raw::sendable;
+use crate::refusals::{Refusals, is_indispensable, is_refusal, needed_by, refused};
 use crate::script::script;
+use crate::unsafe_checks;
 use libpgdump::ObjectType;
-use pghaul_contracts::{EffectKey, Skipped};
+use pghaul_contracts::{EffectKey, UnsafeCheck};
 use pghaul_step::ownership::effects;
 use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{Code, Context, Database, Expressions, Failure, Home, Method, OwnedTransaction, Progress};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How many entries go into one transaction.
 const BATCH: usize = 100;
+
+/// What is done, in messages and for the positions of faults.
+const RESTORE: &str = "restore the schema";
+const COMMIT: &str = "restore entries of the schema";
 
 /// What pg_restore sets before it begins, for one transaction.
 const SETTINGS: &str = "SET LOCAL check_function_bodies = false; SET LOCAL xmloption = content; \
                         SET LOCAL client_min_messages = warning;";
 
-/// Statements to be sent, and what the journal of the target says afterwards.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Batch<'a> {
-    entries: Vec<Part<'a>>,
-    /// More statements, after those of the entries.
-    then: String,
-    /// More effect keys.
-    keys: Vec<String>,
-}
-
-/// An entry, or the first part of one.
-#[derive(Debug, Clone)]
-struct Part<'a> {
-    entry: &'a Entry,
-    /// The statements, where they are not those of the archive.
-    statements: Option<String>,
-    /// The effect key.
-    key: String,
-}
-
-impl<'a> Batch<'a> {
-    pub(crate) fn of(entries: &[&'a Entry]) -> Self {
-        let mut batch = Self::default();
-        for entry in entries {
-            batch.add(entry, None);
-        }
-        batch
-    }
-
-    /// Adds an entry, with other statements than the archive's where they are given.
-    pub(crate) fn add(&mut self, entry: &'a Entry, statements: Option<String>) {
-        self.entries.push(Part {
-            entry,
-            statements,
-            key: key(entry),
-        });
-    }
-
-    /// Adds the index that a constraint will adopt.
-    pub(crate) fn add_index_of(&mut self, constraint: &'a Entry, statement: String) {
-        self.entries.push(Part {
-            entry: constraint,
-            statements: Some(statement),
-            key: index_key(constraint),
-        });
-    }
-
-    /// Adds statements that come after all entries, each with its semicolon, and the effect key that tells that they
-    /// were run.
-    pub(crate) fn then(&mut self, statements: &str, key: String) {
-        self.then.push_str(statements);
-        self.keys.push(key);
-    }
-
-    /// Adds an effect key that tells more of an entry.
-    pub(crate) fn note(&mut self, key: String) {
-        self.keys.push(key);
-    }
-
-    /// Whether anything may be computed from rows: indexes, constraints, statistics.
-    fn evaluates_expressions(&self) -> bool {
-        !self.then.is_empty() || self.entries.iter().any(|part| !part.entry.before_data)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.keys.is_empty()
-    }
-}
-
 /// Restores entries of one archive.
 pub(crate) struct Restorer<'a> {
     pub(crate) ctx: &'a Context<Database>,
     pub(crate) archive: &'a Archive,
+    pub(crate) checks: &'a [UnsafeCheck],
     done: BTreeSet<String>,
     passes: Passes<'a>,
     not_null: NotNullNames,
+    pub(crate) refusals: Arc<Refusals>,
     held_back: BTreeMap<(HeldBackKind, &'a str, String), &'a HeldBack>,
     /// What depends on a foreign key that is held back, such as a comment on it.
     without: BTreeMap<i32, &'a HeldBack>,
@@ -113,7 +51,8 @@ pub(crate) struct Restorer<'a> {
 
 impl<'a> Restorer<'a> {
     /// Reads what is restored already.
-    pub(crate) async fn new(ctx: &'a Context<Database>, archive: &'a Archive) -> Result<Self, Failure> {
+    pub(crate) async fn new(ctx: &'a Context<Database>, dumped: &'a Read) -> Result<Self, Failure> {
+        let archive = &dumped.archive;
         let target = ctx.target_for_reading().await?;
         let done = effects(&target, EffectKey::SCHEMA).await?;
         let not_null = NotNullNames::of(archive, target.server_version());
@@ -125,9 +64,11 @@ impl<'a> Restorer<'a> {
         Ok(Self {
             ctx,
             archive,
+            checks: &dumped.checks,
             done,
             passes: Passes::of(archive, ctx.method()),
             not_null,
+            refusals: Refusals::of(ctx),
             held_back,
             without: BTreeMap::new(),
         }
@@ -161,7 +102,10 @@ impl<'a> Restorer<'a> {
 
     /// When an entry is restored; never, where it is not.
     pub(crate) fn pass(&self, entry: &Entry) -> Option<Pass> {
-        self.passes.pass(entry)
+        let pass = self.passes.pass(entry)?;
+        // A comment on a check that was taken out of its table comes when that is added.
+        let waits = unsafe_checks::is_comment_on_one(self.checks, entry);
+        Some(if waits { Pass::WithChecks } else { pass })
     }
 
     /// Whether an index belongs to a key or a replica identity.
@@ -185,22 +129,17 @@ impl<'a> Restorer<'a> {
         entries.filter(move |entry| self.pass(entry) == Some(pass) && !self.is_done(entry))
     }
 
-    /// Restores entries one batch after the other. Returns what was skipped.
-    pub(crate) async fn restore(
-        &self,
-        what: &'static str,
-        entries: &[&'a Entry],
-    ) -> Result<Vec<Skipped>, Failure> {
-        let mut skipped = Vec::new();
+    /// Restores entries one batch after the other. What the target refuses is noted.
+    pub(crate) async fn restore(&self, what: &'static str, entries: &[&'a Entry]) -> Result<(), Failure> {
         if entries.is_empty() {
-            return Ok(skipped);
+            return Ok(());
         }
         let mut target = self.ctx.target().await?;
         let mut restored = 0;
-        for chunk in entries.chunk_by(|a, b| self.go_together(a, b)) {
+        for chunk in entries.chunk_by(|a, b| go_together(a, b)) {
             for batch in chunk.chunks(BATCH) {
                 self.ctx.check_cancelled()?;
-                skipped.extend(self.restore_chunk(&mut target, batch).await?);
+                self.send(&mut target, &Batch::of(batch)).await?;
                 restored += batch.len();
                 self.ctx.progress(Progress::Count {
                     what,
@@ -209,88 +148,99 @@ impl<'a> Restorer<'a> {
                 });
             }
         }
-        Ok(skipped)
+        Ok(())
     }
 
-    /// An entry that may be skipped goes alone, and so does an extension: its tables are created under the settings that
-    /// a transaction begins with.
-    fn go_together(&self, a: &Entry, b: &Entry) -> bool {
-        [a, b].iter().all(|entry| {
-            entry.kind != ObjectType::Extension && matches!(self.passes.fate(entry), Some(Fate::Must(_)))
-        })
-    }
-
-    async fn restore_chunk(
-        &self,
-        target: &mut Session<Target, ReadWrite>,
-        entries: &[&'a Entry],
-    ) -> Result<Option<Skipped>, Failure> {
-        let Err(failure) = self.send(target, &Batch::of(entries)).await else {
-            return Ok(None);
-        };
-        let Some(first) = entries.first() else {
-            return Err(failure);
-        };
-        let may_be_skipped = matches!(self.passes.fate(first), Some(Fate::MayLackPrivilege(_)));
-        if !may_be_skipped || failure.code != Code::PermissionDenied {
-            return Err(failure);
-        }
-        let mut note = Batch::default();
-        note.note(key(first));
-        self.send(target, &note).await?;
-        Ok(Some(Skipped {
-            object: first.label(),
-            why: failure.causes.last().unwrap_or(&failure.message).clone(),
-        }))
-    }
-
-    /// Sends a batch in one transaction; first as one message, and where that fails one by one, to learn which
-    /// entry it is.
+    /// Sends a batch in one transaction; first as one message, and where that fails piece by piece: what the target
+    /// refuses is left out and noted.
     pub(crate) async fn send(
         &self,
         target: &mut Session<Target, ReadWrite>,
         batch: &Batch<'a>,
     ) -> Result<(), Failure> {
-        if batch.is_empty() {
-            return Ok(());
+        let mut parts: Vec<(&Part<'a>, String)> = Vec::with_capacity(batch.len());
+        for part in &batch.parts {
+            if !self.refusals.keep_out(part.entry) {
+                let script = self.script(part.entry, part.statements.as_deref())?;
+                let script = sendable(&script, self.archive.encoding()).into_owned();
+                parts.push((part, script));
+            }
         }
-        let mut scripts = Vec::with_capacity(batch.len());
-        for part in &batch.entries {
-            let script = self.script(part.entry, part.statements.as_deref())?;
-            let script = sendable(&script, self.archive.encoding()).into_owned();
-            scripts.push((part.entry, script));
+        let then: Vec<&Then> = batch
+            .then
+            .iter()
+            .filter(|then| !self.refusals.has_effect(&then.key))
+            .collect();
+        match parts.len() + then.len() {
+            0 => return Ok(()),
+            1 => return self.send_each(target, &parts, &then).await,
+            _ => {}
         }
-        let mut keys: Vec<String> = batch.entries.iter().map(|part| part.key.clone()).collect();
-        keys.extend(batch.keys.iter().cloned());
-        let mut together: String = scripts.iter().map(|(_, script)| format!("{script}\n")).collect();
-        together.push_str(&batch.then);
+        let mut together: String = parts.iter().map(|(_, script)| format!("{script}\n")).collect();
+        together.extend(then.iter().map(|then| then.statements.as_str()));
         let transaction = self.ctx.begin(target).await?;
-        self.set_up(&transaction, batch).await?;
-        let Err(error) = transaction.batch("restore the schema", &together).await else {
-            transaction.effects(&keys).await?;
-            return transaction.commit("restore entries of the schema").await;
-        };
-        transaction.rollback().await?;
-        if scripts.is_empty() {
-            return Err(error.into());
+        self.set_up(&transaction, batch.evaluates_expressions()).await?;
+        if transaction.batch(RESTORE, &together).await.is_err() {
+            transaction.rollback().await?;
+            return self.send_each(target, &parts, &then).await;
         }
-        let transaction = self.ctx.begin(target).await?;
-        self.set_up(&transaction, batch).await?;
-        for (entry, script) in &scripts {
-            transaction
-                .batch("restore the schema", script)
-                .await
-                .map_err(|e| failed(entry, e.into()))?;
-        }
-        transaction.batch("restore the schema", &batch.then).await?;
+        let of_parts = parts.iter().flat_map(|(part, _)| part.keys.iter().cloned());
+        let keys: Vec<String> = of_parts.chain(then.iter().map(|then| then.key.clone())).collect();
         transaction.effects(&keys).await?;
-        transaction.commit("restore entries of the schema").await
+        transaction.commit(COMMIT).await
+    }
+
+    async fn send_each(
+        &self,
+        target: &mut Session<Target, ReadWrite>,
+        parts: &[(&Part<'a>, String)],
+        then: &[&Then],
+    ) -> Result<(), Failure> {
+        let transaction = self.ctx.begin(target).await?;
+        let evaluates = !then.is_empty() || parts.iter().any(|(part, _)| !part.entry.before_data);
+        self.set_up(&transaction, evaluates).await?;
+        let mut keys: Vec<String> = Vec::new();
+        for (part, script) in parts {
+            let entry = part.entry;
+            if self.refusals.keep_out(entry) {
+                continue;
+            }
+            match attempt(&transaction, script).await? {
+                None => keys.extend(part.keys.iter().cloned()),
+                Some(failure) if self.may_be_missing(entry, &failure) => {
+                    self.refusals.refuse(entry, &failure)
+                }
+                Some(failure) => return Err(failed(entry, failure)),
+            }
+        }
+        for then in then {
+            match attempt(&transaction, &then.statements).await? {
+                None => keys.push(then.key.clone()),
+                Some(failure) if is_refusal(&failure) => {
+                    let incomplete = refused(then.object.clone(), &failure);
+                    self.refusals.refuse_effect(&then.key, incomplete);
+                }
+                Some(failure) => return Err(failure),
+            }
+        }
+        transaction.effects(&keys).await?;
+        transaction.commit(COMMIT).await
+    }
+
+    /// Whether the target may do without an entry that it refuses.
+    fn may_be_missing(&self, entry: &Entry, failure: &Failure) -> bool {
+        // A key names tables and nothing else, and they were there: somebody has dropped one, which the engine explains.
+        let table_is_gone = is_key(entry) && failure.sqlstate.as_deref() == Some(UNDEFINED_TABLE);
+        is_refusal(failure)
+            && !table_is_gone
+            && !is_indispensable(entry)
+            && needed_by(self.archive, entry).is_none()
     }
 
     /// The settings of pg_restore; where expressions of users run, those that these have at home too.
-    async fn set_up(&self, transaction: &OwnedTransaction<'_>, batch: &Batch<'a>) -> Result<(), Failure> {
-        transaction.batch("restore the schema", SETTINGS).await?;
-        if batch.evaluates_expressions() {
+    async fn set_up(&self, transaction: &OwnedTransaction<'_>, evaluates: bool) -> Result<(), Failure> {
+        transaction.batch(RESTORE, SETTINGS).await?;
+        if evaluates {
             let home = Home::of(self.ctx).await?;
             home.enter(transaction, Expressions::OfBuilds).await?;
         }
@@ -314,7 +264,8 @@ impl<'a> Restorer<'a> {
             _ if self.without.contains_key(&entry.id) => Ok(String::new()),
             held => {
                 let (before, after) = self.not_null.around(entry)?;
-                Ok(before + &script(entry, statements, held)? + &after)
+                let without = unsafe_checks::dropping(self.checks, entry)?;
+                Ok(before + &script(entry, statements, held)? + &without + &after)
             }
         }
     }
@@ -345,13 +296,38 @@ fn tagged(held: &HeldBack) -> ((HeldBackKind, &str, String), &HeldBack) {
 }
 
 /// The effect key of an entry.
-fn key(entry: &Entry) -> String {
+pub(crate) fn key(entry: &Entry) -> String {
     EffectKey::Entry(entry.id).to_string()
 }
 
 /// The effect key of the index that a constraint will adopt.
-fn index_key(constraint: &Entry) -> String {
+pub(crate) fn index_key(constraint: &Entry) -> String {
     EffectKey::IndexOfEntry(constraint.id).to_string()
+}
+
+/// An entry that may be missing or have to wait goes with others, but an extension goes alone: its tables are created under
+/// the settings that a transaction begins with.
+fn go_together(a: &Entry, b: &Entry) -> bool {
+    [a, b].iter().all(|entry| entry.kind != ObjectType::Extension)
+}
+
+/// Runs statements in a transaction that goes on where they fail. Returns what the server says then.
+async fn attempt(transaction: &OwnedTransaction<'_>, statements: &str) -> Result<Option<Failure>, Failure> {
+    transaction.batch(RESTORE, "SAVEPOINT piece").await?;
+    match transaction.batch(RESTORE, statements).await {
+        Ok(()) => {
+            transaction.batch(RESTORE, "RELEASE SAVEPOINT piece").await?;
+            Ok(None)
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            // Where the connection is lost, that is what has failed.
+            match transaction.batch(RESTORE, "ROLLBACK TO SAVEPOINT piece").await {
+                Ok(()) => Ok(Some(failure)),
+                Err(_) => Err(failure),
+            }
+        }
+    }
 }
 
 /// What the server says when a statement names a table that is not there.
@@ -366,7 +342,6 @@ fn failed(entry: &Entry, failure: Failure) -> Failure {
     match failure.code {
         // Troubles of the connection or of locks keep their own codes: they are tried again.
         Code::ConnectionLost | Code::ServerNotReady | Code::LockTimeout => failure,
-        // A key names tables and nothing else, and they were there: somebody has dropped one, which the engine explains.
         Code::ServerError if is_key(entry) && failure.sqlstate.as_deref() == Some(UNDEFINED_TABLE) => {
             failure.with_cause(format!("{} could not be restored", entry.label()))
         }

@@ -118,7 +118,7 @@ impl Step for Sequences {
                     moved.push(Incomplete {
                         object: object(sequence),
                         why: "it has moved on the source since it was set on the target; so it does when the source crashes".to_owned(),
-                        as_of: None,
+                        ..Incomplete::default()
                     });
                 }
             }
@@ -151,7 +151,7 @@ fn missing(sequence: &Sequence) -> Incomplete {
             "the target has no such sequence: it was made, renamed or moved on the source since the plan; on the target: CREATE SEQUENCE {} {}; then run again",
             sequence.qualified, sequence.definition
         ),
-        as_of: None,
+        ..Incomplete::default()
     }
 }
 
@@ -195,7 +195,7 @@ async fn settings(
         let note = |why| Incomplete {
             object: object(sequence),
             why,
-            as_of: None,
+            ..Incomplete::default()
         };
         let position = positions.get(&sequence.oid).cloned();
         let position = position.unwrap_or_else(|| Err("it is gone".to_owned()));
@@ -255,7 +255,7 @@ async fn set(
                     Err(error) => output.incomplete.push(Incomplete {
                         object: setting.object.clone(),
                         why: format!("the target refuses its value: {}", error.message()),
-                        as_of: None,
+                        ..Incomplete::default()
                     }),
                 }
             }

@@ -123,6 +123,7 @@ async fn play(
     let arguments = RemoveArgs {
         servers: servers.clone(),
         journal,
+        accept_incomplete: Vec::new(),
         incomplete: false,
         force: false,
         applications_still_write: false,

@@ -15,14 +15,16 @@ use pghaul_core::{
 };
 use pghaul_step::{Repeats, StepPhase};
 use reasons::Reasons;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a removal may leave undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Allowed {
     /// Nothing: everything up to now is on the target.
     #[default]
     Nothing,
+    /// Objects that the proof lists as incomplete, by their names there.
+    Named(Vec<String>),
     /// What the proof lists as incomplete, for the user to complete, and databases that were never moved; the rest is on the
     /// target.
     Incomplete,
@@ -31,7 +33,7 @@ pub enum Allowed {
 }
 
 /// What a removal is asked to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Removal {
     /// What it may leave undone.
     pub allowed: Allowed,
@@ -40,12 +42,21 @@ pub struct Removal {
 }
 
 impl Removal {
-    fn leaves_incomplete(self) -> bool {
-        self.allowed != Allowed::Nothing
+    /// Whether whatever is incomplete may be left, named or not.
+    fn leaves_incomplete(&self) -> bool {
+        matches!(self.allowed, Allowed::Incomplete | Allowed::Anything)
     }
 
-    fn leaves_anything(self) -> bool {
+    fn leaves_anything(&self) -> bool {
         self.allowed == Allowed::Anything
+    }
+
+    /// The objects that are accepted by name.
+    fn accepted(&self) -> &[String] {
+        match &self.allowed {
+            Allowed::Named(names) => names,
+            _ => &[],
+        }
     }
 }
 
@@ -64,7 +75,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Code::NotSafeToRemove`] with the list of what would be left undone; or what stopped the removal.
-    pub async fn remove(&self, removal: Removal) -> Result<(), Failure> {
+    pub async fn remove(&self, removal: &Removal) -> Result<(), Failure> {
         self.fence().await?;
         let databases = self.run.recorder.read(|m| {
             let mut all: Vec<_> = m.databases.iter().map(|(n, d)| (d.number, n.clone())).collect();
@@ -122,7 +133,7 @@ impl Engine {
     async fn refuse_unless_safe(
         &self,
         databases: &[DatabaseName],
-        removal: Removal,
+        removal: &Removal,
     ) -> Result<BTreeMap<DatabaseName, Left>, Failure> {
         let arrived: Vec<DatabaseName> = databases
             .iter()
@@ -130,10 +141,16 @@ impl Engine {
             .cloned()
             .collect();
         for database in &arrived {
-            self.journey(database).follow_again().await?;
+            let journey = self.journey(database);
+            journey.follow_again().await?;
+            // The fewer objects are refused, the fewer are to be accepted. Where that fails, what is missing stays so.
+            if let Err(failure) = journey.try_refused_again().await {
+                tracing::warn!(%database, %failure, "what the target had refused was not tried again");
+            }
         }
         let mut seen = self.watch(&arrived).await?;
         let (mut all, mut left) = (Vec::new(), BTreeMap::new());
+        let mut listed = BTreeSet::new();
         for database in databases {
             let mut reasons = self.reasons_against(database).await?;
             let sessions = seen.remove(database);
@@ -141,6 +158,7 @@ impl Engine {
             reasons
                 .writing
                 .extend(sessions.into_iter().flat_map(|sessions| sessions.writing));
+            listed.extend(reasons.objects());
             let items = reasons.allow(removal);
             left.insert(database.clone(), Left { items, connected });
             all.push((Some(database.clone()), reasons));
@@ -150,12 +168,14 @@ impl Engine {
                 incomplete: self.look_at_cluster().await?.proof.incomplete,
                 ..Reasons::default()
             };
+            listed.extend(of_cluster.objects());
             let items = of_cluster.allow(removal);
             if let Some(first) = left.values_mut().next() {
                 first.items.extend(items);
             }
             all.push((None, of_cluster));
         }
+        reasons::refuse_unlisted(removal.accepted(), &listed)?;
         match Reasons::refusal(&all) {
             Some(refusal) => Err(refusal),
             None => Ok(left),
@@ -177,7 +197,7 @@ impl Engine {
                 _ => left.items.push(Incomplete {
                     object: "the database".to_owned(),
                     why: format!("it was {}{}", state.phase(), self.why_failed(database)),
-                    as_of: None,
+                    ..Incomplete::default()
                 }),
             }
             left.connected = self
@@ -202,7 +222,7 @@ impl Engine {
                     reasons.incomplete.push(Incomplete {
                         object: "the database".to_owned(),
                         why: format!("it was not moved{}", self.why_failed(database)),
-                        as_of: None,
+                        ..Incomplete::default()
                     });
                 }
             }
@@ -257,7 +277,7 @@ impl Engine {
     async fn remove_database(
         &self,
         journey: &Journey<'_>,
-        removal: Removal,
+        removal: &Removal,
         mut left: Left,
     ) -> Result<(), Failure> {
         let state = self.state(journey.database);
@@ -278,7 +298,7 @@ impl Engine {
                     left.items.push(Incomplete {
                         object: "the database".to_owned(),
                         why: format!("it was removed although {}", failure.message),
-                        as_of: None,
+                        ..Incomplete::default()
                     });
                     despite = Some(Box::new(failure));
                 }
@@ -296,7 +316,7 @@ impl Engine {
         journey.append(DatabaseEvent::Removed).await
     }
 
-    fn started(&self, removal: Removal, despite: Option<Box<Failure>>, left: Left) -> DatabaseEvent {
+    fn started(&self, removal: &Removal, despite: Option<Box<Failure>>, left: Left) -> DatabaseEvent {
         let by = self.run.recorder.read(|m| {
             let runner = m.runner.as_ref()?;
             Some(format!("{}@{}", runner.user, runner.host))
@@ -305,6 +325,7 @@ impl Engine {
             // Where only what is listed may be left, a database without such a list is complete.
             forced: removal.leaves_anything() || (removal.leaves_incomplete() && !left.items.is_empty()),
             despite,
+            accepted: removal.accepted().to_vec(),
             by: by.filter(|_| !left.items.is_empty()),
             left: left.items,
             connected: left.connected.filter(|connected| *connected > 0),
@@ -313,7 +334,7 @@ impl Engine {
 
     /// What must be true at the moment of removal: everything up to now is on the target, materialized views and sequences
     /// too, and nobody has written since. The subscription no longer follows then.
-    async fn settle(&self, journey: &Journey<'_>, removal: Removal, left: &mut Left) -> Result<(), Failure> {
+    async fn settle(&self, journey: &Journey<'_>, removal: &Removal, left: &mut Left) -> Result<(), Failure> {
         journey.proven_standing(Method::Replication).await?;
         let repeated = journey.repeat_steps(Repeats::Removal).await;
         // Also where that failed: a forced removal goes on.
@@ -321,6 +342,7 @@ impl Engine {
         repeated?;
         // That may have taken hours: this proof is the one that counts.
         let proof = journey.proven_standing(Method::Replication).await?.proof;
+        let incomplete = proof.incomplete.clone();
         journey.note_proof(proof).await?;
         let changes = journey.stop_following().await?;
         let mut reasons = Reasons {
@@ -330,6 +352,8 @@ impl Engine {
                 .writing
                 .into_iter()
                 .collect(),
+            // The repeated steps may have found more than was known before.
+            incomplete,
             ..Reasons::default()
         };
         if changes > 0 {
@@ -338,10 +362,12 @@ impl Engine {
         }
         let allowed = Removal {
             applications_still_write: removal.applications_still_write || removal.leaves_anything(),
-            ..removal
+            allowed: removal.allowed.clone(),
         };
-        let accepted = reasons.allow(allowed);
-        if !accepted.is_empty() {
+        let was_written_to = !reasons.writing.is_empty();
+        let mut accepted = reasons.allow(&allowed);
+        accepted.retain(|item| left.items.iter().all(|known| known.object != item.object));
+        if was_written_to {
             // What was applied meanwhile may be ahead of the sequences.
             journey.repeat_steps(Repeats::EveryRun).await?;
         }

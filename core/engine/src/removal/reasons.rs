@@ -4,6 +4,7 @@ use super::Removal;
 use pghaul_core::event::Incomplete;
 use pghaul_core::{Code, DatabaseName, Failure};
 use pghaul_step::shell_word;
+use std::collections::BTreeSet;
 
 /// Why a database should not be removed now.
 #[derive(Debug, Default)]
@@ -19,20 +20,29 @@ pub(super) struct Reasons {
 }
 
 impl Reasons {
+    /// The objects that are incomplete, also those that the removal completes: it may fail to.
+    pub(super) fn objects(&self) -> impl Iterator<Item = String> {
+        self.incomplete.iter().map(|item| item.object.clone())
+    }
+
     /// Leaves out what is allowed, and returns it.
-    pub(super) fn allow(&mut self, removal: Removal) -> Vec<Incomplete> {
+    pub(super) fn allow(&mut self, removal: &Removal) -> Vec<Incomplete> {
         let mut left = Vec::new();
         if removal.applications_still_write {
             left.extend(self.writing.drain(..).map(|why| Incomplete {
                 object: "rows that the source is given from now on".to_owned(),
                 why,
-                as_of: None,
+                ..Incomplete::default()
             }));
             left.append(&mut self.written);
         }
-        if removal.leaves_incomplete() {
-            left.append(&mut self.incomplete);
-        }
+        // What the removal completes itself is no reason, and nothing is left of it.
+        self.incomplete.retain(|item| !item.by_removal);
+        let allowed =
+            |item: &Incomplete| removal.leaves_incomplete() || removal.accepted().contains(&item.object);
+        let (accepted, refused) = self.incomplete.drain(..).partition(allowed);
+        self.incomplete = refused;
+        left.extend::<Vec<Incomplete>>(accepted);
         left
     }
 
@@ -70,7 +80,7 @@ impl Reasons {
         }
         if hints.is_empty() && any(|r| !r.incomplete.is_empty()) {
             hints.push(
-                "complete this by hand, before or after; `pghaul remove --incomplete` leaves it to you, and still sees to it that all else is on the target"
+                "complete this by hand, before or after; `pghaul remove --accept-incomplete OBJECT` accepts that an object is missing, by its name here; `--incomplete` leaves all of them to you; both still see to it that all else is on the target"
                     .to_owned(),
             );
         }
@@ -99,4 +109,20 @@ impl Reasons {
                 .with_hint(hints.join("; or ")),
         )
     }
+}
+
+/// An object is accepted by the name under which it is listed.
+pub(super) fn refuse_unlisted(accepted: &[String], listed: &BTreeSet<String>) -> Result<(), Failure> {
+    let Some(unknown) = accepted.iter().find(|name| !listed.contains(*name)) else {
+        return Ok(());
+    };
+    let message = format!("nothing that is incomplete is called {unknown:?}");
+    let failure = Failure::new(Code::BadInput, message).with_operation("read --accept-incomplete");
+    if listed.is_empty() {
+        return Err(failure.with_hint("nothing is incomplete: leave the option out"));
+    }
+    let names = listed.iter().map(|name| format!("listed is {name}"));
+    Err(names
+        .fold(failure, Failure::with_cause)
+        .with_hint("name objects as `pghaul status` lists them"))
 }

@@ -85,6 +85,7 @@ async fn objects_that_newer_versions_do_not_have() {
          create aggregate gathered (anyelement) (sfunc = array_append, stype = anyarray, initcond = '{}');
          create conversion own for 'LATIN1' to 'UTF8' from pg_catalog.iso8859_1_to_utf8;
          create function fires() returns opaque language plpgsql as 'begin return new; end';
+         create function warned() returns int language sql set operator_precedence_warning = on as 'select 1';
          create view buffers as select checkpoints_timed, buffers_clean from pg_stat_bgwriter",
     );
     pair.source.psql(
@@ -102,6 +103,7 @@ async fn objects_that_newer_versions_do_not_have() {
         "opaque-functions",
         "system-columns-missing",
         "unknown-settings",
+        "unknown-settings-of-functions",
     ];
     assert_eq!(kinds(&findings), expected);
     assert_eq!(findings[0].severity, Severity::Warning);
@@ -112,9 +114,10 @@ async fn objects_that_newer_versions_do_not_have() {
     pair.source.psql(
         &database,
         &format!(
-            "{}; drop operator !- (bigint, none); drop aggregate gathered (anyelement); drop conversion own;
+            "{}; {} drop operator !- (bigint, none); drop aggregate gathered (anyelement); drop conversion own;
              drop function fires(); {} {} {}",
             findings[1].hint.as_ref().unwrap().trim_end_matches(';'),
+            findings[8].hint.as_ref().unwrap(),
             findings[0].hint.as_ref().unwrap().split_once(": ").unwrap().1,
             findings[6].hint.as_ref().unwrap().split_once(": ").unwrap().1,
             findings[7].hint.as_ref().unwrap(),

@@ -1,0 +1,238 @@
+//! Checks that rows of the source may not fulfil any more, or not where pghaul copies them: those that are not immutable, and those
+//! that call functions of users, which may read other tables.
+//!
+//! A table or domain is created without them. After a dump they are added NOT VALID, then validated. Replicated changes would be checked
+//! again one by one, so they are held back while the database is replicated; the removal adds them.
+
+use crate::archive::Entry;
+use crate::fate::Pass;
+use crate::refusals::{Refusals, is_refusal, refused};
+use crate::restore::Restorer;
+use crate::rows_in_the_way::query;
+use libpgdump::ObjectType;
+use pghaul_contracts::UnsafeCheck;
+use pghaul_step::ownership::effects;
+use pghaul_step::postgres::{Ident, QualifiedName, ReadOnly, Session, Source};
+use pghaul_step::{Context, Database, Expressions, Failure, Home, Incomplete};
+use std::collections::BTreeSet;
+
+/// The prefix of the effect keys of checks that are there; what follows is their place in the list.
+const ADDED: &str = "check/added/";
+
+/// The same for those that are not valid yet.
+const UNVALIDATED: &str = "check/unvalidated/";
+
+/// Those of the source's database.
+pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<UnsafeCheck>, Failure> {
+    let doing = source.doing("look for checks that are not immutable");
+    let rows = doing.query(include_str!("unsafe_checks.sql"), &[]).await?;
+    let checks = rows.iter().map(|row| UnsafeCheck {
+        schema: row.get("schema"),
+        of: row.get("of"),
+        name: row.get("name"),
+        of_domain: row.get("of_domain"),
+        own: row.get("own"),
+        definition: row.get("definition"),
+    });
+    Ok(checks.collect())
+}
+
+/// The statements that take the checks out of a table or domain that was just created.
+pub(crate) fn dropping(checks: &[UnsafeCheck], entry: &Entry) -> Result<String, Failure> {
+    let of_domain = match entry.kind {
+        ObjectType::Table | ObjectType::ForeignTable => false,
+        ObjectType::Domain => true,
+        _ => return Ok(String::new()),
+    };
+    let mut statements = String::new();
+    for check in checks {
+        if check.of_domain == of_domain && check.schema == entry.namespace && check.of == entry.tag {
+            let name = Ident::new(check.name.as_str())?;
+            statements.push_str(&format!(
+                "\n{} DROP CONSTRAINT IF EXISTS {name};\n",
+                check.altering("TABLE ONLY")?
+            ));
+        }
+    }
+    Ok(statements)
+}
+
+/// Whether an entry is a comment on one of the checks, which has to wait for it.
+pub(crate) fn is_comment_on_one(checks: &[UnsafeCheck], entry: &Entry) -> bool {
+    entry.kind == ObjectType::Comment
+        && checks.iter().any(|check| {
+            let short = |name: &str| Ident::new(name).map_or_else(|_| String::new(), |name| name.short());
+            let of = match check.of_domain {
+                true => "DOMAIN ",
+                false => "",
+            };
+            let tag = format!("CONSTRAINT {} ON {of}", short(&check.name));
+            let rest = entry.tag.strip_prefix(&tag);
+            check.schema == entry.namespace
+                && rest.is_some_and(|rest| rest == check.of || rest == short(&check.of))
+        })
+}
+
+/// Those that the removal adds, as long as they are not there.
+pub(crate) fn held_back(checks: &[UnsafeCheck]) -> Vec<Incomplete> {
+    let own = checks.iter().filter(|check| check.own);
+    own.map(|check| Incomplete {
+        object: check.object(),
+        why: "held back until the removal, which adds it: it is not immutable, or calls functions of users, and replicated changes \
+              would be checked once more"
+            .to_owned(),
+        by_removal: true,
+        ..Incomplete::default()
+    })
+    .collect()
+}
+
+/// Adds the checks that are not there, and validates those that are not valid. What the rows do not fulfil stays NOT VALID where
+/// `keep` says so, and is not added otherwise; either is noted.
+pub(crate) async fn add(
+    ctx: &Context<Database>,
+    checks: &[UnsafeCheck],
+    keep: bool,
+    refusals: &Refusals,
+) -> Result<(), Failure> {
+    let target = ctx.target_for_reading().await?;
+    let added = effects(&target, ADDED).await?;
+    let unvalidated = effects(&target, UNVALIDATED).await?;
+    drop(target);
+    for (place, check) in checks.iter().enumerate().filter(|(_, check)| check.own) {
+        ctx.check_cancelled()?;
+        let (there, open) = (format!("{ADDED}{place}"), format!("{UNVALIDATED}{place}"));
+        let is_there = added.contains(&there);
+        if is_there && !unvalidated.contains(&open) {
+            continue;
+        }
+        let mut failure = None;
+        let mut statements = check.validating()?;
+        if !is_there && keep {
+            failure = attempt(ctx, &check.adding()?, &[], &[&there, &open]).await?;
+        } else if !is_there {
+            statements = check.adding()? + &statements;
+        }
+        let mut incomplete = None;
+        if let Some(failure) = failure {
+            incomplete = Some(refused(check.object(), &failure));
+        } else if let Some(failure) = attempt(ctx, &statements, &[&open, &there], &[&there]).await? {
+            let mut one = refused(check.object(), &failure);
+            if keep {
+                one.why = format!("it is NOT VALID on the target: {}", failure.message);
+            }
+            one.sql = query(&check.adding()?, &failure);
+            incomplete = Some(one);
+        }
+        if let Some(incomplete) = incomplete {
+            refusals.refuse_effect(&there, incomplete);
+        }
+    }
+    Ok(())
+}
+
+/// Runs statements in a transaction of their own, which forgets some effects and notes others. Returns what the target says where it
+/// refuses.
+async fn attempt(
+    ctx: &Context<Database>,
+    statements: &str,
+    forgotten: &[&String],
+    noted: &[&String],
+) -> Result<Option<Failure>, Failure> {
+    let owned = |keys: &[&String]| keys.iter().map(|key| (*key).clone()).collect::<Vec<_>>();
+    let mut session = ctx.target().await?;
+    let transaction = ctx.begin(&mut session).await?;
+    Home::of(ctx)
+        .await?
+        .enter(&transaction, Expressions::OfBuilds)
+        .await?;
+    if let Err(error) = transaction.batch(ADD, statements).await {
+        let failure = Failure::from(error);
+        // Where the connection is lost, that is what has failed.
+        return match transaction.rollback().await {
+            Ok(()) if is_refusal(&failure) => Ok(Some(failure)),
+            _ => Err(failure),
+        };
+    }
+    transaction.forget_each(&owned(forgotten)).await?;
+    transaction.effects(&owned(noted)).await?;
+    transaction.commit(ADD).await?;
+    Ok(None)
+}
+
+/// Restores the comments on those that are there.
+pub(crate) async fn restore_comments(restorer: &Restorer<'_>) -> Result<(), Failure> {
+    let missing = missing(restorer.ctx, restorer.checks).await?;
+    let comments: Vec<&Entry> = restorer
+        .open(Pass::WithChecks)
+        .filter(|entry| !is_comment_on_one(&missing, entry))
+        .collect();
+    restorer.restore("comments", &comments).await
+}
+
+/// Those that are not there, with those that are handed down by them.
+async fn missing(ctx: &Context<Database>, checks: &[UnsafeCheck]) -> Result<Vec<UnsafeCheck>, Failure> {
+    let added = ctx.effects(ADDED).await?;
+    let is_missing =
+        |(place, check): &(usize, &UnsafeCheck)| check.own && !added.contains(&format!("{ADDED}{place}"));
+    let names: BTreeSet<&String> = checks
+        .iter()
+        .enumerate()
+        .filter(is_missing)
+        .map(|(_, check)| &check.name)
+        .collect();
+    let missing = checks.iter().filter(|check| names.contains(&check.name));
+    Ok(missing.cloned().collect())
+}
+
+/// Adds those that are not there, NOT VALID, when nothing is replicated any more.
+pub(crate) async fn add_unvalidated(ctx: &Context<Database>, checks: &[UnsafeCheck]) -> Result<(), Failure> {
+    let added = ctx.effects(ADDED).await?;
+    for (place, check) in checks.iter().enumerate().filter(|(_, check)| check.own) {
+        let there = format!("{ADDED}{place}");
+        if !added.contains(&there)
+            && let Some(failure) = attempt(ctx, &check.adding()?, &[], &[&there]).await?
+        {
+            tracing::warn!(%failure, check = check.object(), "a check could not be added");
+        }
+    }
+    Ok(())
+}
+
+const ADD: &str = "add a check";
+
+/// The statements about a check.
+trait Statements {
+    fn object(&self) -> String;
+    /// `ALTER TABLE name` or `ALTER DOMAIN name`.
+    fn altering(&self, table: &str) -> Result<String, Failure>;
+    fn adding(&self) -> Result<String, Failure>;
+    fn validating(&self) -> Result<String, Failure>;
+}
+
+impl Statements for UnsafeCheck {
+    fn object(&self) -> String {
+        let Self { schema, of, name, .. } = self;
+        let kind = if self.of_domain { "domain" } else { "table" };
+        format!("check constraint {name} of {kind} {schema}.{of}")
+    }
+
+    fn altering(&self, table: &str) -> Result<String, Failure> {
+        let name = QualifiedName::new(self.schema.as_str(), self.of.as_str())?;
+        let kind = if self.of_domain { "DOMAIN" } else { table };
+        Ok(format!("ALTER {kind} {name}"))
+    }
+
+    fn adding(&self) -> Result<String, Failure> {
+        let (altering, name) = (self.altering("TABLE")?, Ident::new(self.name.as_str())?);
+        Ok(format!(
+            "{altering}\n    ADD CONSTRAINT {name} {} NOT VALID;\n",
+            self.definition
+        ))
+    }
+
+    fn validating(&self) -> Result<String, Failure> {
+        let (altering, name) = (self.altering("TABLE")?, Ident::new(self.name.as_str())?);
+        Ok(format!("{altering} VALIDATE CONSTRAINT {name};\n"))
+    }
+}
