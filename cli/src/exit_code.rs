@@ -18,7 +18,8 @@ pub enum ExitCode {
     Usage = 2,
     /// A check found something that must be mended first; nothing was created for the databases in question.
     CheckFailed = 3,
-    /// A server can't be reached, or the connection to it broke.
+    /// A server can't be reached, or the connection to it broke; for `status`, what it shows of a replicated database is as of
+    /// the last check.
     Connection = 4,
     /// A server can be reached, but does not let us in or do what we must.
     Permission = 5,
@@ -60,7 +61,9 @@ impl ExitCode {
             Self::CheckFailed => {
                 "A check found something that must be mended first. Nothing was created for the databases in question; with `--on-check-failure database`, the others are `syncing` or `done`."
             }
-            Self::Connection => "A server can't be reached, or the connection to it broke.",
+            Self::Connection => {
+                "A server can't be reached, or the connection to it broke; for `status`, what it shows of a replicated database is as of the last check."
+            }
             Self::Permission => "A server can be reached, but does not let us in or do what we must.",
             Self::Journal => "The journal can't be read or written, is damaged or out of date.",
             Self::AlreadyRunning => "Another process works on the migration.",

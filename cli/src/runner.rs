@@ -3,6 +3,7 @@
 
 use crate::command::Session;
 use crate::journals;
+use crate::progress::published::Publisher;
 use crate::servers::Servers;
 use crate::signals::Signals;
 use pghaul_core::event::{Ending, Runner as RunnerFacts};
@@ -46,6 +47,7 @@ pub(crate) struct Start {
 pub(crate) struct Runner {
     pub(crate) engine: Engine,
     locked: Locked,
+    publisher: Publisher,
 }
 
 impl Locked {
@@ -162,8 +164,10 @@ impl Locked {
             took_over,
         };
         let journal: Arc<dyn Journal> = Arc::clone(&self.writer) as Arc<dyn Journal>;
-        let recorder = Recorder::new(journal, Arc::new(Faults::from_environment()), equipment.observer)
-            .with_versions(session.registry.versions());
+        let publisher = Publisher::start(equipment.observer, directory);
+        let faults = Arc::new(Faults::from_environment());
+        let recorder =
+            Recorder::new(journal, faults, publisher.observer()).with_versions(session.registry.versions());
         recorder
             .append(Event::Migration(MigrationEvent::RunnerStarted(facts)))
             .await?;
@@ -184,7 +188,11 @@ impl Locked {
             run: Arc::new(run),
             registry: Arc::clone(&session.registry),
         };
-        Ok(Runner { engine, locked: self })
+        Ok(Runner {
+            engine,
+            locked: self,
+            publisher,
+        })
     }
 }
 
@@ -204,6 +212,7 @@ impl Runner {
             }
         }
         self.engine.run.recorder.faults().report();
+        drop(self.publisher);
         self.locked
     }
 }

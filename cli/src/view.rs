@@ -1,12 +1,14 @@
 //! What is shown of a migration: the journal's state, and over it what a fresh look at the servers found.
 
 use crate::exit_code::ExitCode;
+use crate::progress::published::Published;
 use pghaul_core::event::{Incomplete, Proof, Runner};
 use pghaul_core::journal::Head;
 use pghaul_core::machine::DatabaseRecord;
 use pghaul_core::status::{method_label, overall};
 use pghaul_core::{DatabaseName, DatabaseState, Failure, Method, Migration, MigrationId, Phase};
 use pghaul_step::Standing;
+use pghaul_store::{Clock, Holder};
 use std::collections::BTreeMap;
 
 /// A migration as it is shown.
@@ -27,6 +29,8 @@ pub(crate) struct View {
     pub(crate) as_of: Option<String>,
     /// What is to be said of the last run, when somebody asks afterwards.
     pub(crate) last_run: Option<LastRun>,
+    /// The process that works on it now.
+    pub(crate) worker: Option<Worker>,
     /// Why the journal is not the newest one, where the target knows a newer.
     pub(crate) older_copy: Option<Failure>,
 }
@@ -34,10 +38,19 @@ pub(crate) struct View {
 /// The last run, where it did not end well.
 #[derive(Debug, Clone)]
 pub(crate) enum LastRun {
-    /// It has not ended in order: it works, or it was killed.
-    Open(Runner),
+    /// It has not ended in order: it works, or it was killed. A lock of this host tells which where it ran here.
+    Open { runner: Runner, here: bool },
     /// It failed, and not because of one database.
     Failed(Failure),
+}
+
+/// A process of this host that works on the migration.
+#[derive(Debug, Clone)]
+pub(crate) struct Worker {
+    /// The process, where its lock file can be read.
+    pub(crate) holder: Option<Holder>,
+    /// What it does, as it has published last.
+    pub(crate) progress: Option<Published>,
 }
 
 /// A database as it is shown.
@@ -59,6 +72,8 @@ pub(crate) struct DatabaseView {
     pub(crate) rows: Option<u64>,
     /// What is to be completed; of a removed database, what was left incomplete.
     pub(crate) incomplete: Vec<Incomplete>,
+    /// What was written on the source after a one-time copy, as far as counters of the server show it.
+    pub(crate) written: Vec<Incomplete>,
     /// The position of the source's WAL that a one-time copy is as of.
     pub(crate) copied_at: Option<String>,
     pub(crate) lag_bytes: Option<u64>,
@@ -98,6 +113,7 @@ impl View {
             head,
             as_of: times.values().max().cloned(),
             last_run: None,
+            worker: None,
             older_copy: None,
         };
         view.settle();
@@ -130,10 +146,41 @@ impl View {
     pub(crate) fn with_last_run(mut self, migration: &Migration) -> Self {
         let of_database = self.databases.iter().any(|d| d.phase == Phase::Failed);
         self.last_run = match (&migration.runner, &migration.failure) {
-            (Some(runner), _) if !migration.stopped => Some(LastRun::Open(runner.clone())),
+            (Some(runner), _) if !migration.stopped => {
+                let here = Holder::this_process(&Clock::system()).host == runner.host;
+                let runner = runner.clone();
+                Some(LastRun::Open { runner, here })
+            }
             (_, Some(failure)) if !of_database => Some(LastRun::Failed(failure.clone())),
             _ => None,
         };
+        self
+    }
+
+    /// Adds the process that works on it.
+    pub(crate) fn with_worker(mut self, worker: Option<Worker>) -> Self {
+        self.worker = worker;
+        self
+    }
+
+    /// Adds what was written on the source after one-time copies.
+    pub(crate) fn with_written(
+        mut self,
+        written: BTreeMap<DatabaseName, Result<Vec<Incomplete>, Failure>>,
+        now: &str,
+    ) -> Self {
+        for (name, written) in written {
+            if let Some(database) = self.databases.iter_mut().find(|d| d.name == name) {
+                match written {
+                    Ok(written) => {
+                        database.written = written;
+                        database.checked = true;
+                        database.as_of = Some(now.to_owned());
+                    }
+                    Err(failure) => database.unchecked = Some(failure),
+                }
+            }
+        }
         self
     }
 
@@ -168,7 +215,9 @@ impl View {
 
     /// Marks every database that should be asked as not asked, for one reason.
     pub(crate) fn unreachable(mut self, failure: &Failure) -> Self {
-        let asked = |d: &&mut DatabaseView| matches!(d.phase, Phase::Syncing | Phase::Replicating);
+        let asked = |d: &&mut DatabaseView| {
+            matches!(d.phase, Phase::Syncing | Phase::Replicating | Phase::Done) && !d.checked
+        };
         for database in self.databases.iter_mut().filter(asked) {
             database.unchecked = Some(failure.clone());
         }
@@ -206,6 +255,13 @@ impl View {
             .and_then(|d| d.error.as_ref())
     }
 
+    /// Why it is not known whether a replicated database is still what the journal says. A one-time copy needs no server.
+    pub(crate) fn unknown(&self) -> Option<&Failure> {
+        let replicated = |d: &&DatabaseView| matches!(d.phase, Phase::Syncing | Phase::Replicating);
+        let mut databases = self.databases.iter().filter(replicated);
+        databases.find_map(|database| database.unchecked.as_ref())
+    }
+
     /// The method as the overall status names it: the databases', where they agree.
     pub(crate) fn method(&self) -> &'static str {
         let mut methods = self.databases.iter().map(|d| d.method);
@@ -221,6 +277,8 @@ impl View {
             failure.code.into()
         } else if self.status == Phase::Failed {
             ExitCode::MigrationFailed
+        } else if let Some(failure) = self.unknown() {
+            failure.code.into()
         } else {
             ExitCode::Success
         }
@@ -256,6 +314,7 @@ impl DatabaseView {
                 DatabaseState::Removing | DatabaseState::Removed => record.left.clone(),
                 _ => proof.map(|p| p.incomplete.clone()).unwrap_or_default(),
             },
+            written: Vec::new(),
             copied_at: proof
                 .filter(|_| record.state == DatabaseState::Done)
                 .and_then(|p| p.fence.clone()),

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::format;
+use crate::lock::{self, LockState};
 use crate::reader::OpenMigration;
 use crate::row::NewRow;
 use crate::stored::Links;
@@ -230,6 +231,14 @@ impl JournalFile {
     /// [`StoreError::Damaged`]; or when the file can't be written.
     pub fn write_migration(&self, id: &MigrationId) -> Result<Writer, StoreError> {
         Writer::open(self, id)
+    }
+
+    /// Whether a process of this host works on a migration now.
+    ///
+    /// # Errors
+    /// When the lock file can't be read.
+    pub fn lock_state(&self, id: &MigrationId) -> Result<LockState, StoreError> {
+        lock::state(&self.path, id)
     }
 
     pub(crate) fn migration_on(

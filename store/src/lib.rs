@@ -29,7 +29,7 @@ pub use clock::Clock;
 pub use damage::{Damage, DamageReason};
 pub use error::StoreError;
 pub use file::{JournalFile, Listed, MigrationEntry, Standing};
-pub use lock::Holder;
+pub use lock::{Holder, LockState};
 pub use reader::{Events, Loaded, OpenMigration};
 pub use transfer::Imported;
 pub use writer::Writer;

@@ -43,6 +43,7 @@ mod run_again;
 mod sequences;
 mod settings;
 mod snapshot_copy;
+mod status;
 mod terminal;
 mod two_methods;
 mod versions;

@@ -5,10 +5,11 @@ use crate::args::StatusArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
 use crate::printer::Printer;
+use crate::progress::published;
 use crate::report;
 use crate::servers::{Given, way_back};
 use crate::signals::Signals;
-use crate::view::View;
+use crate::view::{View, Worker};
 use pghaul_core::journal::Head;
 use pghaul_core::{Code, DatabaseName, DatabaseState, Failure, MigrationId, Seq, Side, id};
 use pghaul_engine::standing::{Replayed, knows_the_journal};
@@ -16,7 +17,7 @@ use pghaul_engine::{Engine, Purpose, refuse_other_release};
 use pghaul_step::progress::Blind;
 use pghaul_step::{Copying, Kept, Workers};
 use pghaul_step::{Faults, Recorder, RunContext};
-use pghaul_store::{Clock, JournalFile, Loaded, OpenMigration};
+use pghaul_store::{Clock, JournalFile, Loaded, LockState, OpenMigration};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,9 +87,11 @@ pub(super) async fn look(
         loaded.head.clone(),
         &journals::times(&open)?,
     )
-    .with_last_run(&loaded.migration);
+    .with_last_run(&loaded.migration)
+    .with_worker(worker(file, id)?);
     let states = || loaded.migration.databases.values().map(|d| &d.state);
-    if !states().any(knows_the_journal) {
+    let copied = states().any(|state| *state == DatabaseState::Done);
+    if !copied && !states().any(knows_the_journal) {
         return Ok(view);
     }
     let is_asked =
@@ -107,6 +110,10 @@ pub(super) async fn look(
                 Some(failure) => view.with_older_copy(failure),
                 None => view,
             };
+            let view = match copied {
+                true => view.with_written(engine.look_at_copies().await, &Clock::system().now()),
+                false => view,
+            };
             if !asked {
                 return Ok(view);
             }
@@ -121,6 +128,18 @@ pub(super) async fn look(
         Err(failure) if asked && matches!(failure.code, Code::OtherServer | Code::BadInput) => Err(failure),
         Err(failure) => Ok(view.unreachable(&failure)),
     }
+}
+
+/// The process that works on a migration now, and what it does.
+fn worker(file: &JournalFile, id: &MigrationId) -> Result<Option<Worker>, Failure> {
+    let holder = match file.lock_state(id)? {
+        LockState::Free => return Ok(None),
+        LockState::Held(holder) => holder,
+    };
+    let progress = holder
+        .as_ref()
+        .and_then(|holder| published::read(&journals::state_directory(file, id), holder.pid));
+    Ok(Some(Worker { holder, progress }))
 }
 
 /// Why the journal is not the newest, where the target has heard of an event that it does not hold. The file is read

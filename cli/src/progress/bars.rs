@@ -1,6 +1,6 @@
 //! Progress on a terminal: a bar for each database that is being worked on.
 
-use super::row;
+use super::{ends, row};
 use crate::printer::Printer;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use pghaul_core::{DatabaseEvent, DatabaseName, Event, Migration, MigrationEvent};
@@ -162,18 +162,6 @@ fn phase(event: &DatabaseEvent) -> Option<&'static str> {
         | DatabaseEvent::Resumed
         | DatabaseEvent::Removed => None,
     }
-}
-
-/// Whether nothing more happens to the database in this run, or nothing for a while.
-fn ends(event: &DatabaseEvent) -> bool {
-    matches!(
-        event,
-        DatabaseEvent::Planned { .. }
-            | DatabaseEvent::SyncingProven { .. }
-            | DatabaseEvent::DoneProven { .. }
-            | DatabaseEvent::Failed { .. }
-            | DatabaseEvent::Removed
-    )
 }
 
 fn widest<'a>(names: impl Iterator<Item = &'a DatabaseName>) -> usize {

@@ -2,6 +2,7 @@
 
 mod bars;
 mod lines;
+pub(crate) mod published;
 mod row;
 
 use crate::printer::Printer;
@@ -143,6 +144,18 @@ fn kept_lines(event: &Event, bars: bool) -> Vec<String> {
         }
         Event::DatabaseStep(..) | Event::ClusterStep(..) => Vec::new(),
     }
+}
+
+/// Whether nothing more happens to the database in this run, or nothing for a while.
+fn ends(event: &DatabaseEvent) -> bool {
+    matches!(
+        event,
+        DatabaseEvent::Planned { .. }
+            | DatabaseEvent::SyncingProven { .. }
+            | DatabaseEvent::DoneProven { .. }
+            | DatabaseEvent::Failed { .. }
+            | DatabaseEvent::Removed
+    )
 }
 
 /// What may surprise, and what keeps databases from being replicated, with what would change that.

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(super) fn words(progress: &Progress) -> String {
     match progress {
         Progress::Step { step } => format!("step {step}"),
-        Progress::Count { what, done, total } => format!("{what}: {} of {}", count(*done), count(*total)),
+        Progress::Count { what, done, total } => counted(what, *done, *total),
         Progress::Waiting { what } => format!("waiting for {what}"),
         Progress::Copy {
             bytes: done,
@@ -26,6 +26,11 @@ pub(super) fn words(progress: &Progress) -> String {
             )
         }
     }
+}
+
+/// How many objects are done.
+pub(super) fn counted(what: &str, done: u64, total: u64) -> String {
+    format!("{what}: {} of {}", count(done), count(total))
 }
 
 /// Rate of a copy, in all and of each worker, and its remaining time, from two looks at it.

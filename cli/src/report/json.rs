@@ -21,6 +21,10 @@ pub(crate) fn status(view: &View) -> Value {
         "as_of": view.as_of,
         "incomplete": incomplete(&view.incomplete),
         "last_run": view.last_run.as_ref().map(last_run),
+        "running": view.worker.as_ref().map(|worker| json!({
+            "process": worker.holder,
+            "progress": worker.progress,
+        })),
         "older_copy": view.older_copy,
     } })
 }
@@ -40,7 +44,7 @@ fn incomplete(items: &[Incomplete]) -> Vec<Value> {
 
 fn last_run(last_run: &LastRun) -> Value {
     match last_run {
-        LastRun::Open(runner) => json!({ "ended": false, "runner": runner }),
+        LastRun::Open { runner, .. } => json!({ "ended": false, "runner": runner }),
         LastRun::Failed(failure) => json!({ "ended": true, "failure": failure }),
     }
 }
@@ -60,6 +64,7 @@ fn database(view: &DatabaseView) -> Value {
         "retained_wal_bytes": view.retained_bytes,
         "retained_wal_limit_bytes": view.keep_size_bytes,
         "incomplete": incomplete(&view.incomplete),
+        "written_since_copy": incomplete(&view.written),
         "as_of": view.as_of,
         "checked": view.checked,
         "unchecked_because": view.unchecked,

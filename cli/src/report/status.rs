@@ -9,6 +9,7 @@ use pghaul_core::event::{Incomplete, Runner};
 use pghaul_core::status::method_label;
 use pghaul_core::{Failure, Method, Phase};
 use pghaul_step::shell_word;
+use pghaul_store::Holder;
 
 /// Everything that is known, the most important first.
 pub(crate) fn text(view: &View) -> String {
@@ -16,7 +17,7 @@ pub(crate) fn text(view: &View) -> String {
         "migration {} ({}): {}\n  from {}\n  to   {}\n\n",
         paint(BOLD, &view.name),
         view.id,
-        paint(of_phase(view.status), view.status),
+        status(view),
         view.source,
         view.target,
     );
@@ -28,9 +29,11 @@ pub(crate) fn text(view: &View) -> String {
     let sections = [
         older_copy(view),
         errors(view),
+        at_work(view),
         last_run(view),
         unchecked(view),
         reasons(view),
+        written(view),
         incomplete(view),
     ];
     for section in sections.into_iter().flatten() {
@@ -45,6 +48,18 @@ pub(crate) fn text(view: &View) -> String {
     text.push_str(&paint(DIM, format_args!("journal  {}", view.head)));
     text.push('\n');
     text
+}
+
+/// The status, and whether the servers confirm it.
+fn status(view: &View) -> String {
+    let status = paint(of_phase(view.status), view.status);
+    match view.unknown() {
+        Some(_) => format!(
+            "{status} {}",
+            paint(WARNING, "as of the last check, not checked now")
+        ),
+        None => status,
+    }
 }
 
 /// The databases, a line each.
@@ -132,15 +147,76 @@ fn hint(error: &Failure) -> String {
 
 fn last_run(view: &View) -> Option<String> {
     match view.last_run.as_ref()? {
-        LastRun::Open(Runner { host, pid, user, .. }) => Some(format!(
-            "{}\n  process {pid} of {user} on host {host} works, or was killed; `pghaul run` goes on when it has ended\n",
-            paint(BOLD, "a run has begun and not ended"),
-        )),
+        LastRun::Open { .. } if view.worker.is_some() => None,
+        LastRun::Open { runner, here } => {
+            let Runner {
+                host,
+                pid,
+                user,
+                command,
+                ..
+            } = runner;
+            let (title, what) = match here {
+                true => ("the last run was killed", "has not ended in order; "),
+                false => (
+                    "a run has begun and not ended",
+                    "works, or was killed, which this host can't know; once it has ended, ",
+                ),
+            };
+            Some(format!(
+                "{}\n  process {pid} of {user} on host {host} {what}`pghaul {command}` continues\n",
+                paint(WARNING, title),
+            ))
+        }
         LastRun::Failed(error) => {
             let title = paint(ERROR, "the last run failed");
             Some(format!("{title}\n  {}\n{}", failure::line(error), hint(error)))
         }
     }
+}
+
+/// The process that works on the migration, and what it does.
+fn at_work(view: &View) -> Option<String> {
+    let worker = view.worker.as_ref()?;
+    let mut text = match &worker.holder {
+        Some(Holder {
+            pid,
+            host,
+            user,
+            since,
+        }) => format!(
+            "{}\n  process {pid} of {user} on host {host}, since {since}\n",
+            paint(BOLD, "at work")
+        ),
+        None => format!("{}\n  a process of this host\n", paint(BOLD, "at work")),
+    };
+    let progress = worker.progress.as_ref();
+    if let Some(work) = progress.and_then(|progress| progress.cluster.as_ref()) {
+        text.push_str(&format!("  all databases: {}\n", work.words()));
+    }
+    for (database, work) in progress.iter().flat_map(|progress| &progress.databases) {
+        text.push_str(&format!("  {database}: {}\n", work.words()));
+    }
+    Some(text)
+}
+
+/// What a one-time copy lacks.
+fn written(view: &View) -> Option<String> {
+    let texts: Vec<String> = view
+        .databases
+        .iter()
+        .filter(|database| !database.written.is_empty())
+        .map(|database| {
+            let lines = database.written.iter();
+            let lines: String = lines
+                .map(|item| format!("  {}: {}: {}\n", database.name, item.object, item.why))
+                .collect();
+            let name = shell_word(database.name.as_str());
+            format!("{lines}    hint: `pghaul run --restart-data {name}` copies it again\n")
+        })
+        .collect();
+    let title = paint(WARNING, "written on the source since it was copied");
+    (!texts.is_empty()).then(|| format!("{title}\n{}", texts.concat()))
 }
 
 fn unchecked(view: &View) -> Option<String> {
@@ -278,12 +354,14 @@ fn copied_once(copied: &[&DatabaseView]) -> String {
 mod tests {
     use super::{next_steps, text};
     use crate::exit_code::ExitCode;
+    use crate::progress::published::{Published, Work};
     use crate::report::json;
-    use crate::view::{DatabaseView, LastRun, View};
-    use pghaul_core::event::Incomplete;
+    use crate::view::{DatabaseView, LastRun, View, Worker};
+    use pghaul_core::event::{Incomplete, Runner};
     use pghaul_core::journal::Head;
-    use pghaul_core::{Code, DatabaseName, Failure, Method, MigrationId, Phase, Seq, Side};
+    use pghaul_core::{Code, DatabaseName, Epoch, Failure, Method, MigrationId, Phase, Seq, Side};
     use pghaul_step::{Proof, Standing};
+    use pghaul_store::Holder;
     use std::collections::BTreeMap;
 
     const NOW: &str = "2026-11-22T17:10:00.000Z";
@@ -300,6 +378,7 @@ mod tests {
             reasons: Vec::new(),
             tables: Some(8),
             rows: Some(1_200_034),
+            written: Vec::new(),
             incomplete: Vec::new(),
             copied_at: (phase == Phase::Done).then(|| "0/15D6A28".to_owned()),
             lag_bytes: None,
@@ -333,6 +412,7 @@ mod tests {
             },
             as_of: None,
             last_run: None,
+            worker: None,
             older_copy: None,
         }
     }
@@ -393,7 +473,10 @@ mod tests {
     fn a_server_that_can_not_be_asked_leaves_the_journaled_state_and_says_so() {
         let refused = Failure::new(Code::ConnectionRefused, "Connection refused").with_side(Side::Target);
         let view = looked(Err(refused.clone()));
-        assert_eq!((view.status, view.exit_code()), (Phase::Done, ExitCode::Success));
+        assert_eq!(
+            (view.status, view.exit_code()),
+            (Phase::Done, ExitCode::Connection)
+        );
         assert!(!view.databases[0].checked);
         assert_eq!(
             json::status(&view)["migration"]["migration_detail"][0]["checked"],
@@ -406,7 +489,16 @@ mod tests {
         );
         let view = self::view().unreachable(&refused);
         let unchecked: Vec<bool> = view.databases.iter().map(|d| d.unchecked.is_some()).collect();
-        assert_eq!(unchecked, [true, false], "a finished copy needs no server");
+        assert_eq!(unchecked, [true, true]);
+        let copied = View {
+            databases: view.databases.into_iter().skip(1).collect(),
+            ..self::view()
+        };
+        assert_eq!(
+            copied.exit_code(),
+            ExitCode::Success,
+            "a finished copy needs no server"
+        );
     }
 
     #[test]
@@ -427,6 +519,69 @@ mod tests {
         let said = plain(&view);
         assert!(
             said.contains("the last run failed\n  1 finding stops the migration\n    hint: mend it\n"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn who_works_and_at_what_is_said_instead_of_guessing() {
+        let mut view = view();
+        let runner = Runner {
+            host: "h".to_owned(),
+            pid: 7,
+            user: "u".to_owned(),
+            epoch: Epoch(1),
+            command: "run".to_owned(),
+            pghaul: None,
+            took_over: false,
+        };
+        let open = |here| {
+            let runner = runner.clone();
+            Some(LastRun::Open { runner, here })
+        };
+        view.last_run = open(true);
+        assert!(plain(&view).contains("the last run was killed\n  process 7 of u on host h has not ended in order; `pghaul run` continues\n"));
+        view.last_run = open(false);
+        assert!(plain(&view).contains("which this host can't know"));
+        let holder = Holder {
+            pid: 7,
+            host: "h".to_owned(),
+            user: "u".to_owned(),
+            since: NOW.to_owned(),
+        };
+        let work = Work {
+            step: "copy".to_owned(),
+            ..Work::default()
+        };
+        let progress = Published {
+            databases: BTreeMap::from([(DatabaseName::from("shop"), work)]),
+            ..Published::default()
+        };
+        view.worker = Some(Worker {
+            holder: Some(holder),
+            progress: Some(progress),
+        });
+        let said = plain(&view);
+        assert!(
+            said.contains(&format!(
+                "at work\n  process 7 of u on host h, since {NOW}\n  shop: step copy\n"
+            )),
+            "{said}"
+        );
+        assert!(!said.contains("killed"));
+    }
+
+    #[test]
+    fn what_a_copy_lacks_is_said_with_the_way_to_get_it() {
+        let written = Incomplete {
+            object: "table public.t".to_owned(),
+            why: "written on the source since 0/1: 3 rows".to_owned(),
+            ..Incomplete::default()
+        };
+        let of_stats = BTreeMap::from([(DatabaseName::from("stats"), Ok(vec![written]))]);
+        let said = plain(&view().with_written(of_stats, NOW));
+        assert!(
+            said.contains("written on the source since it was copied\n  stats: table public.t: written on the source since 0/1: 3 rows\n    hint: `pghaul run --restart-data stats` copies it again\n"),
             "{said}"
         );
     }

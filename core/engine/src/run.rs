@@ -12,8 +12,8 @@ use pghaul_core::{
     Acceptance, Code, DatabaseEvent, DatabaseName, DatabaseState, Epoch, Event, Failure, Finding, Method,
     MigrationEvent,
 };
-use pghaul_postgres::{ReadOnly, ReadWrite, Room, Server, Session, Source, Target};
-use pghaul_step::check::{DiskSettings, Landscape, Secret, maintenance};
+use pghaul_postgres::{ReadWrite, Room, Server, Session, Source, Target};
+use pghaul_step::check::{DiskSettings, Landscape, Secret, maintenance, maintenance_for_reading};
 use pghaul_step::{Cluster, Descriptor, Registry, RunContext};
 use std::sync::Arc;
 use std::time::Duration;
@@ -374,7 +374,7 @@ impl Engine {
 /// # Errors
 /// When the source can't be asked.
 pub async fn candidates(source: &Server<Source>) -> Result<Vec<Candidate>, Failure> {
-    let session: Session<Source, ReadOnly> = maintenance(source).await?;
+    let session = maintenance_for_reading(source).await?;
     let sql = "SELECT datname::text FROM pg_catalog.pg_database ORDER BY datname::text COLLATE \"C\"";
     let rows = session.doing("list the databases").query(sql, &[]).await?;
     let mut candidates = Vec::with_capacity(rows.len());

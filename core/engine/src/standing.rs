@@ -12,7 +12,7 @@ use pghaul_core::{
     DatabaseName, DatabaseState, Event, Failure, Journal, JournalError, Migration, MigrationId, Seq, failures,
 };
 use pghaul_postgres::{Lsn, ReadOnly, Session, Source};
-use pghaul_step::check::maintenance;
+use pghaul_step::check::maintenance_for_reading;
 use pghaul_step::{Cluster, Standing, ownership};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,6 +79,26 @@ impl Engine {
             standings.insert(database, standing);
         }
         standings
+    }
+
+    /// What was written on the source after the one-time copies of databases that are `done`, as far as the counters of the
+    /// server show it.
+    pub async fn look_at_copies(&self) -> BTreeMap<DatabaseName, Result<Vec<Incomplete>, Failure>> {
+        let databases: Vec<DatabaseName> = self.run.recorder.read(|m| {
+            let all = m.databases.iter();
+            all.filter(|(_, d)| d.state == DatabaseState::Done)
+                .map(|(name, _)| name.clone())
+                .collect()
+        });
+        let mut written = BTreeMap::new();
+        for database in databases {
+            let since = self
+                .journey(&database)
+                .written_since(pghaul_core::Method::Dump, false)
+                .await;
+            written.insert(database, since);
+        }
+        written
     }
 
     /// What has changed in the cluster as a whole, as the steps of the cluster see it.
@@ -169,7 +189,7 @@ impl Engine {
         if slots.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let source: Session<Source, ReadOnly> = maintenance(&self.run.source).await?;
+        let source = maintenance_for_reading(&self.run.source).await?;
         let now = source.wal_insert_lsn().await?;
         let mut found = BTreeMap::new();
         for (database, names) in slots {

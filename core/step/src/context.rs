@@ -1,6 +1,6 @@
 //! What a step is given.
 
-use crate::check::{Secret, maintenance};
+use crate::check::{Secret, maintenance, maintenance_for_reading};
 use crate::contract::{Contract, Itemized};
 use crate::json::{from_json, named, to_json};
 use crate::kept::Kept;
@@ -15,7 +15,7 @@ use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
 };
-use pghaul_postgres::{ConnInfo, ReadOnly, ReadWrite, Reader, Resolved, Server, Session, Source, Target};
+use pghaul_postgres::{ConnInfo, ReadWrite, Reader, Resolved, Server, Session, Source, Target};
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -315,8 +315,8 @@ impl Context<Cluster> {
     ///
     /// # Errors
     /// When the server can't be reached.
-    pub async fn source(&self) -> Result<Session<Source, ReadOnly>, Failure> {
-        Ok(maintenance(&self.run.source).await?)
+    pub async fn source(&self) -> Result<Reader<Source>, Failure> {
+        Ok(maintenance_for_reading(&self.run.source).await?)
     }
 
     /// A session in the target's maintenance database.

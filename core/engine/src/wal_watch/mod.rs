@@ -12,7 +12,7 @@ use crate::doctor::drop_slot;
 use crate::run::{Engine, connections_within};
 use pghaul_core::{Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, Side};
 use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source, Target};
-use pghaul_step::check::maintenance;
+use pghaul_step::check::{maintenance, maintenance_for_reading};
 use pghaul_step::{RunContext, StepPhase};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -137,14 +137,13 @@ impl WalWatch {
     }
 
     async fn look(&self) -> Result<BTreeMap<u32, Over>, Failure> {
-        let session: Session<Source, ReadOnly> = maintenance(&self.source).await?;
+        let session = maintenance_for_reading(&self.source).await?;
         self.leave_room(&session).await?;
         let found = limits(&session).await?;
         let over = match self.policy.limit(found) {
             Some(limit) => over(self.slots.look(&session).await?, limit),
             None => BTreeMap::new(),
         };
-        session.close().await;
         Ok(over)
     }
 
@@ -231,7 +230,7 @@ impl Engine {
     /// # Errors
     /// When the source can't be asked.
     pub async fn wal_keep_size(&self) -> Result<Option<u64>, Failure> {
-        let session: Session<Source, ReadOnly> = maintenance(&self.run.source).await?;
+        let session = maintenance_for_reading(&self.run.source).await?;
         Ok(limits(&session).await?.keep_size)
     }
 

@@ -8,7 +8,7 @@ use crate::doctor::table_worker;
 use pghaul_core::id::database_of_object;
 use pghaul_core::{Failure, MigrationId};
 use pghaul_postgres::{ReadOnly, Server, Session, Source, Target};
-use pghaul_step::check::maintenance;
+use pghaul_step::check::maintenance_for_reading;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -98,10 +98,9 @@ impl OurSlots {
 
     /// All subscriptions of the target.
     async fn ask(&self) -> Result<BTreeMap<u32, Option<u32>>, Failure> {
-        let session: Session<Target, ReadOnly> = maintenance(&self.target).await?;
+        let session = maintenance_for_reading(&self.target).await?;
         let sql = "SELECT oid, subname::text AS name FROM pg_catalog.pg_subscription";
         let rows = session.doing("look for subscriptions").query(sql, &[]).await?;
-        session.close().await;
         Ok(rows
             .iter()
             .map(|row| (row.get("oid"), number_in(row.get("name"), &self.prefix)))

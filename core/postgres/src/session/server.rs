@@ -165,10 +165,8 @@ impl<S: SideMarker> Server<S> {
         let mut pauses = RETRY_PAUSES.iter();
         loop {
             let outcome = async {
-                let session = self.connect::<ReadOnly>(database).await?;
-                let result = read(&session).await?;
-                session.close().await;
-                Ok(result)
+                let session = self.reader(database).await?;
+                read(&session).await
             };
             let outcome: Result<T, PgError> = outcome.await;
             match outcome {
