@@ -311,7 +311,7 @@ mod tests {
             ["target table public.t was altered (columns)"]
         );
         assert_eq!(
-            told([&then, &noted], [&then, &then]),
+            told([&now, &noted], [&now, &then]),
             [
                 "target index public.i was dropped or renamed",
                 "target table public.t was altered (comment)"
