@@ -114,7 +114,7 @@ impl History {
         assert_eq!(status["name"], "move-the-shop");
         // This program could go on: where it would look at the servers, it only can't reach them.
         let unchecked = &shop["unchecked_because"];
-        let asks = matches!(phase, "syncing" | "replicating");
+        let asks = matches!(phase, "syncing" | "replicating" | "done");
         assert_eq!(
             unchecked["code"] == "connection-refused",
             asks,

@@ -1,103 +1,28 @@
 //! What a step is given.
 
-use crate::check::{Secret, maintenance, maintenance_for_reading};
+use crate::check::{maintenance, maintenance_for_reading};
 use crate::contract::{Contract, Itemized};
 use crate::json::{from_json, named, to_json};
-use crate::kept::Kept;
 use crate::ownership::{OwnedTransaction, Ownership};
 use crate::progress::Progress;
-use crate::recorder::Recorder;
+use crate::run::{Copying, RunContext, WayBack};
 use crate::scope::{Cluster, Database, DatabaseSubject, Scope};
 use crate::step::Occasion;
-use crate::workers::Workers;
 use pghaul_core::event::Proof;
-use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
+use pghaul_core::plan::Route;
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
 };
-use pghaul_postgres::{ConnInfo, ReadWrite, Reader, Resolved, Server, Session, Source, Target};
+use pghaul_postgres::{ReadWrite, Reader, Server, Session, Source, Target};
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
-
-/// What all steps of one run share.
-pub struct RunContext {
-    /// The source server.
-    pub source: Server<Source>,
-    /// The target server.
-    pub target: Server<Target>,
-    /// The way into the journal.
-    pub recorder: Recorder,
-    /// The migration.
-    pub migration: MigrationId,
-    /// This run's epoch.
-    pub epoch: Epoch,
-    /// A directory of this migration's own, mode 0700, beside the journal.
-    pub state_directory: PathBuf,
-    /// How the target's server reaches the source.
-    pub way_back: WayBack,
-    /// Who copies tables and builds indexes.
-    pub workers: Workers,
-    /// How rows are copied.
-    pub copying: Copying,
-    /// What lives no longer than this run.
-    pub kept: Kept,
-    /// Cancelled when the user wants the run to end.
-    pub cancel: CancellationToken,
-}
-
-/// How rows are copied.
-#[derive(Debug, Clone, Default)]
-pub struct Copying {
-    /// The format of COPY; absent, the best that is safe for each table.
-    pub format: Option<CopyFormat>,
-    /// The most bytes a second, of all workers together.
-    pub rate_limit: Option<u64>,
-    /// Whether a dump that was killed keeps the tables that it had finished: the user says that nobody writes to
-    /// the source.
-    pub keep_finished_tables: bool,
-    /// Who copies what an initial copy by pghaul leaves: the target's workers, unless the user wants it otherwise.
-    pub rest: InitialCopy,
-}
-
-/// How the target's server reaches the source: for subscriptions.
-#[derive(Debug, Clone)]
-pub struct WayBack {
-    /// The source as we reach it.
-    pub source: Resolved,
-    /// What the user says for the target's server, where that differs.
-    pub from_target: Option<ConnInfo>,
-}
-
-impl WayBack {
-    /// The conninfo for `CREATE SUBSCRIPTION`, with its password. `settings` are those of
-    /// [`Server::settings_for_others`].
-    ///
-    /// # Errors
-    /// When it names files that are on this machine.
-    pub fn conninfo(&self, database: &str, settings: &[(&str, &str)]) -> Result<Secret, Failure> {
-        let text = match &self.from_target {
-            Some(from_target) => {
-                // Another role may not be allowed to set what ours is.
-                let settings: Vec<(&str, &str)> = settings
-                    .iter()
-                    .copied()
-                    .filter(|(name, _)| *name != "event_triggers")
-                    .collect();
-                self.source
-                    .for_subscription_through(from_target, database, &settings)
-            }
-            None => self.source.for_subscription(database, settings),
-        };
-        Ok(Secret(text?))
-    }
-}
 
 /// What one step is given: sessions, the plan, its own items and facts, the outputs of earlier steps.
 pub struct Context<S: Scope> {

@@ -9,6 +9,7 @@
 //! - [`finding`]: from an author's enum to a [`Finding`]; [`quantity`]: numbers in its sentence
 //! - [`contract`]: what a step leaves for others, as types that know the step
 //! - [`context`]: what a step is given: sessions, the plan, items, outputs of earlier steps
+//! - [`run`]: what all steps of one run share
 //! - [`kept`]: what lives no longer than a run
 //! - [`ownership`]: the schema `pghaul` in each target database: who may write, and which effects are there
 //! - [`recorder`]: the one way into the journal
@@ -37,12 +38,13 @@ pub mod quantity;
 pub mod recorder;
 pub mod registry;
 pub mod retry;
+pub mod run;
 pub mod scope;
 pub mod step;
 pub mod workers;
 
 pub use check::{Check, CheckContext, CheckDescriptor};
-pub use context::{Context, Copying, RunContext, WayBack};
+pub use context::Context;
 pub use contract::{Contract, Itemized};
 pub use fault::Faults;
 pub use finding::{FindingKind, exclude_database, listed, quoted, shell_word};
@@ -53,6 +55,7 @@ pub use ownership::{OwnedTransaction, Ownership};
 pub use progress::{Observer, Progress};
 pub use recorder::Recorder;
 pub use registry::{Registry, RegistryError};
+pub use run::{Copying, RunContext, WayBack};
 pub use scope::{Cluster, Database, Scope};
 pub use step::{Descriptor, Occasion, Probe, Repeats, Standing, Step, StepPhase};
 pub use workers::Workers;

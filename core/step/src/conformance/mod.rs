@@ -26,12 +26,13 @@ mod positions;
 
 pub use in_memory::InMemory;
 
-use crate::context::{Context, Copying, RunContext, WayBack};
+use crate::context::Context;
 use crate::fault::Faults;
 use crate::kept::Kept;
 use crate::ownership::Ownership;
 use crate::progress::Blind;
 use crate::recorder::Recorder;
+use crate::run::{Copying, RunContext, WayBack};
 use crate::scope::{Database, DatabaseSubject, Scope as _};
 use crate::step::{Probe, Repeats, Step, StepPhase};
 use crate::workers::Workers;

@@ -4,7 +4,7 @@ use crate::journal::InMemory;
 use crate::{resolved, server};
 use pghaul_core::{Epoch, MigrationId};
 use pghaul_roles::{Output, Roles};
-use pghaul_step::context::WayBack;
+use pghaul_step::WayBack;
 use pghaul_step::progress::Blind;
 use pghaul_step::{Cluster, Context, Faults, Probe, Recorder, RunContext, Step};
 use pghaul_testkit::{ClusterPair, Settings, compare, fixtures};
