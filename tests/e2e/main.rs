@@ -14,6 +14,7 @@ mod aiven;
 mod back_in_time;
 mod capacity;
 mod checking;
+mod control_characters;
 mod crash_positions;
 mod doctor;
 mod drift;

@@ -2,7 +2,7 @@
 
 use crate::raw::{self, Encoded};
 use pghaul_step::postgres::{Server, Source, child};
-use pghaul_step::{Code, Failure, Side};
+use pghaul_step::{Code, Failure, Side, escaped};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -267,14 +267,13 @@ fn tells_of_a_lost_connection(line: &str) -> bool {
     LOST.iter().any(|words| line.contains(words))
 }
 
-/// The end of what a program wrote, without characters that would move a terminal's cursor.
+/// The end of what a program wrote.
 fn last_lines(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines.iter().skip(lines.len().saturating_sub(LINES));
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    last.map(|line| line.chars().take(LONGEST_LINE).map(plain).collect())
-        .collect()
+    let shortened = |line: &&str| line.chars().take(LONGEST_LINE).collect::<String>();
+    last.map(|line| escaped(&shortened(line)).into_owned()).collect()
 }
 
 #[cfg(test)]
@@ -305,7 +304,8 @@ mod tests {
             let lines = last_lines(&bytes);
             prop_assert!(lines.len() <= LINES);
             for line in lines {
-                prop_assert!(line.chars().count() <= LONGEST_LINE);
+                // An escaped character has six.
+                prop_assert!(line.chars().count() <= 6 * LONGEST_LINE);
                 prop_assert!(!line.chars().any(char::is_control));
             }
         }
