@@ -41,6 +41,7 @@ mod remove_writes;
 mod rest_copy;
 mod restart_data;
 mod run_again;
+mod secret_statements;
 mod sequences;
 mod settings;
 mod snapshot_copy;

@@ -109,7 +109,10 @@ fn candidates() -> Vec<PathBuf> {
 /// The major version that a program says it has; `None` where it is no pg_dump. It may be anything: what it says is read no
 /// further, and waited for no longer, than a pg_dump needs.
 async fn version(program: &Path) -> Option<u32> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    // It may be any program, and needs no password to tell its version.
+    child::without_our_variables(command.as_std_mut());
+    let mut child = command
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
