@@ -7,6 +7,8 @@
 use crate::clock::Clock;
 use crate::error::StoreError;
 use pghaul_core::MigrationId;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt;
@@ -71,13 +73,21 @@ impl RunnerLock {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            // What a link leads to would be emptied, and a named pipe may wait for its other end.
+            .custom_flags(i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default())
             .open(&path)
             .map_err(|e| match e.kind() {
                 ErrorKind::PermissionDenied => StoreError::ReadOnly {
                     path: journal.to_owned(),
                 },
+                _ if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+                    failed(not_ours("a symbolic link"))
+                }
                 _ => failed(e),
             })?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(not_ours("no regular file")));
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -106,6 +116,11 @@ impl Drop for RunnerLock {
         // A name in an unlocked file misleads nobody but a person who reads it, so a failure does no harm.
         let _ = self.0.set_len(0);
     }
+}
+
+/// What stands in the place of the lock was put there by another program, or another user.
+fn not_ours(what: &str) -> std::io::Error {
+    std::io::Error::other(format!("it is {what}; see who has made it, and remove it"))
 }
 
 /// The file that is locked: `<journal>.<migration>.lock`.
