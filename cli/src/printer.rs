@@ -1,8 +1,9 @@
 //! The only place that writes to the terminal. stdout takes the answer, stderr everything else.
 //!
-//! Renderers make texts with ANSI styles; here they are taken out where nobody wants them.
+//! Renderers make texts with ANSI styles; here they are taken out where nobody wants them. Other control characters never reach a
+//! terminal, but for line breaks and tabs.
 
-use crate::report::failure;
+use crate::report::{failure, legible};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use pghaul_core::{Code, Failure};
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -129,6 +130,14 @@ impl Printer {
         self.write(&format!("{control}{text}"))
     }
 
+    /// An answer that is read by programs, as it is.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub(crate) fn verbatim(&self, text: &str) -> Result<(), Failure> {
+        self.write(text)
+    }
+
     /// The answer as JSON, indented.
     ///
     /// # Errors
@@ -140,7 +149,7 @@ impl Printer {
     /// A line for whoever watches, on stderr; not when `--quiet` is given.
     pub(crate) fn note(&self, line: &str) {
         if !self.quiet {
-            self.to_stderr(&format!("{line}\n"));
+            self.to_stderr(&format!("{}\n", line.replace('\n', "\\n")));
         }
     }
 
@@ -159,10 +168,11 @@ impl Printer {
 }
 
 fn shown(text: &str, color: bool) -> String {
+    let text = legible::printed(text);
     if color {
-        text.to_owned()
+        text
     } else {
-        anstream::adapter::strip_str(text).to_string()
+        anstream::adapter::strip_str(&text).to_string()
     }
 }
 

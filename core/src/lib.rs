@@ -11,12 +11,14 @@
 //! 5. [`machine`] holds the state machines; their one transition function serves live runs and replay.
 //! 6. [`status`] derives what users see from the states.
 //! 7. [`journal`] is the trait that a durable store implements.
+//! 8. [`escape`] says how names are shown.
 //!
 //! No tokio, no SQL, no clock, no randomness: time and ids come in as values. A test keeps it so.
 
 pub mod acceptance;
 pub mod catalog;
 pub mod drift;
+pub mod escape;
 pub mod event;
 pub mod failure;
 pub mod failures;
@@ -29,6 +31,7 @@ pub mod status;
 
 pub use acceptance::Acceptance;
 pub use catalog::{Catalog, Mark, TableName};
+pub use escape::escaped;
 pub use event::{DatabaseEvent, Envelope, Event, MigrationEvent, StepEvent, StepVersions};
 pub use failure::{Code, Failure, Side};
 pub use finding::{Concern, Finding, Severity, Subject};

@@ -7,6 +7,8 @@
 use crate::clock::Clock;
 use crate::error::StoreError;
 use pghaul_core::MigrationId;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt;
@@ -87,13 +89,20 @@ impl RunnerLock {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(without_detours())
             .open(&path)
             .map_err(|e| match e.kind() {
                 ErrorKind::PermissionDenied => StoreError::ReadOnly {
                     path: journal.to_owned(),
                 },
+                _ if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+                    failed(not_ours("a symbolic link"))
+                }
                 _ => failed(e),
             })?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(not_ours("no regular file")));
+        }
         let mut tries = 1;
         loop {
             match file.try_lock() {
@@ -122,7 +131,11 @@ impl RunnerLock {
 /// works.
 pub(crate) fn state(journal: &Path, migration: &MigrationId) -> Result<LockState, StoreError> {
     let path = lock_path(journal, migration);
-    let mut file = match File::open(&path) {
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(without_detours())
+        .open(&path);
+    let mut file = match opened {
         Ok(file) => file,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(LockState::Free),
         Err(e) => return Err(StoreError::io("read", &path, e)),
@@ -132,6 +145,11 @@ pub(crate) fn state(journal: &Path, migration: &MigrationId) -> Result<LockState
         Err(TryLockError::WouldBlock) => Ok(LockState::Held(named_in(&mut file))),
         Err(TryLockError::Error(e)) => Err(StoreError::io("lock", &path, e)),
     }
+}
+
+/// How the file is opened: what a link leads to would be emptied, and a named pipe may wait for its other end.
+fn without_detours() -> i32 {
+    i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default()
 }
 
 /// The process that a lock file names.
@@ -146,6 +164,11 @@ impl Drop for RunnerLock {
         // A name in an unlocked file misleads nobody but a person who reads it, so a failure does no harm.
         let _ = self.0.set_len(0);
     }
+}
+
+/// What stands in the place of the lock was put there by another program, or another user.
+fn not_ours(what: &str) -> std::io::Error {
+    std::io::Error::other(format!("it is {what}; see who has made it, and remove it"))
 }
 
 /// The file that is locked: `<journal>.<migration>.lock`.

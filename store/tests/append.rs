@@ -4,7 +4,7 @@
 mod support;
 
 use pghaul_core::journal::{Head, JournalError};
-use pghaul_core::{Epoch, Journal, MigrationId, Phase, Seq, StepEvent};
+use pghaul_core::{Code, Epoch, Failure, Journal, MigrationId, Phase, Seq, StepEvent};
 use pghaul_store::{Clock, Standing, StoreError};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -159,6 +159,44 @@ async fn the_lock_names_its_holder_and_is_per_migration() {
 
     drop(writer);
     scratch.file.write_migration(&id()).unwrap();
+}
+
+/// Who may write beside the journal could have any file of the user's emptied, or a run wait for ever.
+#[tokio::test]
+async fn a_lock_that_leads_elsewhere_is_refused() {
+    let scratch = Scratch::new();
+    drop(begin(&scratch.file, &id(), "app").await);
+    let lock = scratch.directory.path().join("journal.k3v9x2ab.lock");
+    let precious = scratch.directory.path().join("precious");
+    std::fs::write(&precious, "rows").unwrap();
+    std::fs::remove_file(&lock).unwrap();
+    std::os::unix::fs::symlink(&precious, &lock).unwrap();
+    let refused = Failure::from(scratch.file.write_migration(&id()).unwrap_err());
+    assert_eq!(refused.code, Code::JournalUnusable);
+    assert!(
+        refused
+            .causes
+            .iter()
+            .any(|cause| cause.contains("a symbolic link")),
+        "{refused:?}"
+    );
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "rows");
+    std::fs::remove_file(&lock).unwrap();
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&lock)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let refused = Failure::from(scratch.file.write_migration(&id()).unwrap_err());
+    assert!(
+        refused
+            .causes
+            .iter()
+            .any(|cause| cause.contains("no regular file")),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

@@ -135,7 +135,10 @@ fn expressions_run_under_the_settings_that_they_have_at_home() {
             );
             assert_eq!(here, there, "{view} by {method}");
         }
-        compare::same(&pair.source, &pair.target, &database);
+        if method == "dump" {
+            compare::same(&pair.source, &pair.target, &database);
+        }
+        // While changes are replicated, checks that call functions of users are held back.
         migration.remove().succeeded();
         compare::same(&pair.source, &pair.target, &database);
         assert_nothing_of_it_is_left(&migration, pair, &database);

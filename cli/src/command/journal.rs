@@ -66,7 +66,7 @@ fn export(session: &Session, args: &ExportArgs) -> Result<ExitCode, Failure> {
     if is_stream(&args.file) {
         let mut text = Vec::new();
         open.export(&mut text)?;
-        session.printer.answer(&String::from_utf8_lossy(&text))?;
+        session.printer.verbatim(&String::from_utf8_lossy(&text))?;
         return Ok(ExitCode::Success);
     }
     if args.file.exists() {

@@ -13,7 +13,7 @@ use crate::servers::{Given, Servers, way_back};
 use crate::signals::Signals;
 use crate::view::View;
 use pghaul_core::event::{Created, Selection};
-use pghaul_core::{Code, DatabaseName, Failure, Migration, MigrationId, Phase};
+use pghaul_core::{Code, DatabaseName, Failure, Migration, MigrationId, Phase, escaped};
 use pghaul_engine::{
     Purpose, RunRequest, WalPolicy, candidates, check_acceptances, check_databases, selection,
 };
@@ -219,7 +219,9 @@ async fn begin(
     let application_name = pghaul_core::id::application_name(&id, pghaul_core::Epoch::default().next());
     let servers = ways.connect(Some(&application_name)).await?;
     for warning in servers.warnings() {
-        session.printer.note(&format!("warning: {warning}"));
+        session
+            .printer
+            .note(&format!("warning: {}", escaped(&warning.to_string())));
     }
     // A pattern that selects nothing, and other mistakes, are found before anything is written.
     let selected = selection::select(

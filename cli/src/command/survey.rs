@@ -9,7 +9,7 @@ use crate::report;
 use crate::report::finding::Readiness;
 use crate::servers::{Given, Servers, described, way_back};
 use pghaul_core::event::Selection;
-use pghaul_core::{DatabaseName, Failure};
+use pghaul_core::{DatabaseName, Failure, escaped};
 use pghaul_engine::{Survey, Surveyor, candidates, check_acceptances, check_databases, selection};
 use pghaul_step::check::Landscape;
 use pghaul_store::JournalFile;
@@ -77,7 +77,9 @@ async fn look(session: &Session, args: &PlanArgs) -> Result<(Survey, Servers), F
     check_acceptances(&session.registry, &args.checks.accept)?;
     let servers = Given::new(&args.servers)?.both()?.connect(None).await?;
     for warning in servers.warnings() {
-        session.printer.note(&format!("warning: {warning}"));
+        session
+            .printer
+            .note(&format!("warning: {}", escaped(&warning.to_string())));
     }
     let known = known(session, args, &servers)?;
     let journaled = known

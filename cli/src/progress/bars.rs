@@ -2,6 +2,7 @@
 
 use super::{ends, row};
 use crate::printer::Printer;
+use crate::report::legible;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use pghaul_core::{DatabaseEvent, DatabaseName, Event, Migration, MigrationEvent};
 use pghaul_step::Progress;
@@ -31,7 +32,8 @@ struct Row {
 
 impl Bars {
     pub(super) fn new(printer: &Printer, migration: &Migration) -> Self {
-        let width = widest(migration.databases.keys());
+        let names: Vec<DatabaseName> = migration.databases.keys().map(legible::database).collect();
+        let width = widest(names.iter());
         Self {
             all: printer.bars().clone(),
             colors: printer.colors_stderr(),
@@ -40,7 +42,7 @@ impl Bars {
             phases: migration
                 .databases
                 .iter()
-                .map(|(name, d)| (name.clone(), d.state.work().phase().to_string()))
+                .map(|(name, d)| (legible::database(name), d.state.work().phase().to_string()))
                 .collect(),
         }
     }

@@ -6,7 +6,7 @@ pub(crate) mod published;
 mod row;
 
 use crate::printer::Printer;
-use crate::report::sentence;
+use crate::report::{legible, sentence};
 use crate::style::{BOLD, WARNING, paint};
 use bars::Bars;
 use lines::Lines;
@@ -67,6 +67,8 @@ impl Shown {
 
 impl Observer for Shown {
     fn progress(&self, database: Option<&DatabaseName>, progress: Progress) {
+        let database = database.map(legible::database);
+        let database = database.as_ref();
         let line = match &mut *self.face() {
             Face::Bars(bars) => {
                 bars.progress(database, progress);
@@ -80,6 +82,7 @@ impl Observer for Shown {
     }
 
     fn journaled(&self, event: &Event) {
+        let event = &legible::event(event);
         let bars = match &mut *self.face() {
             Face::Bars(bars) => {
                 bars.journaled(event);

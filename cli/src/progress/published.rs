@@ -1,7 +1,7 @@
 //! What a run lets other processes see of its progress: a small file in the migration's own directory, never journaled.
 
 use super::row;
-use pghaul_core::{DatabaseName, Event};
+use pghaul_core::{DatabaseName, Event, escaped};
 use pghaul_step::{Observer, Progress};
 use pghaul_store::Clock;
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub(crate) struct Counted {
 impl Work {
     /// What is going on, in words.
     pub(crate) fn words(&self) -> String {
-        let mut words = vec![format!("step {}", self.step)];
+        let mut words = vec![format!("step {}", escaped(&self.step))];
         if let Some(copied) = &self.copy {
             words.push(row::words(&Progress::Copy {
                 bytes: copied.bytes,
@@ -88,7 +88,7 @@ impl Work {
             words.push(row::counted(what, *done, *total));
         }
         if let Some(what) = &self.waiting_for {
-            words.push(format!("waiting for {what}"));
+            words.push(format!("waiting for {}", escaped(what)));
         }
         words.join(", ")
     }
@@ -102,7 +102,8 @@ fn path(state_directory: &Path) -> PathBuf {
 /// What a process has written last.
 pub(crate) fn read(state_directory: &Path, pid: u32) -> Option<Published> {
     let path = path(state_directory);
-    if std::fs::symlink_metadata(&path).ok()?.len() > LONGEST {
+    let found = std::fs::symlink_metadata(&path).ok()?;
+    if !found.is_file() || found.len() > LONGEST {
         return None;
     }
     let published: Published = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;

@@ -1,15 +1,16 @@
 //! Words for what is going on.
 
 use crate::report::quantity::{bytes, count, duration, plural};
+use pghaul_core::escaped;
 use pghaul_step::Progress;
 use std::time::Duration;
 
 /// Progress of a kind that has no bar.
 pub(super) fn words(progress: &Progress) -> String {
     match progress {
-        Progress::Step { step } => format!("step {step}"),
+        Progress::Step { step } => format!("step {}", escaped(step)),
         Progress::Count { what, done, total } => counted(what, *done, *total),
-        Progress::Waiting { what } => format!("waiting for {what}"),
+        Progress::Waiting { what } => format!("waiting for {}", escaped(what)),
         Progress::Copy {
             bytes: done,
             total_bytes,

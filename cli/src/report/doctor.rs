@@ -4,7 +4,7 @@ use super::columns::{Align, lines};
 use super::failure;
 use super::quantity::bytes;
 use crate::style::{BOLD, DIM, ERROR, GOOD, paint};
-use pghaul_core::{MigrationId, Side};
+use pghaul_core::{MigrationId, Side, escaped};
 use pghaul_engine::doctor::{Remain, Trouble, Unseen, What};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ pub(crate) fn text(diagnosis: &Diagnosis) -> String {
     for unseen in &diagnosis.unseen {
         text.push_str(&format!(
             "{} of the {} could not be looked at: {}\n",
-            unseen.what,
+            escaped(&unseen.what.to_string()),
             unseen.side,
             failure::line(&unseen.failure)
         ));
@@ -65,7 +65,11 @@ pub(crate) fn text(diagnosis: &Diagnosis) -> String {
     if !diagnosis.whose.is_empty() {
         text.push_str(&format!("{}\n", paint(BOLD, "in the journal")));
         for (id, whose) in &diagnosis.whose {
-            text.push_str(&format!("  {} ({id}): {}\n", whose.name, whose.standing));
+            text.push_str(&format!(
+                "  {} ({id}): {}\n",
+                escaped(&whose.name),
+                whose.standing
+            ));
         }
         text.push('\n');
     }
@@ -87,13 +91,16 @@ fn row(diagnosis: &Diagnosis, remain: &Remain, troubles: &[Trouble]) -> Vec<Stri
         (_, Some(database)) => format!(" in {database}"),
         (_, None) => String::new(),
     };
-    let told = facts(&remain.what);
-    let troubles: Vec<String> = troubles.iter().map(|t| paint(ERROR, sentence(t))).collect();
+    let told = facts(&remain.what).map(|told| escaped(&told).into_owned());
+    let troubles: Vec<String> = troubles
+        .iter()
+        .map(|t| paint(ERROR, escaped(&sentence(t))))
+        .collect();
     let all: Vec<String> = told.into_iter().chain(troubles).collect();
     vec![
         format!("  {}", remain.what.noun()),
-        format!("{}{place}", remain.name),
-        paint(DIM, whose(diagnosis, remain.migration.as_ref())),
+        escaped(&format!("{}{place}", remain.name)).into_owned(),
+        paint(DIM, escaped(&whose(diagnosis, remain.migration.as_ref()))),
         all.join("; "),
     ]
 }

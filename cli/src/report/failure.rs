@@ -1,5 +1,6 @@
 //! Failures as people read them. They hold no secrets: their makers see to that.
 
+use super::legible::legible;
 use crate::style::{BOLD, DIM, ERROR, GOOD, paint};
 use pghaul_core::Failure;
 
@@ -12,6 +13,7 @@ use pghaul_core::Failure;
 /// hint: …
 /// ```
 pub(crate) fn text(failure: &Failure) -> String {
+    let failure = &legible(failure);
     let mut text = format!(
         "{}: {}\n",
         paint(ERROR, format_args!("error[{}]", failure.code)),
@@ -21,11 +23,7 @@ pub(crate) fn text(failure: &Failure) -> String {
         text.push_str(&format!("  {}\n", paint(DIM, place)));
     }
     for cause in &failure.causes {
-        // A cause of several lines, such as what a program wrote, stays readable.
-        text.push_str(&format!(
-            "  because: {}\n",
-            cause.trim_end().replace('\n', "\n           ")
-        ));
+        text.push_str(&format!("  because: {cause}\n"));
     }
     if let Some(hint) = &failure.hint {
         text.push_str(&format!("{}: {hint}\n", paint(GOOD, "hint")));
@@ -55,9 +53,13 @@ fn place(failure: &Failure) -> Option<String> {
 
 /// The failure in one line, as a table or a list has room for it.
 pub(crate) fn line(failure: &Failure) -> String {
+    let failure = legible(failure);
     let side = failure.side.map(|side| format!("{side}: ")).unwrap_or_default();
-    let first = failure.causes.first().and_then(|cause| cause.lines().next());
-    let cause = first.map(|cause| format!(": {cause}")).unwrap_or_default();
+    let cause = failure
+        .causes
+        .first()
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default();
     format!("{side}{}{cause}", failure.message)
 }
 
@@ -86,14 +88,13 @@ mod tests {
         insta::assert_snapshot!(plain(&text(&failure)), @r"
         error[permission-denied]: must be superuser to create a subscription
           on the target, in database shop, while trying to create the subscription; SQLSTATE 42501
-          because: first
-                   second
+          because: first\nsecond
           because: deeper
         hint: GRANT pg_create_subscription TO mover
         ");
         assert_eq!(
             line(&failure),
-            "target: must be superuser to create a subscription: first"
+            "target: must be superuser to create a subscription: first\\nsecond"
         );
     }
 

@@ -1,9 +1,10 @@
 //! Findings of checks as people read them: a table by severity, with the fix under each finding.
 
+use super::legible::legible;
 use super::quantity::plural;
 use super::wrap::wrapped;
 use crate::style::{BOLD, DIM, ERROR, GOOD, of_severity, paint};
-use pghaul_core::{Concern, Finding, Severity, Subject};
+use pghaul_core::{Concern, Finding, Severity, Subject, escaped};
 use pghaul_engine::Survey;
 use pghaul_step::listed;
 
@@ -141,7 +142,7 @@ impl Group<'_> {
                 names.push(database.as_str());
             }
         }
-        listed(&names)
+        escaped(&listed(&names)).into_owned()
     }
 
     fn left_width(&self) -> usize {
@@ -151,10 +152,11 @@ impl Group<'_> {
 
     /// Check and databases to the left, sentence and fix to the right.
     fn text(&self, left: usize, width: usize) -> String {
+        let finding = legible(self.finding);
         let indent = left + 4;
         let room = width.saturating_sub(indent).max(NARROWEST);
-        let mut lefts = vec![paint(BOLD, &self.finding.check)];
-        let mut widths = vec![self.finding.check.as_str().chars().count()];
+        let mut lefts = vec![paint(BOLD, &finding.check)];
+        let mut widths = vec![finding.check.as_str().chars().count()];
         let databases = self.databases();
         for line in wrapped(&databases, left)
             .into_iter()
@@ -163,8 +165,8 @@ impl Group<'_> {
             widths.push(line.chars().count());
             lefts.push(paint(DIM, line));
         }
-        let mut rights = wrapped(&self.finding.message, room);
-        if let Some(hint) = &self.finding.hint {
+        let mut rights = wrapped(&finding.message, room);
+        if let Some(hint) = &finding.hint {
             let fix = wrapped(&format!("fix: {hint}"), room);
             rights.extend(fix.into_iter().enumerate().map(|(number, line)| {
                 match line.strip_prefix("fix:").filter(|_| number == 0) {

@@ -1,6 +1,6 @@
 //! One event of the journal as a line, or as JSON.
 
-use super::sentence;
+use super::{legible, sentence};
 use crate::style::{BOLD, DIM, paint};
 use pghaul_core::Envelope;
 use pghaul_core::event::UnknownRecord;
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 /// Number, time, database, step and a sentence.
 pub(crate) fn line(envelope: &Envelope) -> String {
-    let subject = match (envelope.event.database(), envelope.event.step()) {
+    let event = legible::event(&envelope.event);
+    let subject = match (event.database(), event.step()) {
         (None, None) => String::new(),
         (Some(database), None) => format!("{}: ", paint(BOLD, database)),
         (None, Some(step)) => format!("{}: ", paint(BOLD, step)),
@@ -18,7 +19,7 @@ pub(crate) fn line(envelope: &Envelope) -> String {
         "{:>5}  {}  {subject}{}\n",
         envelope.seq.0,
         paint(DIM, &envelope.at),
-        sentence::of(&envelope.event)
+        sentence::of(&event)
     )
 }
 

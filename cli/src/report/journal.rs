@@ -1,8 +1,8 @@
 //! What a verification of journals found.
 
 use crate::style::{BOLD, ERROR, GOOD, paint};
-use pghaul_core::Failure;
 use pghaul_core::journal::Head;
+use pghaul_core::{Failure, escaped};
 use pghaul_store::MigrationEntry;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -16,14 +16,18 @@ pub(crate) struct Verified {
 /// One line for each migration.
 pub(crate) fn text(verified: &[Verified]) -> String {
     let line = |Verified { entry, verdict }: &Verified| {
-        let name = paint(BOLD, format_args!("{} ({})", entry.name, entry.id));
+        let name = paint(BOLD, format_args!("{} ({})", escaped(&entry.name), entry.id));
         match verdict {
             Ok(head) => format!(
                 "{name}: {}, {} events, head {head}\n",
                 paint(GOOD, "whole"),
                 head.seq
             ),
-            Err(failure) => format!("{name}: {}, {failure}\n", paint(ERROR, "not whole")),
+            Err(failure) => format!(
+                "{name}: {}, {}\n",
+                paint(ERROR, "not whole"),
+                escaped(&failure.to_string())
+            ),
         }
     };
     match verified {

@@ -7,6 +7,7 @@ pub(crate) mod finding;
 pub(crate) mod history;
 pub(crate) mod journal;
 pub(crate) mod json;
+pub(crate) mod legible;
 pub(crate) mod plan;
 pub(crate) mod quantity;
 pub(crate) mod sentence;

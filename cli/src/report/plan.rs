@@ -2,12 +2,13 @@
 
 use super::columns::{Align, lines};
 use super::finding::{self, Readiness};
+use super::legible::{self, legible};
 use super::quantity::{bytes, duration, plural};
 use super::wrap::wrapped;
 use crate::style::{BOLD, DIM, ERROR, WARNING, paint};
 use pghaul_core::plan::{HeldBack, NotOurs, RelationKind, Route};
 use pghaul_core::status::method_label;
-use pghaul_core::{DatabasePlan, Failure, Finding, Method, TableClass, TableName, TablePlan};
+use pghaul_core::{DatabasePlan, Failure, Finding, Method, TableClass, TableName, TablePlan, escaped};
 use pghaul_engine::{Survey, SurveyedDatabase, estimate};
 use pghaul_step::quoted;
 use serde_json::{Value, json};
@@ -25,7 +26,10 @@ pub(crate) fn text(survey: &Survey, from: &str, to: &str, width: usize) -> Strin
         "{} of {}\n  from {from}\n  to   {to}\n\n",
         paint(BOLD, plural(survey.databases.len() as u64, "database")),
         bytes(total),
+        from = escaped(from),
+        to = escaped(to),
     );
+    let databases: Vec<SurveyedDatabase> = survey.databases.iter().map(as_shown).collect();
     let title = [
         "database",
         "method",
@@ -36,11 +40,11 @@ pub(crate) fn text(survey: &Survey, from: &str, to: &str, width: usize) -> Strin
         "held back",
     ];
     let mut rows = vec![title.map(|cell| paint(DIM, cell)).to_vec()];
-    rows.extend(survey.databases.iter().map(row));
+    rows.extend(databases.iter().map(row));
     let mut align = [Align::Right; 7];
     align[..2].fill(Align::Left);
     text.push_str(&lines(&align, &rows));
-    for database in &survey.databases {
+    for database in &databases {
         let details = database.plan.as_ref().map(|plan| details(database, plan, width));
         let details = details.unwrap_or_default();
         if !details.is_empty() {
@@ -51,6 +55,18 @@ pub(crate) fn text(survey: &Survey, from: &str, to: &str, width: usize) -> Strin
     text.push('\n');
     text.push_str(&finding::text(survey, width));
     text
+}
+
+/// A database with all names and words in its plan escaped.
+fn as_shown(database: &SurveyedDatabase) -> SurveyedDatabase {
+    let sizes = database.sizes.iter();
+    SurveyedDatabase {
+        database: legible::database(&database.database),
+        findings: Vec::new(),
+        plan: database.plan.as_ref().map(legible),
+        bytes: database.bytes,
+        sizes: sizes.map(|(name, bytes)| (legible(name), *bytes)).collect(),
+    }
 }
 
 fn row(database: &SurveyedDatabase) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! Events of the journal as sentences.
 
-use super::failure;
 use super::quantity::{bytes, count, plural};
+use super::{failure, legible};
 use crate::style::{ERROR, GOOD, WARNING, paint};
 use pghaul_core::event::{Ending, Proof};
 use pghaul_core::status::method_label;
@@ -9,7 +9,7 @@ use pghaul_core::{DatabaseEvent, Event, Failure, Finding, MigrationEvent, Severi
 
 /// The event in one sentence, without what it is about.
 pub(crate) fn of(event: &Event) -> String {
-    match event {
+    match &legible::event(event) {
         Event::Migration(event) => of_migration(event),
         Event::ClusterStep(_, event) | Event::DatabaseStep(_, _, event) => of_step(event),
         Event::Database(_, event) => of_database(event),

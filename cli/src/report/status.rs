@@ -2,17 +2,19 @@
 
 use super::columns::{Align, lines};
 use super::failure;
+use super::legible::{self, legible};
 use super::quantity::{bytes, count};
 use crate::style::{BOLD, DIM, ERROR, WARNING, of_phase, paint};
-use crate::view::{DatabaseView, LastRun, View};
+use crate::view::{DatabaseView, LastRun, View, Worker};
 use pghaul_core::event::{Incomplete, Runner};
 use pghaul_core::status::method_label;
-use pghaul_core::{Failure, Method, Phase};
+use pghaul_core::{Failure, Method, Phase, escaped};
 use pghaul_step::shell_word;
 use pghaul_store::Holder;
 
 /// Everything that is known, the most important first.
 pub(crate) fn text(view: &View) -> String {
+    let view = &as_shown(view);
     let mut text = format!(
         "migration {} ({}): {}\n  from {}\n  to   {}\n\n",
         paint(BOLD, &view.name),
@@ -62,6 +64,37 @@ fn status(view: &View) -> String {
     }
 }
 
+/// The view with all names and words in it escaped; failures are by their own renderer.
+fn as_shown(view: &View) -> View {
+    let text = |text: &str| escaped(text).into_owned();
+    let databases = view.databases.iter().map(|database| DatabaseView {
+        name: legible::database(&database.name),
+        reasons: legible(&database.reasons),
+        incomplete: legible(&database.incomplete),
+        written: legible(&database.written),
+        ..database.clone()
+    });
+    View {
+        name: text(&view.name),
+        source: text(&view.source),
+        target: text(&view.target),
+        databases: databases.collect(),
+        incomplete: legible(&view.incomplete),
+        last_run: view.last_run.as_ref().map(|last_run| match last_run {
+            LastRun::Open { runner, here } => LastRun::Open {
+                runner: legible(runner),
+                here: *here,
+            },
+            LastRun::Failed(failure) => LastRun::Failed(failure.clone()),
+        }),
+        worker: view.worker.as_ref().map(|worker| Worker {
+            holder: worker.holder.as_ref().map(legible),
+            progress: worker.progress.as_ref().map(legible),
+        }),
+        ..view.clone()
+    }
+}
+
 /// The databases, a line each.
 pub(crate) fn table(databases: &[DatabaseView]) -> String {
     let head = [
@@ -77,7 +110,7 @@ pub(crate) fn table(databases: &[DatabaseView]) -> String {
     for database in databases {
         let optional = |number: Option<u64>, shown: fn(u64) -> String| number.map_or("–".to_owned(), shown);
         rows.push(vec![
-            database.name.to_string(),
+            legible::database(&database.name).to_string(),
             phase(database),
             database.method.map_or("–", method_label).to_owned(),
             optional(database.tables, count),
@@ -142,7 +175,8 @@ fn older_copy(view: &View) -> Option<String> {
 
 fn hint(error: &Failure) -> String {
     let hint = error.hint.as_ref();
-    hint.map(|hint| format!("    hint: {hint}\n")).unwrap_or_default()
+    hint.map(|hint| format!("    hint: {}\n", escaped(hint)))
+        .unwrap_or_default()
 }
 
 fn last_run(view: &View) -> Option<String> {
@@ -304,7 +338,7 @@ pub(crate) fn next_steps(view: &View, name: &str) -> String {
     let copied: Vec<&DatabaseView> = view.databases.iter().filter(|d| d.phase == Phase::Done).collect();
     let mut steps = vec!["stop everything that writes to the source".to_owned()];
     if !copied.is_empty() {
-        let each = |d: &&DatabaseView| format!(" --restart-data {}", shell_word(d.name.as_str()));
+        let each = |d: &&DatabaseView| format!(" --restart-data {}", escaped(&shell_word(d.name.as_str())));
         steps.push(format!(
             "pghaul run --name {name}{}   copies again what was copied once; leave out what nothing has written to",
             copied.iter().map(each).collect::<String>()
@@ -344,7 +378,7 @@ fn copied_once(copied: &[&DatabaseView]) -> String {
         "does not follow the source: rows that are written there after the copy are not on the target";
     let each = |d: &&DatabaseView| {
         let as_of = d.copied_at.as_ref().map(|at| format!(" (copy as of {at})"));
-        format!("  {}{}\n", d.name, as_of.unwrap_or_default())
+        format!("  {}{}\n", legible::database(&d.name), as_of.unwrap_or_default())
     };
     let lines: String = copied.iter().map(each).collect();
     format!("{}\n{lines}\n", paint(WARNING, title))

@@ -17,11 +17,7 @@ pub fn connect_like_us<S: SideMarker>(
 ) {
     let resolved = server.resolved();
     let settings = server.settings_for_others();
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PG") {
-            command.env_remove(name);
-        }
-    }
+    without_our_variables(command.as_std_mut());
     match &endpoint.host {
         Host::Tcp { name, address } => {
             if let Some(name) = name {
@@ -63,6 +59,15 @@ pub fn connect_like_us<S: SideMarker>(
         command.env("PGCONNECT_TIMEOUT", timeout.as_secs().max(2).to_string());
     }
     die_with_parent(command);
+}
+
+/// Keeps libpq's and pghaul's variables from a program: the passwords of both servers are among them.
+pub fn without_our_variables(command: &mut std::process::Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"PG") {
+            command.env_remove(name);
+        }
+    }
 }
 
 /// A password file that can't be there: libpq would complain of one that is no plain file.

@@ -112,10 +112,10 @@ impl PgError {
         );
         error.0.sqlstate = Some(state.to_owned());
         if !sqlstate::detail_shows_rows(state) {
-            error.0.detail = db.detail().map(str::to_owned);
+            error.0.detail = db.detail().filter(|detail| !detail.is_empty()).map(str::to_owned);
         }
         error.0.context = context;
-        error.0.server_hint = db.hint().map(str::to_owned);
+        error.0.server_hint = db.hint().filter(|hint| !hint.is_empty()).map(str::to_owned);
         if db.message().contains("unsupported startup parameter") {
             error.0.own_hint = Some(
                 "this is a connection pooler such as PgBouncer; give the server's own address".to_owned(),
@@ -320,7 +320,7 @@ fn message_without_values(state: &str, message: &str, in_rows: bool) -> String {
     }
 }
 
-/// `COPY z, line 2, column i: "abc"` up to the column; of other lines only those that name a function.
+/// `COPY z, line 2, column i: "abc"` up to the column; of other lines only those that name a function. A block is pghaul's.
 fn context_without_values(context: &str) -> Option<String> {
     let lines: Vec<&str> = context
         .lines()
@@ -328,7 +328,8 @@ fn context_without_values(context: &str) -> Option<String> {
             if line.starts_with("COPY ") {
                 line.split(": ").next()
             } else {
-                line.starts_with("PL/pgSQL function ").then_some(line)
+                let function = line.strip_prefix("PL/pgSQL function ")?;
+                (!function.starts_with("inline_code_block ")).then_some(line)
             }
         })
         .collect();
@@ -357,6 +358,10 @@ mod tests {
         assert_eq!(
             context_without_values("COPY z, line 3: \"a\tb\"").as_deref(),
             Some("COPY z, line 3")
+        );
+        assert_eq!(
+            context_without_values("PL/pgSQL function inline_code_block line 16 at RAISE"),
+            None
         );
         assert_eq!(
             context_without_values("SQL statement \"INSERT INTO t VALUES (5)\""),

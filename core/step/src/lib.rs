@@ -68,6 +68,6 @@ pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 pub use pghaul_core::{
     Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Mark, Method, Severity, Side, Subject,
-    TableClass, TableName, TablePlan, catalog, failures, plan,
+    TableClass, TableName, TablePlan, catalog, escaped, failures, plan,
 };
 pub use pghaul_postgres as postgres;

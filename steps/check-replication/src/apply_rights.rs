@@ -1,6 +1,7 @@
 //! The check `apply-rights`.
 
 use pghaul_step::apply_rights::{ACTS_AS_TABLE_OWNER, powerless};
+use pghaul_step::postgres::{ReadOnly, Row, Session, Source};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Concern, Database, Failure, Finding, FindingKind, Severity,
     Subject, async_trait, listed, quoted,
@@ -18,6 +19,15 @@ pub enum ApplyProblem {
         /// The tables, each with its reason.
         tables: Vec<String>,
     },
+    /// The subscription acts as its owner, since the target is older than PostgreSQL 16.
+    RunsCodeOfOwners {
+        /// The role on the target.
+        role: String,
+        /// Whether it is a superuser.
+        superuser: bool,
+        /// The tables, each with a function that a change of it runs, and the function's owner.
+        tables: Vec<String>,
+    },
     /// pghaul's role has no right to the tables either.
     OwnersPowerless {
         /// The role on the target.
@@ -30,7 +40,7 @@ pub enum ApplyProblem {
 impl FindingKind for ApplyProblem {
     fn severity(&self) -> Severity {
         match self {
-            Self::ActsAsPghaul { .. } => Severity::Warning,
+            Self::ActsAsPghaul { .. } | Self::RunsCodeOfOwners { .. } => Severity::Warning,
             Self::OwnersPowerless { .. } => Severity::Error,
         }
     }
@@ -49,6 +59,18 @@ impl FindingKind for ApplyProblem {
                 quoted(role),
                 listed(tables)
             ),
+            Self::RunsCodeOfOwners {
+                role,
+                superuser,
+                tables,
+            } => format!(
+                "until `pghaul remove` every replicated change of these tables ({}) runs functions of other roles as {} {}: \
+                 PostgreSQL acts as the owner of the table from version 16 on: {}",
+                tables.len(),
+                if *superuser { "superuser" } else { "role" },
+                quoted(role),
+                listed(tables)
+            ),
             Self::OwnersPowerless { role, tables } => format!(
                 "changes of these tables ({}) can't be applied with the rights of their owners, nor with those of role {}: {}",
                 tables.len(),
@@ -62,6 +84,10 @@ impl FindingKind for ApplyProblem {
         Some(match self {
             Self::ActsAsPghaul { .. } => {
                 "give the owners the rights on the source, if the code of their tables is not to be trusted"
+            }
+            Self::RunsCodeOfOwners { .. } => {
+                "see that the owners of the functions are trusted, or can't log in to the target until `pghaul remove`; \
+                 or move the database with --method dump"
             }
             Self::OwnersPowerless { .. } => {
                 "give the owners the rights on the source; or connect to the target as a superuser"
@@ -89,11 +115,21 @@ impl Check for ApplyRights {
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let target = ctx.target().await?;
-        if target.server_version() < ACTS_AS_TABLE_OWNER {
-            return Ok(Vec::new());
-        }
         let role = target.role().await?;
         let source = ctx.source().await?;
+        let subject = Subject::Database(ctx.database().clone());
+        if target.server_version() < ACTS_AS_TABLE_OWNER {
+            let tables = with_code_of_owners(&source).await?;
+            let found = (!tables.is_empty()).then_some(ApplyProblem::RunsCodeOfOwners {
+                role: role.name,
+                superuser: role.superuser,
+                tables,
+            });
+            return Ok(found
+                .map(|found| found.about("apply-rights", subject))
+                .into_iter()
+                .collect());
+        }
         let tables: Vec<String> = powerless(&*source, None)
             .await?
             .iter()
@@ -107,7 +143,23 @@ impl Check for ApplyRights {
             true => ApplyProblem::ActsAsPghaul { role, tables },
             false => ApplyProblem::OwnersPowerless { role, tables },
         };
-        let subject = Subject::Database(ctx.database().clone());
         Ok(vec![found.about("apply-rights", subject)])
     }
+}
+
+/// The tables whose changes run functions that belong to no superuser, with those.
+async fn with_code_of_owners(source: &Session<Source, ReadOnly>) -> Result<Vec<String>, Failure> {
+    let doing = source.doing("look for functions that changes of tables run");
+    let rows = doing.query(include_str!("owners_code.sql"), &[]).await?;
+    let table = |row: &Row| {
+        let text = |column: &str| row.get::<_, String>(column);
+        format!(
+            "{}.{} (function {} of role {})",
+            quoted(&text("schema")),
+            quoted(&text("name")),
+            text("function"),
+            quoted(&text("owner"))
+        )
+    };
+    Ok(rows.iter().map(table).collect())
 }

@@ -8,7 +8,7 @@
 
 use crate::aiven_extras::AivenExtras;
 use pghaul_step::check::Secret;
-use pghaul_step::postgres::{ConnInfo, PgError, Rehearsal, Rehearsed, Session, Target, ToSql, literal};
+use pghaul_step::postgres::{ConnInfo, PgError, Rehearsal, Rehearsed, Session, Target, literal};
 use pghaul_step::{Code, Failure};
 
 /// How our role subscribes.
@@ -23,6 +23,8 @@ pub(crate) enum Way {
 /// The SQLSTATE with which PostgreSQL 16 and newer refuse a conninfo of somebody who is no superuser, when the
 /// source would let the target's server in without a password.
 const PASSWORD_REQUIRED: &str = "2F003";
+
+const TRY: &str = "try a subscription";
 
 /// How the attempt went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +58,6 @@ pub(crate) async fn reach(
     rehearsal
         .attempt("limit the attempt", "SET LOCAL statement_timeout = '15s'", &[])
         .await?;
-    rehearsal.keep_out_of_the_log().await?;
     let tried = match way {
         Way::Native => subscribe(&mut rehearsal, &name, &conninfo).await?,
         Way::AivenExtras(there) => {
@@ -66,12 +67,12 @@ pub(crate) async fn reach(
             ) {
                 return Ok(Outcome::NotPermitted);
             }
-            subscribe_by_function(&mut rehearsal, &name, &conninfo).await
+            subscribe_by_function(&mut rehearsal, &name, &conninfo).await?
         }
     };
     rehearsal.roll_back().await?;
     match tried {
-        Ok(_) => Ok(Outcome::Reached),
+        Ok(()) => Ok(Outcome::Reached),
         Err(error) if error.sqlstate().is_none() => Err(without_password(error.into(), secret)),
         Err(error) => Ok(judge(&error, secret, database)),
     }
@@ -81,13 +82,13 @@ async fn subscribe(
     rehearsal: &mut Rehearsed<'_>,
     name: &str,
     conninfo: &str,
-) -> Result<Result<u64, PgError>, Failure> {
+) -> Result<Result<(), PgError>, Failure> {
     let statement = format!(
         "CREATE SUBSCRIPTION {name} CONNECTION {} PUBLICATION pghaul_probe \
          WITH (connect = true, enabled = false, create_slot = false, slot_name = NONE, copy_data = false)",
         literal(conninfo)?
     );
-    Ok(rehearsal.attempt("try a subscription", &statement, &[]).await)
+    Ok(rehearsal.attempt_secretly(TRY, &statement).await)
 }
 
 /// The function can't create a subscription that is not enabled; no worker starts before it is committed.
@@ -95,10 +96,12 @@ async fn subscribe_by_function(
     rehearsal: &mut Rehearsed<'_>,
     name: &str,
     conninfo: &str,
-) -> Result<u64, PgError> {
-    let sql = "SELECT aiven_extras.pg_create_subscription($1::text, $2::text, 'pghaul_probe', $1::text, false, false)";
-    let parameters: &[&(dyn ToSql + Sync)] = &[&name, &conninfo];
-    rehearsal.attempt("try a subscription", sql, parameters).await
+) -> Result<Result<(), PgError>, Failure> {
+    let (name, conninfo) = (literal(name)?, literal(conninfo)?);
+    let statement = format!(
+        "SELECT aiven_extras.pg_create_subscription({name}, {conninfo}, 'pghaul_probe', {name}, false, false)"
+    );
+    Ok(rehearsal.attempt_secretly(TRY, &statement).await)
 }
 
 fn judge(error: &PgError, secret: &Secret, database: Option<&str>) -> Outcome {

@@ -12,6 +12,7 @@
 //! - [`Tables`]: what is copied once and not replicated, or not copied at all
 //! - [`Sequences`]: how many stand still until the cutover
 //! - [`Partitions`], [`Truncate`]: what old versions do not replicate
+//! - [`UserMappings`]: options of user mappings that our role may not read
 //! - [`TriggersAlways`]: triggers that replication would fire a second time, so they are held back
 //!
 //! Each check has a module with its enum of findings and its queries beside it.
@@ -25,6 +26,7 @@ mod sequences;
 mod tables;
 mod triggers;
 mod truncate;
+mod user_mappings;
 
 pub use large_objects::{LargeObjects, LargeObjectsFound};
 pub use partitions::{ByLeaf, Partitions};
@@ -35,6 +37,7 @@ pub use sequences::{NotFollowed, Sequences};
 pub use tables::{NotReplicated, Tables};
 pub use triggers::{HeldBack, TriggersAlways};
 pub use truncate::{NotSent, Truncate};
+pub use user_mappings::{HiddenOptions, UserMappings};
 
 use pghaul_step::{CheckContext, Database, Registry, Subject};
 
@@ -44,6 +47,7 @@ pub fn register(registry: Registry) -> Registry {
         .with_cluster_check(Truncate)
         .with_check(RowSecurity)
         .with_check(Privileges)
+        .with_check(UserMappings)
         .with_check(LargeObjects)
         .with_check(ReservedSchema)
         .with_check(Tables)

@@ -6,7 +6,7 @@
 
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{
-    PgError, QualifiedName, Right, Session, SideMarker, Source, Target, Transaction,
+    PgError, QualifiedName, Right, Session, SideMarker, Source, Target, Transaction, literal,
 };
 use pghaul_step::{Code, Failure, Side, TableName, TablePlan};
 use std::collections::BTreeSet;
@@ -98,13 +98,17 @@ pub(crate) async fn create_subscription(
     transaction: &Transaction<'_, Target>,
     [name, conninfo, publication, slot]: [&str; 4],
     copy_data: bool,
-) -> Result<(), PgError> {
-    let sql = "SELECT aiven_extras.pg_create_subscription($1::text, $2::text, $3::text, $4::text, false, $5)";
-    let doing = transaction.doing("create the subscription with aiven_extras");
-    doing
-        .execute(sql, &[&name, &conninfo, &publication, &slot, &copy_data])
-        .await?;
-    Ok(())
+) -> Result<Result<(), PgError>, Failure> {
+    let sql = format!(
+        "SELECT aiven_extras.pg_create_subscription({}, {}, {}, {}, false, {copy_data})",
+        literal(name)?,
+        literal(conninfo)?,
+        literal(publication)?,
+        literal(slot)?,
+    );
+    Ok(transaction
+        .batch_secretly("create the subscription with aiven_extras", &sql)
+        .await)
 }
 
 /// Whether the extension has made a subscription for us: it belongs to a superuser then, and is not ours to alter.

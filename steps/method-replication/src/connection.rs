@@ -95,11 +95,7 @@ async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Fai
         literal(&conninfo)?
     );
     let transaction = ctx.begin(&mut target).await?;
-    transaction.inner().keep_out_of_the_log().await?;
-    transaction
-        .batch("tell the subscription how the source is reached", &alter)
-        .await?;
-    transaction
-        .commit("tell the subscription how the source is reached")
-        .await
+    let operation = "tell the subscription how the source is reached";
+    transaction.inner().batch_secretly(operation, &alter).await?;
+    transaction.commit(operation).await
 }

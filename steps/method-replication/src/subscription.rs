@@ -213,8 +213,7 @@ impl Subscription {
         }
         let parts = [&name, &conninfo.0, &publication, &slot.name].map(String::as_str);
         let transaction = ctx.begin(target).await?;
-        transaction.inner().keep_out_of_the_log().await?;
-        let created = aiven::create_subscription(transaction.inner(), parts, workers_copy_now).await;
+        let created = aiven::create_subscription(transaction.inner(), parts, workers_copy_now).await?;
         created.map_err(unreachable_source)?;
         transaction.effect(&subscribed(&name)).await?;
         transaction.commit("create the subscription").await?;
@@ -234,9 +233,8 @@ async fn create_ordinary(
     name: &str,
 ) -> Result<Option<PgError>, Failure> {
     let transaction = ctx.begin(target).await?;
-    transaction.inner().keep_out_of_the_log().await?;
-    let doing = transaction.inner().doing("create the subscription");
-    match doing.batch(create).await {
+    let operation = "create the subscription";
+    match transaction.inner().batch_secretly(operation, create).await {
         Err(error) if aiven::is_refused(&error) => {
             transaction.rollback().await?;
             return Ok(Some(error));
@@ -245,6 +243,7 @@ async fn create_ordinary(
     }
     let comment = literal(&format!("pghaul migration {}", ctx.migration()))?;
     let tag = format!("COMMENT ON SUBSCRIPTION {} IS {comment}", Ident::new(name)?);
+    let doing = transaction.inner().doing(operation);
     doing.batch(&tag).await.map_err(or_dump)?;
     transaction.effect(&subscribed(name)).await?;
     transaction.commit("create the subscription").await?;

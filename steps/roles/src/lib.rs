@@ -177,17 +177,16 @@ async fn complete_role(
 ) -> Result<Vec<LeftOut>, Failure> {
     let operation = format!("create role {}", role.name);
     let mut transaction = target.transaction().await?;
-    transaction.keep_out_of_the_log().await?;
     if !exists {
         transaction
-            .doing(&operation)
-            .batch(&creator.create_role(role)?)
+            .batch_secretly(&operation, &creator.create_role(role)?)
             .await?;
     }
     let mut left_out = Vec::new();
     for statement in role.alter_statements()? {
         let savepoint = transaction.savepoint().await?;
-        let altered = savepoint.doing(&operation).batch(&statement).await;
+        // A setting may be a secret of the application's.
+        let altered = savepoint.batch_secretly(&operation, &statement).await;
         match altered {
             Ok(()) => savepoint.commit().await?,
             Err(error) if is_refusal(&error) => {

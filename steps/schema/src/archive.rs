@@ -91,6 +91,15 @@ impl Entry {
         (!name.contains(' ')).then_some((table, name))
     }
 
+    /// Whether its statements may hold a secret: options of foreign data, such as the password of a user mapping.
+    pub(crate) fn may_hold_a_secret(&self) -> bool {
+        use ObjectType as T;
+        matches!(
+            self.kind,
+            T::UserMapping | T::Server | T::ForeignServer | T::ForeignDataWrapper | T::ForeignTable
+        )
+    }
+
     /// Whether rows that are older than it may violate it. Constraints that are part of their table or domain have
     /// no entry, but for keys: what is left is NOT VALID, but for some that a domain or table needs later.
     pub(crate) fn may_be_violated(&self) -> bool {

@@ -37,7 +37,8 @@ pub(crate) async fn set(ctx: &Context<Database>, archive: &Archive) -> Result<Ve
         let operation = "set a setting of the database";
         transaction.batch(operation, "SAVEPOINT pghaul_setting").await?;
         let statement = crate::raw::sendable(statement, archive.encoding());
-        if let Err(error) = transaction.batch(operation, &statement).await {
+        // A setting may be a secret of the application's.
+        if let Err(error) = transaction.inner().batch_secretly(operation, &statement).await {
             if error.sqlstate().is_none() {
                 return Err(error.into());
             }

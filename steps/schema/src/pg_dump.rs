@@ -2,7 +2,7 @@
 
 use crate::raw::{self, Encoded};
 use pghaul_step::postgres::{Server, Source, child};
-use pghaul_step::{Code, Failure, Side};
+use pghaul_step::{Code, Failure, Side, escaped};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -109,7 +109,10 @@ fn candidates() -> Vec<PathBuf> {
 /// The major version that a program says it has; `None` where it is no pg_dump. It may be anything: what it says is read no
 /// further, and waited for no longer, than a pg_dump needs.
 async fn version(program: &Path) -> Option<u32> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    // It may be any program, and needs no password to tell its version.
+    child::without_our_variables(command.as_std_mut());
+    let mut child = command
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -267,14 +270,13 @@ fn tells_of_a_lost_connection(line: &str) -> bool {
     LOST.iter().any(|words| line.contains(words))
 }
 
-/// The end of what a program wrote, without characters that would move a terminal's cursor.
+/// The end of what a program wrote.
 fn last_lines(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines.iter().skip(lines.len().saturating_sub(LINES));
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    last.map(|line| line.chars().take(LONGEST_LINE).map(plain).collect())
-        .collect()
+    let shortened = |line: &&str| line.chars().take(LONGEST_LINE).collect::<String>();
+    last.map(|line| escaped(&shortened(line)).into_owned()).collect()
 }
 
 #[cfg(test)]
@@ -305,7 +307,8 @@ mod tests {
             let lines = last_lines(&bytes);
             prop_assert!(lines.len() <= LINES);
             for line in lines {
-                prop_assert!(line.chars().count() <= LONGEST_LINE);
+                // An escaped character has six.
+                prop_assert!(line.chars().count() <= 6 * LONGEST_LINE);
                 prop_assert!(!line.chars().any(char::is_control));
             }
         }

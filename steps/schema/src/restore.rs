@@ -174,6 +174,9 @@ impl<'a> Restorer<'a> {
         match parts.len() + then.len() {
             0 => return Ok(()),
             1 => return self.send_each(target, &parts, &then).await,
+            _ if parts.iter().any(|(part, _)| part.entry.may_hold_a_secret()) => {
+                return self.send_each(target, &parts, &then).await;
+            }
             _ => {}
         }
         let mut together: String = parts.iter().map(|(_, script)| format!("{script}\n")).collect();
@@ -205,7 +208,11 @@ impl<'a> Restorer<'a> {
             if self.refusals.keep_out(entry) {
                 continue;
             }
-            match attempt(&transaction, script).await? {
+            let run = match entry.may_hold_a_secret() {
+                true => Run::Secretly,
+                false => Run::Plainly,
+            };
+            match attempt(&transaction, script, run).await? {
                 None => keys.extend(part.keys.iter().cloned()),
                 Some(failure) if self.may_be_missing(entry, &failure) => {
                     self.refusals.refuse(entry, &failure)
@@ -214,7 +221,7 @@ impl<'a> Restorer<'a> {
             }
         }
         for then in then {
-            match attempt(&transaction, &then.statements).await? {
+            match attempt(&transaction, &then.statements, Run::Plainly).await? {
                 None => keys.push(then.key.clone()),
                 Some(failure) if is_refusal(&failure) => {
                     let incomplete = refused(then.object.clone(), &failure);
@@ -306,15 +313,33 @@ pub(crate) fn index_key(constraint: &Entry) -> String {
 }
 
 /// An entry that may be missing or have to wait goes with others, but an extension goes alone: its tables are created under
-/// the settings that a transaction begins with.
+/// the settings that a transaction begins with. What may hold a secret goes without what does not.
 fn go_together(a: &Entry, b: &Entry) -> bool {
     [a, b].iter().all(|entry| entry.kind != ObjectType::Extension)
+        && a.may_hold_a_secret() == b.may_hold_a_secret()
+}
+
+/// How statements are run.
+#[derive(Debug, Clone, Copy)]
+enum Run {
+    /// As they are.
+    Plainly,
+    /// So that no text with them is shown, logged or stored on the server.
+    Secretly,
 }
 
 /// Runs statements in a transaction that goes on where they fail. Returns what the server says then.
-async fn attempt(transaction: &OwnedTransaction<'_>, statements: &str) -> Result<Option<Failure>, Failure> {
+async fn attempt(
+    transaction: &OwnedTransaction<'_>,
+    statements: &str,
+    run: Run,
+) -> Result<Option<Failure>, Failure> {
     transaction.batch(RESTORE, "SAVEPOINT piece").await?;
-    match transaction.batch(RESTORE, statements).await {
+    let attempted = match run {
+        Run::Plainly => transaction.batch(RESTORE, statements).await,
+        Run::Secretly => transaction.inner().batch_secretly(RESTORE, statements).await,
+    };
+    match attempted {
         Ok(()) => {
             transaction.batch(RESTORE, "RELEASE SAVEPOINT piece").await?;
             Ok(None)

@@ -6,7 +6,7 @@
 
 use crate::run::Engine;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use pghaul_core::{DatabaseName, Failure};
+use pghaul_core::{DatabaseName, Failure, escaped};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -99,7 +99,7 @@ impl Engine {
             if row.get::<_, bool>("writes") {
                 let what: String = row.get("what");
                 let state = "has a transaction that has written or may write";
-                sessions.writing.insert(format!("{} {state}", legible(&what)));
+                sessions.writing.insert(format!("{} {state}", escaped(&what)));
             }
         }
         Ok(sessions)
@@ -121,13 +121,6 @@ impl Engine {
             .try_collect()
             .await
     }
-}
-
-/// Names that others have chosen, without control characters.
-fn legible(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Where PostgreSQL's programs are on this machine.
 
+use crate::child::without_our_variables;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,10 +20,9 @@ impl Binaries {
         if !directory.join("initdb").is_file() {
             return None;
         }
-        let output = Command::new(directory.join("postgres"))
-            .arg("--version")
-            .output()
-            .ok()?;
+        let mut postgres = Command::new(directory.join("postgres"));
+        without_our_variables(&mut postgres);
+        let output = postgres.arg("--version").output().ok()?;
         let major = major(&String::from_utf8_lossy(&output.stdout))?;
         Some(Self {
             directory: directory.to_owned(),
@@ -85,7 +85,9 @@ fn directories_in(variable: &str) -> Vec<PathBuf> {
 }
 
 fn pg_config() -> Option<PathBuf> {
-    let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+    let mut pg_config = Command::new("pg_config");
+    without_our_variables(&mut pg_config);
+    let output = pg_config.arg("--bindir").output().ok()?;
     let directory = String::from_utf8(output.stdout).ok()?;
     Some(PathBuf::from(directory.trim_end())).filter(|path| !path.as_os_str().is_empty())
 }

@@ -1,6 +1,7 @@
 //! A server process: started as a user that may run it, stopped by its own number only.
 
 use super::LocalError;
+use crate::child::without_our_variables;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -49,9 +50,7 @@ impl RunAs {
 /// A command that runs as the user, in a directory that the user can be in, free of our own `PG*` variables.
 pub(super) fn command(program: &Path, run_as: Option<RunAs>, directory: &Path) -> Command {
     let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
-        command.env_remove(name);
-    }
+    without_our_variables(&mut command);
     command
         .current_dir(directory)
         .stdin(Stdio::null())

@@ -27,6 +27,11 @@ impl<'a, R: Right> Doing<'a, R> {
         }
     }
 
+    /// The same for what a transaction writes in which its maker lets it: one that is rolled back.
+    pub(super) fn for_writing(&self) -> Doing<'a, ReadWrite> {
+        Doing::new(self.client, self.place, self.operation)
+    }
+
     /// Runs a query and returns its rows.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Trying things out: what only the server can tell, without leaving anything behind.
 
-use super::{Doing, Rehearsal, Session, SideMarker};
+use super::settings::Known;
+use super::{Doing, Rehearsal, Session, SideMarker, secret};
 use crate::error::{PgError, Place};
 use pghaul_core::Code;
 use tokio_postgres::types::ToSql;
@@ -9,6 +10,15 @@ use tokio_postgres::types::ToSql;
 pub struct Rehearsed<'a> {
     transaction: tokio_postgres::Transaction<'a>,
     place: &'a Place,
+    known: Known,
+}
+
+/// What a rehearsal tries.
+pub(super) enum Attempt<'a> {
+    /// A statement, with its parameters.
+    Statement(&'a str, &'a [&'a (dyn ToSql + Sync)]),
+    /// A statement that holds a secret.
+    Secret(&'a str),
 }
 
 /// How often a statement is tried that meets a lock. Each try waits for it as long as the session's `lock_timeout` says.
@@ -33,11 +43,15 @@ impl<S: SideMarker> Session<S, Rehearsal> {
     /// # Errors
     /// A lost connection.
     pub async fn rehearse(&mut self) -> Result<Rehearsed<'_>, PgError> {
-        let place = &self.place;
+        let (place, known) = (&self.place, self.facts.known);
         let transaction = self.client.build_transaction().read_only(false).start().await;
         let transaction =
             transaction.map_err(|error| PgError::from_driver(place, "begin a rehearsal", &error))?;
-        Ok(Rehearsed { transaction, place })
+        Ok(Rehearsed {
+            transaction,
+            place,
+            known,
+        })
     }
 }
 
@@ -53,31 +67,43 @@ impl Rehearsed<'_> {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, PgError> {
+        self.attempt_repeatedly(operation, &Attempt::Statement(sql, parameters))
+            .await
+    }
+
+    pub(super) async fn attempt_repeatedly(
+        &mut self,
+        operation: &str,
+        attempt: &Attempt<'_>,
+    ) -> Result<u64, PgError> {
         for _ in 1..LOCK_TRIES {
-            match self.attempt_once(operation, sql, parameters).await {
+            match self.attempt_once(operation, attempt).await {
                 Err(error) if error.code() == Code::LockTimeout => {}
                 outcome => return outcome,
             }
         }
-        self.attempt_once(operation, sql, parameters).await
+        self.attempt_once(operation, attempt).await
     }
 
-    async fn attempt_once(
-        &mut self,
-        operation: &str,
-        sql: &str,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<u64, PgError> {
+    async fn attempt_once(&mut self, operation: &str, attempt: &Attempt<'_>) -> Result<u64, PgError> {
+        let (Attempt::Statement(sql, _) | Attempt::Secret(sql)) = attempt;
         let word = first_word(sql);
         if word.is_empty() || FORBIDDEN.contains(&word.to_ascii_lowercase().as_str()) {
             let message = "a rehearsal can't control its transaction";
             return Err(PgError::new(Code::Bug, self.place, operation, message));
         }
-        let place = self.place;
+        let (place, known) = (self.place, self.known);
         let error = |error: tokio_postgres::Error| PgError::from_driver(place, operation, &error);
         let savepoint = self.transaction.transaction().await.map_err(error)?;
         // The extended protocol takes one statement only, so nothing can follow it unseen.
-        let touched = savepoint.execute(sql, parameters).await.map_err(error);
+        let touched = match attempt {
+            Attempt::Statement(sql, parameters) => savepoint.execute(*sql, parameters).await.map_err(error),
+            // The body of a function in SQL can't control transactions, either.
+            Attempt::Secret(sql) => {
+                let doing = Doing::<Rehearsal>::new(savepoint.client(), place, operation);
+                secret::run(&doing, known, sql).await.map(|()| 0)
+            }
+        };
         match touched {
             Ok(rows) => savepoint.commit().await.map_err(error).map(|()| rows),
             Err(failed) => savepoint.rollback().await.map_err(error).and(Err(failed)),

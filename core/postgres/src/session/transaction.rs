@@ -1,5 +1,6 @@
 //! Transactions that can be committed.
 
+use super::settings::Known;
 use super::{Doing, ReadWrite, Session, SideMarker};
 use crate::error::{PgError, Place};
 use std::marker::PhantomData;
@@ -8,6 +9,7 @@ use std::marker::PhantomData;
 pub struct Transaction<'a, S> {
     inner: tokio_postgres::Transaction<'a>,
     place: &'a Place,
+    pub(super) known: Known,
     side: PhantomData<fn() -> S>,
 }
 
@@ -17,12 +19,13 @@ impl<S: SideMarker> Session<S, ReadWrite> {
     /// # Errors
     /// A lost connection.
     pub async fn transaction(&mut self) -> Result<Transaction<'_, S>, PgError> {
-        let place = &self.place;
+        let (place, known) = (&self.place, self.facts.known);
         let inner = self.client.transaction().await;
         let inner = inner.map_err(|error| PgError::from_driver(place, "begin a transaction", &error))?;
         Ok(Transaction {
             inner,
             place,
+            known,
             side: PhantomData,
         })
     }
@@ -67,12 +70,13 @@ impl<S: SideMarker> Transaction<'_, S> {
     /// # Errors
     /// What the server says.
     pub async fn savepoint(&mut self) -> Result<Transaction<'_, S>, PgError> {
-        let place = self.place;
+        let (place, known) = (self.place, self.known);
         let inner = self.inner.transaction().await;
         let inner = inner.map_err(|error| PgError::from_driver(place, "set a savepoint", &error))?;
         Ok(Transaction {
             inner,
             place,
+            known,
             side: PhantomData,
         })
     }

@@ -16,5 +16,6 @@ mod epochs;
 mod local;
 mod quoting;
 mod readers;
+mod secrets;
 mod sessions;
 mod tls;

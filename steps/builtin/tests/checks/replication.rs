@@ -213,3 +213,36 @@ async fn owners_who_may_not_do_what_replication_does() {
     assert!(found[0].stops_replication() && !found[0].stops_migration());
     pair.target.psql("postgres", &format!("drop role {owner}"));
 }
+
+#[tokio::test]
+async fn functions_of_others_that_a_superusers_subscription_runs() {
+    let pair = shared_pair(Kind::Ordinary);
+    let database = pair.fresh_database("owners_code");
+    let owner = format!("owner_of_{database}");
+    pair.source.psql(
+        &database,
+        &format!(
+            "create role {owner}; create schema m authorization {owner};
+             create function public.of_superuser(int) returns int language sql immutable as 'select $1';
+             create table public.t (i int primary key check (public.of_superuser(i) > 0))"
+        ),
+    );
+    let bench = Bench::new(pair, &[&database]);
+    assert_eq!(bench.database("apply-rights", &database).await, []);
+    pair.source.psql(
+        &database,
+        &format!(
+            "set role {owner}; create function m.f(int) returns int language sql immutable as 'select $1';
+             create table m.generated (i int primary key, g int generated always as (m.f(i)) stored);
+             create table m.checked (i int primary key check (m.f(i) > 0));
+             create table m.indexed (i int primary key); create index on m.indexed (m.f(i));
+             create domain m.d as int check (m.f(value) > 0); create table m.of_domain (i m.d primary key)"
+        ),
+    );
+    let found = bench.database("apply-rights", &database).await;
+    assert_eq!(kinds(&found), ["runs-code-of-owners"]);
+    assert_eq!(found[0].severity, Severity::Warning);
+    let tables = ["checked", "generated", "indexed", "of_domain"]
+        .map(|name| format!("m.{name} (function m.f(integer) of role {owner})"));
+    assert_eq!(found[0].facts["tables"], serde_json::json!(tables));
+}

@@ -123,3 +123,29 @@ async fn what_a_role_may_not_do_on_the_target() {
         ["no-create-privilege"]
     );
 }
+
+#[tokio::test]
+async fn options_of_user_mappings_that_a_role_may_not_read() {
+    let pair = pair();
+    pair.source.create_database("app");
+    pair.source.psql(
+        "app",
+        "create role reader login password 'r'; create role other; create foreign data wrapper w;
+         create server own foreign data wrapper w; grant usage on foreign server own to reader;
+         create server far foreign data wrapper w;
+         create user mapping for reader server own options (password 'visible');
+         create user mapping for other server far options (password 's3cret');
+         create user mapping for public server far options (password 's3cret')",
+    );
+    let target = pair.target.conninfo("postgres");
+    let source = pair.source.conninfo_as("reader", "r", "postgres");
+    let findings = Bench::of(&source, &target, &["app"])
+        .database("user-mappings", "app")
+        .await;
+    assert_eq!(kinds(&findings), ["options-hidden"]);
+    let mappings = ["other on server far", "PUBLIC on server far"];
+    assert_eq!(findings[0].facts["mappings"], serde_json::json!(mappings));
+    assert!(!serde_json::to_string(&findings).unwrap().contains("s3cret"));
+    let bench = Bench::of(&pair.source.conninfo("postgres"), &target, &["app"]);
+    assert_eq!(bench.database("user-mappings", "app").await, []);
+}

@@ -1,0 +1,208 @@
+//! Secrets that pghaul writes into the target: passwords of the source in subscriptions, of roles, of user mappings, in settings. The
+//! statements that carry them are shown, logged and stored by nobody.
+
+use crate::migration::Migration;
+use pghaul_testkit::{Cluster, ClusterPair, Settings, postgres, wait_until};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const SECRET: &str = "0nly-for-the-Source";
+/// A setting is a parameter of statements that compute something under it.
+const SETTING: &str = "0nly-for-the-Application";
+
+/// Servers whose target logs, and stores, as much as it can.
+fn pair(major: u32, target: &[(&str, &str)]) -> ClusterPair {
+    let talkative = Settings::new()
+        .major(major)
+        .set("log_statement", "all")
+        .set("log_min_duration_statement", "0")
+        .set("log_transaction_sample_rate", "1")
+        .set("debug_print_rewritten", "on");
+    let target = target
+        .iter()
+        .fold(talkative, |settings, (name, value)| settings.set(name, value));
+    ClusterPair::start(Settings::new().major(major), target)
+}
+
+#[track_caller]
+fn is_not_in(text: &str, what: &str) {
+    let shows = |line: &&str| {
+        line.contains(SECRET) || line.contains(SETTING) && !line.contains("DETAIL:  parameters: ")
+    };
+    let line = text.lines().find(shows);
+    assert_eq!(line, None, "a secret is in {what}");
+}
+
+#[test]
+fn a_superusers_statements_with_secrets_are_logged_and_stored_nowhere() {
+    let pair = pair(
+        15,
+        &[
+            ("shared_preload_libraries", "pg_stat_statements,auto_explain"),
+            ("pg_stat_statements.track", "all"),
+            ("auto_explain.log_min_duration", "0"),
+            ("auto_explain.log_nested_statements", "on"),
+        ],
+    );
+    pair.target
+        .psql("postgres", "create extension pg_stat_statements");
+    pair.source.psql(
+        "postgres",
+        &format!(
+            "create database d; create role app login; alter role app set app.key = '{SETTING}';
+             alter database d set app.key = '{SETTING}'; set password_encryption = 'md5';
+             create role mover superuser login password '{SECRET}'"
+        ),
+    );
+    pair.source.psql(
+        "d",
+        &format!(
+            "create extension postgres_fdw; create table t (i int primary key);
+             create server far foreign data wrapper postgres_fdw options (host 'h', dbname '{SECRET}');
+             create user mapping for app server far options (user 'u', password '{SECRET}')"
+        ),
+    );
+    let source = pair.source.conninfo_as("mover", SECRET, "postgres");
+    let migration =
+        Migration::between(&source, &pair.target.conninfo("postgres")).options(["--database", "d"]);
+    // A subscription that can't be created is an error, which is logged otherwise.
+    let wrong = [
+        "--source-from-target",
+        "host=127.0.0.1 port=1",
+        "--method",
+        "replication",
+    ];
+    migration.with_options("check").args(wrong).run();
+    migration.run().succeeded();
+
+    let arrived = "select (select umoptions::text from pg_user_mappings) || (select srvoptions::text from pg_foreign_server)
+                   || (select setconfig::text from pg_db_role_setting where setdatabase <> 0 and setrole = 0)
+                   || (select rolconfig::text from pg_roles where rolname = 'app')";
+    assert_eq!(pair.target.psql("d", arrived).matches("0nly-for-the-").count(), 4);
+    let verifier = pair
+        .source
+        .psql("d", "select rolpassword from pg_authid where rolname = 'mover'");
+    let has = format!("select rolpassword = '{verifier}' from pg_authid where rolname = 'mover'");
+    let quiet = "set log_statement = none; set log_min_duration_statement = -1;";
+    let log = pair.target.log();
+    assert_eq!(pair.target.psql("d", &format!("{quiet} {has}")), "t");
+    is_not_in(&log, "the target's log");
+    assert!(!log.contains(&verifier), "a verifier is in the target's log");
+    let stored = "select coalesce(string_agg(query, E'\\n'), '') from pg_stat_statements";
+    is_not_in(&pair.target.psql("postgres", stored), "pg_stat_statements");
+}
+
+/// A role that may switch nothing off.
+#[test]
+fn who_is_no_superuser_shows_and_logs_no_secret_either() {
+    let pair = pair(16, &[]);
+    pair.source.psql(
+        "postgres",
+        &format!(
+            "create role mover superuser login password '{SECRET}'; create role own; create database d owner own"
+        ),
+    );
+    pair.source.psql(
+        "d",
+        "alter schema public owner to own; set role own; create table t (i int primary key); insert into t values (1)",
+    );
+    pair.target.psql(
+        "postgres",
+        "create role sub login createdb createrole password 'sub'; grant pg_create_subscription to sub;
+         alter role sub set createrole_self_grant = 'set, inherit'; grant create on database postgres to sub;
+         create role monitoring login password 'm' in role pg_monitor",
+    );
+    let (source, target) = (
+        pair.source.conninfo_as("mover", SECRET, "postgres"),
+        pair.target.conninfo_as("sub", "sub", "postgres"),
+    );
+    let pg_dump = postgres::client_from("pg_dump", 16);
+    let migration = Migration::between(&source, &target)
+        .options(["--database", "d", "--method", "replication"])
+        .env("PGHAUL_PG_DUMP", pg_dump.to_str().expect("a path in UTF-8"));
+
+    // While a source that does not answer is waited for, everybody who may monitor reads the statement.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let way = format!(
+        "host=127.0.0.1 port={}",
+        silent.local_addr().expect("its port").port()
+    );
+    let checking = migration
+        .with_options("check")
+        .args(["--source-from-target", way.as_str()])
+        .spawn();
+    let shown = |cluster: &Cluster| {
+        cluster.psql(
+            "postgres",
+            "set role monitoring; select coalesce(string_agg(query, E'\\n'), '') from pg_stat_activity
+             where wait_event like 'LibPQWalReceiver%' and state = 'active'",
+        )
+    };
+    wait_until("the target waits for the source", PATIENCE, || {
+        let shown = shown(&pair.target);
+        is_not_in(&shown, "pg_stat_activity");
+        !shown.is_empty()
+    });
+    drop(silent);
+    checking.wait(PATIENCE);
+    migration.run().succeeded();
+    assert_eq!(migration.status_of("d")["status"], "syncing");
+    is_not_in(&pair.target.log(), "the target's log");
+}
+
+/// Programs that may be a pg_dump are asked for their version without a password; the one that dumps gets the source's.
+#[test]
+fn pg_dump_gets_the_sources_password_when_it_dumps() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let mover = |password: &str| format!("create role mover superuser login password '{password}'");
+    pair.source.psql("postgres", &mover(SECRET));
+    pair.target.psql("postgres", &mover("0nly-for-the-Target"));
+    pair.source.create_database("d");
+    pair.source.psql("d", "create table t (i int primary key)");
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (program, seen) = (scratch.path().join("pg_dump"), scratch.path().join("seen"));
+    let real = postgres::client_from("pg_dump", pair.source.major());
+    let script = format!(
+        "#!/bin/sh\n{{ echo \"called: $1\"; env; }} >>'{}'\nexec '{}' \"$@\"\n",
+        seen.display(),
+        real.display()
+    );
+    write_program(&program, &script);
+    let without_password = |cluster: &Cluster| {
+        format!(
+            "host=127.0.0.1 port={} user=mover dbname=postgres",
+            cluster.port()
+        )
+    };
+    Migration::between(&without_password(&pair.source), &without_password(&pair.target))
+        .options(["--database", "d"])
+        .env("PGHAUL_PG_DUMP", program.to_str().expect("a path in UTF-8"))
+        .env("PGHAUL_SOURCE_PASSWORD", SECRET)
+        .env("PGHAUL_TARGET_PASSWORD", "0nly-for-the-Target")
+        .env("PGPASSWORD", "of-another-server")
+        .run()
+        .succeeded();
+    let seen = std::fs::read_to_string(seen).expect("what the program saw");
+    let secrets = |call: &str| {
+        let of = |line: &&str| line.contains("nly-for-the") || line.contains("of-another-server");
+        call.lines().filter(of).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let calls: Vec<&str> = seen.split("called: ").skip(1).collect();
+    let (versions, dumps): (Vec<&str>, Vec<&str>) =
+        calls.iter().partition(|call| call.starts_with("--version"));
+    assert!(!versions.is_empty() && !dumps.is_empty(), "{seen}");
+    for call in versions {
+        assert_eq!(secrets(call), [""; 0]);
+    }
+    for call in dumps {
+        assert_eq!(secrets(call), [format!("PGPASSWORD={SECRET}")]);
+    }
+}
+
+fn write_program(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("write the program");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("make it a program");
+}
