@@ -7,13 +7,14 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use pghaul_core::event::Selection;
 use pghaul_core::journal::Head;
-use pghaul_core::{Acceptance, InitialCopy, Method};
+use pghaul_core::{InitialCopy, Method};
 use pghaul_engine::{Allowed, OnCheckFailure, OnWalLimit, Removal};
-use pghaul_step::check::DiskSettings;
 use std::path::PathBuf;
 
+mod checks;
 mod generated;
 
+pub(crate) use checks::CheckArgs;
 pub(crate) use generated::{CompletionsArgs, ManArgs};
 
 const EXAMPLES: &str = "\
@@ -108,7 +109,7 @@ pub(crate) struct General {
 pub(crate) enum Command {
     /// Show what would be moved, and how; writes nothing anywhere
     Plan(PlanArgs),
-    /// Make all checks and show what they found; writes nothing anywhere
+    /// Make all checks and show what they found; leaves nothing anywhere
     Check(PlanArgs),
     /// Move the databases, or go on with it
     #[command(after_help = RUN_EXAMPLES)]
@@ -216,50 +217,6 @@ impl SelectionArgs {
             initial_copy: self.initial_copy,
             source_from_target,
             ..Selection::default()
-        }
-    }
-}
-
-/// What the checks are told.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct CheckArgs {
-    /// Take the errors that a check finds upon yourself, in one database or everywhere; may be repeated
-    #[arg(
-        long,
-        value_name = "CHECK[=DATABASE]",
-        value_parser = clap::builder::NonEmptyStringValueParser::new().try_map(|text| text.parse::<Acceptance>()),
-        help_heading = "Checks"
-    )]
-    pub(crate) accept: Vec<Acceptance>,
-    /// How much room the target has, such as 500GB or 2TiB; otherwise it is asked where that is possible
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, help_heading = "Checks")]
-    pub(crate) target_free_space: Option<u64>,
-    /// How much room the databases need on the target, in percent of their size on the source
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        default_value_t = DiskSettings::default().margin_percent,
-        help_heading = "Checks"
-    )]
-    pub(crate) disk_margin: u32,
-}
-
-impl Default for CheckArgs {
-    fn default() -> Self {
-        Self {
-            accept: Vec::new(),
-            target_free_space: None,
-            disk_margin: DiskSettings::default().margin_percent,
-        }
-    }
-}
-
-impl CheckArgs {
-    /// What is said about the disk.
-    pub(crate) fn disk(&self) -> DiskSettings {
-        DiskSettings {
-            target_free_bytes: self.target_free_space,
-            margin_percent: self.disk_margin,
         }
     }
 }

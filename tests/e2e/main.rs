@@ -33,6 +33,7 @@ mod network;
 mod order;
 mod pgbench_live;
 mod publications;
+mod rehearsal;
 mod remove_forced;
 mod remove_hung;
 mod remove_interrupted;

@@ -1,6 +1,7 @@
 //! `pghaul doctor`: everything of ours on the servers, and its removal where the journal is lost.
 
 use super::Session;
+use super::survey::drop_abandoned_rehearsals;
 use crate::args::DoctorArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
@@ -39,6 +40,9 @@ pub(crate) async fn doctor(session: &Session, args: &DoctorArgs) -> Result<ExitC
                 "give --source, --target or both; with an open migration in the journal, its servers are looked at",
             ),
         );
+    }
+    if let Some(target) = &servers.target {
+        drop_abandoned_rehearsals(session, target).await;
     }
     match &args.drop {
         None => {

@@ -19,6 +19,7 @@ use pghaul_engine::{
 };
 use pghaul_postgres::ConnInfo;
 use pghaul_step::WayBack;
+use pghaul_step::check::Rehearse;
 use pghaul_store::JournalFile;
 
 const STOPPING: &str = "stopping in order; Ctrl-C once more stops at once (`pghaul run` goes on either way)";
@@ -112,6 +113,7 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         on_check_failure: args.on_check_failure,
         accepted: args.checks.accept.clone(),
         disk: args.checks.disk(),
+        rehearse: args.checks.rehearse(Rehearse::Never),
         databases_at_once: at_once,
         wal: WalPolicy {
             most: args.max_wal_retained,

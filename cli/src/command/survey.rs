@@ -1,4 +1,4 @@
-//! `pghaul plan` and `pghaul check`: a look at both servers that writes nothing, not even a journal.
+//! `pghaul plan` and `pghaul check`: a look at both servers that leaves nothing, not even a journal.
 
 use super::Session;
 use crate::args::PlanArgs;
@@ -11,14 +11,16 @@ use crate::servers::{Given, Servers, described, way_back};
 use pghaul_core::event::Selection;
 use pghaul_core::{DatabaseName, Failure, escaped};
 use pghaul_engine::{Survey, Surveyor, candidates, check_acceptances, check_databases, selection};
-use pghaul_step::check::Landscape;
+use pghaul_step::check::{Landscape, Rehearse, maintenance_for_reading};
+use pghaul_step::postgres::{Server, Target};
+use pghaul_step::throwaway::drop_abandoned;
 use pghaul_store::JournalFile;
 use serde_json::Value;
 use std::sync::Arc;
 
 /// Shows what would be moved, and how.
 pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<ExitCode, Failure> {
-    let (survey, servers) = told(session, args, report::plan::failed_json).await?;
+    let (survey, servers) = told(session, args, Rehearse::Never, report::plan::failed_json).await?;
     let (from, to) = (
         described(&servers.source_identity),
         described(&servers.target_identity),
@@ -34,7 +36,9 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<ExitCode,
 
 /// Shows what the checks found.
 pub(crate) async fn check(session: &Session, args: &PlanArgs) -> Result<ExitCode, Failure> {
-    let (survey, _) = told(session, args, report::plan::failed_findings_json).await?;
+    let failed = report::plan::failed_findings_json;
+    let (survey, servers) = told(session, args, Rehearse::WhenSmall, failed).await?;
+    drop_abandoned_rehearsals(session, &servers.target).await;
     if args.json {
         session.printer.json(&report::plan::findings_json(&survey))?;
     } else {
@@ -42,6 +46,19 @@ pub(crate) async fn check(session: &Session, args: &PlanArgs) -> Result<ExitCode
         session.printer.answer(&text)?;
     }
     Ok(readiness(&survey))
+}
+
+/// Drops the databases that killed checks have left: nobody needs them, whosever they are. Where that fails, `doctor` shows
+/// them.
+pub(super) async fn drop_abandoned_rehearsals(session: &Session, target: &Server<Target>) {
+    let dropped = async {
+        let looking = maintenance_for_reading(target).await?;
+        drop_abandoned(target, &looking).await
+    };
+    for name in dropped.await.unwrap_or_default() {
+        let note = format!("dropped database {name} on the target, which a killed check had left");
+        session.printer.note(&note);
+    }
 }
 
 /// Whether a run could begin.
@@ -64,16 +81,17 @@ fn readiness(survey: &Survey) -> ExitCode {
 async fn told(
     session: &Session,
     args: &PlanArgs,
+    rehearse: Rehearse,
     failed: fn(&Failure) -> Value,
 ) -> Result<(Survey, Servers), Failure> {
-    let looked = look(session, args).await;
+    let looked = look(session, args, rehearse).await;
     if let (Err(failure), true) = (&looked, args.json) {
         session.printer.json(&failed(failure))?;
     }
     looked
 }
 
-async fn look(session: &Session, args: &PlanArgs) -> Result<(Survey, Servers), Failure> {
+async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<(Survey, Servers), Failure> {
     check_acceptances(&session.registry, &args.checks.accept)?;
     let servers = Given::new(&args.servers)?.both()?.connect(None).await?;
     for warning in servers.warnings() {
@@ -106,6 +124,7 @@ async fn look(session: &Session, args: &PlanArgs) -> Result<(Survey, Servers), F
                 .unwrap_or_else(|| known.selection.clone().unwrap_or_default().initial_copy()),
             accepted,
             disk: args.checks.disk(),
+            rehearse: args.checks.rehearse(rehearse),
             // A conninfo that the target can't use is found by a check, which reports it.
             source_from_target: way
                 .conninfo("postgres", &servers.source.settings_for_others())

@@ -100,14 +100,16 @@ fn row(diagnosis: &Diagnosis, remain: &Remain, troubles: &[Trouble]) -> Vec<Stri
     vec![
         format!("  {}", remain.what.noun()),
         escaped(&format!("{}{place}", remain.name)).into_owned(),
-        paint(DIM, escaped(&whose(diagnosis, remain.migration.as_ref()))),
+        paint(DIM, escaped(&whose(diagnosis, remain))),
         all.join("; "),
     ]
 }
 
-fn whose(diagnosis: &Diagnosis, migration: Option<&MigrationId>) -> String {
-    let Some(id) = migration else {
-        return "of an unknown migration".to_owned();
+fn whose(diagnosis: &Diagnosis, remain: &Remain) -> String {
+    let id = match (&remain.migration, &remain.what) {
+        (Some(id), _) => id,
+        (None, What::RehearsalDatabase { .. }) => return "of a rehearsal".to_owned(),
+        (None, _) => return "of an unknown migration".to_owned(),
     };
     match diagnosis.whose.get(id) {
         Some(whose) => format!("of {} ({id}, {})", whose.name, whose.standing),
@@ -142,6 +144,7 @@ fn sentence(trouble: &Trouble) -> String {
         Trouble::NearLimit { .. } => "is near the limit, max_slot_wal_keep_size".to_owned(),
         Trouble::Inactive => "nobody reads it: the WAL it keeps grows".to_owned(),
         Trouble::Disabled => "is disabled".to_owned(),
+        Trouble::Abandoned => "its check was killed: its owner or a superuser can drop it".to_owned(),
         Trouble::NotWorking => "has no worker just now: see the target's log".to_owned(),
     }
 }

@@ -13,7 +13,8 @@ use pghaul_core::{
     MigrationEvent,
 };
 use pghaul_postgres::{ReadWrite, Room, Server, Session, Source, Target};
-use pghaul_step::check::{DiskSettings, Landscape, Secret, maintenance, maintenance_for_reading};
+use pghaul_step::check::{DiskSettings, Landscape, Rehearse, Secret, maintenance, maintenance_for_reading};
+use pghaul_step::throwaway::drop_abandoned;
 use pghaul_step::{Cluster, Descriptor, Registry, RunContext};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub struct RunRequest {
     pub accepted: Vec<Acceptance>,
     /// What the user says about the disk of the target.
     pub disk: DiskSettings,
+    /// Which schemas are rehearsed on the target before anything is created.
+    pub rehearse: Rehearse,
     /// How many databases are moved side by side.
     pub databases_at_once: usize,
     /// Databases whose copied rows are discarded first, to be copied again.
@@ -160,7 +163,13 @@ impl Engine {
 
     /// Ends what earlier runners left on the servers: a killed client's statement may live on for minutes.
     pub(crate) async fn fence(&self) -> Result<(), Failure> {
-        self.end_sessions_before(self.run.epoch, FENCE_TIMEOUT).await
+        self.end_sessions_before(self.run.epoch, FENCE_TIMEOUT).await?;
+        let target = maintenance_for_reading(&self.run.target).await?;
+        // Whoever rehearsed: what is left of it is in the way of nobody, so nothing fails for it.
+        if let Err(failure) = drop_abandoned(&self.run.target, &target).await {
+            tracing::warn!(%failure, "databases of rehearsals may be left on the target");
+        }
+        Ok(())
     }
 
     /// Ends what this run has left on the servers when the user stopped it, such as a slot that waits for a
@@ -207,7 +216,7 @@ impl Engine {
             }
             journey.append(DatabaseEvent::CheckingStarted).await?;
         }
-        let surveyor = self.surveyor(request.disk);
+        let surveyor = self.surveyor(request);
         let survey = tokio::select! {
             survey = surveyor.survey(&unplanned) => survey?,
             () = self.run.cancel.cancelled() => {
@@ -217,14 +226,15 @@ impl Engine {
         self.journal_survey(&survey, request.on_check_failure).await
     }
 
-    fn surveyor(&self, disk: DiskSettings) -> Surveyor<'_> {
+    fn surveyor(&self, request: &RunRequest) -> Surveyor<'_> {
         let landscape = self.run.recorder.read(|m| Landscape::of(&self.run.migration, m));
         Surveyor {
             source: self.run.source.clone(),
             target: self.run.target.clone(),
             registry: &self.registry,
             landscape: Arc::new(Landscape {
-                disk,
+                disk: request.disk,
+                rehearse: request.rehearse,
                 source_from_target: self.source_from_target(),
                 ..landscape
             }),

@@ -3,6 +3,7 @@
 use crate::lookout::{Lookout, SharedSession};
 use crate::memo::Memo;
 use crate::scope::{Cluster, Database, Scope};
+use crate::throwaway::ThrowawayDatabase;
 use async_trait::async_trait;
 use pghaul_core::{
     Acceptance, Catalog, Code, DatabaseName, Failure, Finding, InitialCopy, Method, Migration, MigrationId,
@@ -45,6 +46,8 @@ pub struct Landscape {
     pub accepted: BTreeSet<Acceptance>,
     /// What the user says about the disk of the target.
     pub disk: DiskSettings,
+    /// Which schemas are rehearsed.
+    pub rehearse: Rehearse,
     /// The conninfo with which the target's server reaches the source, with its password. Never print it.
     pub source_from_target: Option<Secret>,
 }
@@ -86,6 +89,18 @@ impl Default for DiskSettings {
     }
 }
 
+/// Which databases have their schema rehearsed: restored into a throwaway database on the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rehearse {
+    /// None.
+    #[default]
+    Never,
+    /// Those whose schema is small.
+    WhenSmall,
+    /// All.
+    Always,
+}
+
 /// A text with a secret in it: its `Debug` form says nothing.
 #[derive(Clone)]
 pub struct Secret(pub String);
@@ -97,7 +112,7 @@ impl std::fmt::Debug for Secret {
 }
 
 /// What a check is given. Its sessions can't write: a [`SharedSession`] has no such functions, and what a
-/// [`Rehearsal`] does is always rolled back.
+/// [`Rehearsal`] does is always rolled back. What can't be rolled back is tried in a [`ThrowawayDatabase`].
 ///
 /// Looking is cheap: all checks of a database share one session on each side, and all checks of a survey share
 /// one in each server's maintenance database. A rehearsal is a session of its own; end it before asking for
@@ -126,6 +141,20 @@ impl<S: Scope> CheckContext<S> {
     /// The target server, for sessions in databases of the check's choice.
     pub fn target_server(&self) -> &Server<Target> {
         &self.target
+    }
+
+    /// A database on the target in which the check may do as it likes; it drops it. The maintenance sessions that the
+    /// checks share are its keepers.
+    ///
+    /// # Errors
+    /// What the server answers to the statement, which is made for the name of the database.
+    pub async fn throwaway_database(
+        &self,
+        statement: impl FnOnce(&str) -> Result<String, Failure> + Send,
+        comment: &str,
+    ) -> Result<ThrowawayDatabase, Failure> {
+        let keeper = self.target().await?;
+        ThrowawayDatabase::create(&self.target, &keeper, statement, comment).await
     }
 
     /// What is selected and what is already there.
@@ -314,7 +343,7 @@ pub async fn maintenance_for_reading<S: SideMarker>(server: &Server<S>) -> Resul
 ///
 /// # The contract
 ///
-/// It only looks. It returns one [`Finding`] for each thing found, in a stable order, and none for a clean pair
+/// It only looks, or tries things where they leave nothing. It returns one [`Finding`] for each thing found, in a stable order, and none for a clean pair
 /// of servers; it fails only when it could not look. Checks run side by side and in any order but that of
 /// [`CheckDescriptor::after`]. A check of a database comes after `database-connection`, which opens the sessions
 /// that the others share.

@@ -9,13 +9,15 @@ use crate::ownership::OwnedTransaction;
 use crate::scope::Database;
 use pghaul_core::Failure;
 use pghaul_postgres::session::settings::{GOVERNED, Home as Within};
-use pghaul_postgres::{HomeSettings, ReadWrite, Session, Target};
+use pghaul_postgres::{Doing, HomeSettings, ReadWrite, Session, Target, Transaction};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Sets the settings in $1 to the values in $2 for the transaction.
 const SET: &str = "SELECT pg_catalog.set_config(s.name, s.value, true) \
                    FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS s (name, value)";
+
+const OPERATION: &str = "set the settings that expressions of users have at home";
 
 /// What runs users' expressions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,15 +47,27 @@ impl Home {
             return Ok(home);
         }
         let source = ctx.source_server();
-        let mut settings = source.home_settings(ctx.database().as_str()).await?;
+        let settings = source.home_settings(ctx.database().as_str()).await?;
         let mut target = ctx.target().await?;
-        let refused = refused(&mut target, &settings).await?;
+        let home = Self::within(settings, &mut target).await?;
         target.close().await;
+        Ok(ctx.keep(home))
+    }
+
+    /// Those of the settings that the target takes, in the database of a session.
+    ///
+    /// # Errors
+    /// When the target can't be asked.
+    pub async fn within(
+        mut settings: HomeSettings,
+        target: &mut Session<Target, ReadWrite>,
+    ) -> Result<Self, Failure> {
+        let refused = refused(target, &settings).await?;
         let roles = settings.roles.values_mut();
         for part in roles.chain([&mut settings.database]) {
             part.retain(|name, value| !refused.contains(&(name.clone(), value.clone())));
         }
-        Ok(ctx.keep(Self(settings)))
+        Ok(Self(settings))
     }
 
     /// Sets them for what is left of a transaction.
@@ -65,6 +79,22 @@ impl Home {
         transaction: &OwnedTransaction<'_>,
         expressions: Expressions<'_>,
     ) -> Result<(), Failure> {
+        self.set(&transaction.doing(OPERATION), expressions).await
+    }
+
+    /// The same in a transaction that is not of a step's.
+    ///
+    /// # Errors
+    /// When the target can't be asked.
+    pub async fn enter_plain(
+        &self,
+        transaction: &Transaction<'_, Target>,
+        expressions: Expressions<'_>,
+    ) -> Result<(), Failure> {
+        self.set(&transaction.doing(OPERATION), expressions).await
+    }
+
+    async fn set(&self, doing: &Doing<'_, ReadWrite>, expressions: Expressions<'_>) -> Result<(), Failure> {
         let mut settings = self.0.database.clone();
         if let Expressions::OfView { owner } = expressions {
             let own = self.0.roles.get(owner).into_iter().flatten();
@@ -76,7 +106,6 @@ impl Home {
             settings.insert("lc_monetary".to_owned(), "C".to_owned());
         }
         let (names, values): (Vec<String>, Vec<String>) = settings.into_iter().unzip();
-        let doing = transaction.doing("set the settings that expressions of users have at home");
         doing.query(SET, &[&names, &values]).await?;
         Ok(())
     }

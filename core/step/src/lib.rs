@@ -16,6 +16,7 @@
 //! - [`registry`]: the set of all plug-ins, and the order they run in
 //! - [`fault`]: positions at which a test stops the process
 //! - [`retry`]: what is tried again, how often
+//! - [`throwaway`]: a database on the target in which a check tries things
 //! - [`workers`]: the pool of workers that all databases share
 //! - `conformance` (a feature of that name): the battery of tests that every step must pass
 
@@ -41,6 +42,7 @@ pub mod retry;
 pub mod run;
 pub mod scope;
 pub mod step;
+pub mod throwaway;
 pub mod workers;
 
 pub use check::{Check, CheckContext, CheckDescriptor};
@@ -58,6 +60,7 @@ pub use registry::{Registry, RegistryError};
 pub use run::{Copying, RunContext, WayBack};
 pub use scope::{Cluster, Database, Scope};
 pub use step::{Descriptor, Occasion, Probe, Repeats, Standing, Step, StepPhase};
+pub use throwaway::ThrowawayDatabase;
 pub use workers::Workers;
 
 // The vocabulary that plug-ins need, so that they depend on this package alone.

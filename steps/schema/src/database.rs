@@ -4,7 +4,7 @@ use crate::public;
 use pghaul_contracts::Origin;
 use pghaul_step::check::{maintenance, maintenance_for_reading};
 use pghaul_step::ownership::owner;
-use pghaul_step::postgres::{Ident, ReadWrite, Row, Server, Session, Target, literal};
+use pghaul_step::postgres::{Ident, ReadOnly, ReadWrite, Row, Server, Session, Source, Target, literal};
 use pghaul_step::{Code, Context, Database, Failure, Side};
 use std::time::Duration;
 
@@ -36,12 +36,17 @@ pub(crate) async fn obtain(ctx: &Context<Database>, head: &pghaul_step::Head) ->
     }
     let temporary = temporary_name(ctx);
     drop_database(ctx, &temporary).await?;
-    let create = creation(ctx, &temporary).await?;
+    let target_version = {
+        let on_target = maintenance_for_reading(ctx.target_server()).await?;
+        on_target.server_version()
+    };
+    let creation = Creation::read(&*ctx.source().await?, target_version).await?;
+    let create = creation.statement(&temporary)?;
     let administration: Session<Target, ReadWrite> = maintenance(ctx.target_server()).await?;
     let doing = administration.doing("create the database");
     ctx.act("create the database", doing.batch(&create)).await?;
     let mut session: Session<Target, ReadWrite> = ctx.target_server().connect(&temporary).await?;
-    if let Some(statement) = public::dropping(ctx).await? {
+    if let Some(statement) = public::dropping(&*ctx.source().await?).await? {
         session.doing("drop the schema public").batch(statement).await?;
     }
     ctx.ownership().establish(&mut session, head).await?;
@@ -119,15 +124,28 @@ async fn objects(session: &Session<Target, ReadWrite>) -> Result<Vec<String>, Fa
 }
 
 /// `CREATE DATABASE` with the encoding and the locale of the source's database.
-async fn creation(ctx: &Context<Database>, name: &str) -> Result<String, Failure> {
-    let source = ctx.source().await?;
-    let row = source
-        .doing("read the encoding and locale of the database")
-        .query_one(include_str!("target_database.sql"), &[&ctx.database().as_str()])
-        .await?;
-    let target = ctx.target_server();
-    let on_target = maintenance_for_reading(target).await?;
-    statement(name, &row, on_target.server_version())
+pub(crate) struct Creation {
+    row: Row,
+    target_version: u32,
+}
+
+impl Creation {
+    /// Reads the encoding and the locale in a session in the database.
+    pub(crate) async fn read(
+        source: &Session<Source, ReadOnly>,
+        target_version: u32,
+    ) -> Result<Self, Failure> {
+        let doing = source.doing("read the encoding and locale of the database");
+        let row = doing
+            .query_one(include_str!("target_database.sql"), &[&source.database()])
+            .await?;
+        Ok(Self { row, target_version })
+    }
+
+    /// The statement that creates a database of this name.
+    pub(crate) fn statement(&self, name: &str) -> Result<String, Failure> {
+        statement(name, &self.row, self.target_version)
+    }
 }
 
 fn statement(name: &str, row: &Row, target_version: u32) -> Result<String, Failure> {

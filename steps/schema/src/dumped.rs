@@ -132,6 +132,7 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
         source: ctx.source_server(),
         database: ctx.database().as_str(),
         encoding: &encoding,
+        lock_wait_seconds: None,
     };
     dump.write(&writing).await?;
     seal::set(&writing).map_err(|e| on_disk(&writing, &e))?;

@@ -9,6 +9,8 @@
 //! - step `post-data` restores what is left after the data, last of all privileges;
 //! - step `matviews` refreshes materialized views in the order in which they depend on each other.
 //!
+//! The check `rehearsal` restores all of it into a throwaway database beforehand, with a few rows of each table.
+//!
 //! [`pg_dump`] finds the program; `archive` reads what it wrote, if `seal` finds it whole; `fate` is the one table of what becomes of
 //! each kind of entry; `of_tables` knows which table an entry belongs to; `script` and `filter` make the statements;
 //! `restore` sends them, each exactly once; `builder` does so with several workers.
@@ -36,6 +38,7 @@ pub mod pg_dump;
 mod public;
 mod raw;
 mod refusals;
+mod rehearsal;
 mod rest;
 mod restore;
 mod rows_in_the_way;
@@ -49,10 +52,11 @@ pub use before_data::{Keys, Schema};
 pub use check::PgDumpFits;
 pub use indexes::{Indexes, SnapshotIndexes};
 pub use matviews::Matviews;
+pub use rehearsal::Rehearsal;
 
 use pghaul_step::Registry;
 
-/// Adds the check of this package.
+/// Adds the checks of this package.
 pub fn register_checks(registry: Registry) -> Registry {
-    registry.with_cluster_check(PgDumpFits)
+    registry.with_cluster_check(PgDumpFits).with_check(Rehearsal)
 }

@@ -157,6 +157,8 @@ pub(crate) struct Dump<'a> {
     pub(crate) database: &'a str,
     /// The encoding of the database.
     pub(crate) encoding: &'a str,
+    /// How long it waits for a lock, in seconds; for ever where it is absent.
+    pub(crate) lock_wait_seconds: Option<u32>,
 }
 
 impl Dump<'_> {
@@ -206,6 +208,9 @@ impl Dump<'_> {
             .arg(directory)
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        if let Some(seconds) = self.lock_wait_seconds {
+            command.arg(format!("--lock-wait-timeout={seconds}s"));
+        }
         let output = command.output().await.map_err(|e| {
             let message = format!("{} could not be started", self.pg_dump.program.display());
             failed(Code::ToolFailed, message).with_cause(e)

@@ -3,14 +3,14 @@
 //! A new database has one. The archive does not say that the source has none; and of one that was renamed it leaves out the rights
 //! that every database's `public` has at first.
 
+use pghaul_step::postgres::{ReadOnly, Session, Source};
 use pghaul_step::{Context, Database, Failure};
 
 /// The effect key of the rights of a schema that was `public`.
 const RIGHTS: &str = "schema/public/rights";
 
 /// The statement that drops it in a new database, where the source has none.
-pub(crate) async fn dropping(ctx: &Context<Database>) -> Result<Option<&'static str>, Failure> {
-    let source = ctx.source().await?;
+pub(crate) async fn dropping(source: &Session<Source, ReadOnly>) -> Result<Option<&'static str>, Failure> {
     let sql = "SELECT pg_catalog.to_regnamespace('public') IS NULL";
     let doing = source.doing("look for the schema public");
     let lacking: bool = doing.query_one(sql, &[]).await?.get(0);

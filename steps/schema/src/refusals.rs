@@ -6,7 +6,7 @@
 use crate::archive::{Archive, Entry};
 use crate::rows_in_the_way::query;
 use libpgdump::ObjectType;
-use pghaul_step::{Context, Database, Failure, Incomplete};
+use pghaul_step::{Code, Context, Database, Failure, Incomplete};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,7 +36,12 @@ pub(crate) fn is_refusal(failure: &Failure) -> bool {
     let Some(state) = failure.sqlstate.as_deref() else {
         return false;
     };
-    let passes = matches!(state.get(..2), Some("25" | "40" | "53" | "57"));
+    // Where a function of a user raises one of these, it is a server error like any other.
+    let passes = match state.get(..2) {
+        Some("25" | "40") => true,
+        Some("53" | "57") => failure.code != Code::ServerError,
+        _ => false,
+    };
     !passes && !matches!(state, "55P03" | "58000" | "58030")
 }
 

@@ -37,6 +37,11 @@ pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Unsaf
     Ok(checks.collect())
 }
 
+/// How a check is named, and the statements that add it NOT VALID, and that validate it.
+pub(crate) fn rehearsed(check: &UnsafeCheck) -> Result<(String, String, String), Failure> {
+    Ok((check.object(), check.adding()?, check.validating()?))
+}
+
 /// The statements that take the checks out of a table or domain that was just created.
 pub(crate) fn dropping(checks: &[UnsafeCheck], entry: &Entry) -> Result<String, Failure> {
     let of_domain = match entry.kind {

@@ -5,6 +5,7 @@ use pghaul_core::id::migration_of_object;
 use pghaul_core::{Epoch, Failure, MigrationId, Side};
 use pghaul_postgres::{PgError, ReadOnly, Server, Session, SideMarker};
 use pghaul_step::check::maintenance;
+use pghaul_step::throwaway::{Throwaway, throwaways};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -50,11 +51,24 @@ pub async fn examine<S: SideMarker>(
     }
     let found = databases_and_sessions(&session).await;
     look.take("temporary databases and sessions", found);
+    let found = rehearsals(&session).await;
+    look.take("databases of rehearsals", found);
     let databases = session.databases().await?;
     session.close().await;
-    for database in databases.iter().filter(|d| d.allows_connections) {
-        let found = inside(server, &database.name).await;
-        look.take(&format!("database {}", database.name), found);
+    let is_looked_into = |database: &str| {
+        let remains = look.remains.iter();
+        !remains
+            .filter(|remain| matches!(remain.what, What::RehearsalDatabase { .. }))
+            .any(|remain| remain.name == database)
+    };
+    let names: Vec<String> = databases
+        .into_iter()
+        .filter(|d| d.allows_connections && is_looked_into(&d.name))
+        .map(|d| d.name)
+        .collect();
+    for database in &names {
+        let found = inside(server, database).await;
+        look.take(&format!("database {database}"), found);
     }
     Ok(((look.remains, look.unseen), own.unwrap_or_default()))
 }
@@ -232,6 +246,19 @@ async fn databases_and_sessions<S: SideMarker>(
             })
         })
         .collect())
+}
+
+/// One that a check uses may vanish at any moment, so nobody looks into it.
+async fn rehearsals<S: SideMarker>(session: &Session<S, ReadOnly>) -> Result<Vec<Remain>, PgError> {
+    let found = throwaways(session).await?.into_iter();
+    let remains = found.map(|Throwaway { name, in_use }| Remain {
+        side: S::SIDE,
+        database: None,
+        name,
+        migration: None,
+        what: What::RehearsalDatabase { in_use },
+    });
+    Ok(remains.collect())
 }
 
 /// What only a session in the database itself can see.

@@ -56,6 +56,8 @@ pub enum Trouble {
     Inactive,
     /// The subscription is disabled: it does not follow, and its slot keeps WAL.
     Disabled,
+    /// The check that made the database was killed, and nothing has dropped it yet.
+    Abandoned,
     /// The subscription is enabled, but no worker of it runs just now.
     NotWorking,
 }
@@ -81,6 +83,7 @@ pub fn judge(remains: &[Remain], known: &BTreeMap<MigrationId, Known>, looked: L
             What::Slot(facts) => of_slot(facts, waits, &mut troubles),
             What::Subscription { enabled: false, .. } => troubles.push(Trouble::Disabled),
             What::Subscription { working: false, .. } => troubles.push(Trouble::NotWorking),
+            What::RehearsalDatabase { in_use: false } => troubles.push(Trouble::Abandoned),
             _ => {}
         }
         match &remain.what {

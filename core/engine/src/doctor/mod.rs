@@ -61,6 +61,11 @@ pub enum What {
     },
     /// A database that was being made, under its temporary name.
     TemporaryDatabase,
+    /// A database in which a check rehearses a schema.
+    RehearsalDatabase {
+        /// Whether the session of the check is still there.
+        in_use: bool,
+    },
     /// A session of a runner.
     Session {
         /// Its process on the server.
@@ -79,7 +84,7 @@ impl What {
             Self::Subscription { .. } => "subscription",
             Self::Origin => "replication origin",
             Self::Schema { .. } => "schema",
-            Self::TemporaryDatabase => "database",
+            Self::TemporaryDatabase | Self::RehearsalDatabase { .. } => "database",
             Self::Session { .. } => "session",
         }
     }

@@ -1,0 +1,298 @@
+//! The session in the throwaway database, and everything that is tried in it.
+
+use super::report::{Of, Report};
+use super::sample::Sample;
+use super::script::{Script, emptying};
+use crate::archive::Entry;
+use crate::unsafe_checks;
+use futures_util::SinkExt as _;
+use libpgdump::ObjectType;
+use pghaul_step::postgres::{HomeSettings, QualifiedName, ReadWrite, Session, Target};
+use pghaul_step::{Expressions, Failure, Home};
+use std::pin::pin;
+
+/// Who owns everything where the connecting role is a superuser: expressions of users then run with no more rights than those
+/// of this role. Nobody can be a member of the first, and the second may do next to nothing.
+pub(super) fn stand_in(target_version: u32) -> &'static str {
+    match target_version {
+        140_000.. => "pg_database_owner",
+        _ => "pg_stat_scan_tables",
+    }
+}
+
+/// A function is run as its owner only where it still says so: its owner could change that.
+const AS_STAND_IN: &str = "WHERE (SELECT prosecdef FROM pg_catalog.pg_proc WHERE oid OPERATOR(pg_catalog.=) \
+                           'pghaul.run_statement(int)'::pg_catalog.regprocedure)";
+
+/// Names of statements mean what they say, whatever a function of a user has set in the session.
+const SEARCH_PATH: &str = "SET search_path = '';\n";
+
+/// So many entries, and tables with rows, go into one transaction.
+const BATCH: usize = 100;
+const TABLES: usize = 20;
+
+const REHEARSE: &str = "rehearse the schema";
+
+/// As a step restores it; nothing takes long with a few rows, and nothing has to outlive a crash.
+const SESSION: &str = "SET statement_timeout = '10s'; SET synchronous_commit = off; SET check_function_bodies = off; \
+                       SET xmloption = content;";
+
+/// A populated materialized view.
+pub(super) struct View {
+    pub(super) schema: String,
+    pub(super) name: String,
+    pub(super) owner: String,
+}
+
+/// The session.
+pub(super) struct Stage {
+    session: Session<Target, ReadWrite>,
+    home: Home,
+    /// How many statements are stored in the database, to be run by the owner of everything.
+    stored: usize,
+    /// On which these are run.
+    condition: &'static str,
+}
+
+/// A text as COPY reads it.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('\t', "\\t")
+        .replace('\n', "\\n")
+        .replace('\r', "\\r")
+}
+
+/// Something to try.
+struct Piece<'a> {
+    of: Of<'a>,
+    statements: String,
+}
+
+impl Stage {
+    /// Prepares the database.
+    pub(super) async fn set_up(
+        mut session: Session<Target, ReadWrite>,
+        settings: HomeSettings,
+        without_public: Option<&str>,
+        stand_in: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let mut statements = format!("{SESSION} {};", without_public.unwrap_or_default());
+        statements.push_str(include_str!("run_statement.sql"));
+        if let Some(role) = stand_in {
+            statements.push_str(&include_str!("stand_in.sql").replace("stand_in;", &format!("{role};")));
+        }
+        session
+            .doing("prepare the database of the rehearsal")
+            .batch(&statements)
+            .await?;
+        let home = Home::within(settings, &mut session).await?;
+        Ok(Self {
+            session,
+            home,
+            stored: 0,
+            condition: stand_in.map_or("", |_| AS_STAND_IN),
+        })
+    }
+
+    /// Tries everything, in the order of a run.
+    pub(super) async fn run(
+        &mut self,
+        script: &Script,
+        samples: &[Sample],
+        views: &[View],
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let (before, after) = script.entries();
+        self.restore(script, &before, report).await?;
+        self.insert(script, samples, report).await?;
+        let is_built = |entry: &Entry| {
+            matches!(
+                entry.kind,
+                ObjectType::Constraint | ObjectType::Index | ObjectType::IndexAttach | ObjectType::Statistics
+            )
+        };
+        let (built, others): (Vec<&Entry>, Vec<&Entry>) =
+            after.into_iter().partition(|entry| is_built(entry));
+        self.restore(script, &built, report).await?;
+        self.add_checks(script, report).await?;
+        self.refresh(script, views, report).await?;
+        let (keys, others): (Vec<&Entry>, Vec<&Entry>) = others
+            .into_iter()
+            .partition(|entry| entry.kind == ObjectType::FkConstraint);
+        for statement in emptying(&keys) {
+            // Where that fails, so does the key, unless there are no rows.
+            let call = self.store(&[statement.as_str()]).await?;
+            self.send(Expressions::OfBuilds, &call.concat()).await?;
+        }
+        self.restore(script, &keys, report).await?;
+        self.restore(script, &others, report).await
+    }
+
+    async fn restore(
+        &mut self,
+        script: &Script,
+        entries: &[&Entry],
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let alone = |a: &Entry, b: &Entry| [a, b].iter().all(|entry| entry.kind != ObjectType::Extension);
+        for chunk in entries.chunk_by(|a, b| alone(a, b)) {
+            for batch in chunk.chunks(BATCH) {
+                let mut pieces = Vec::with_capacity(batch.len());
+                for entry in batch {
+                    pieces.push(Piece {
+                        of: Of::Entry(entry),
+                        statements: script.statements(entry)?,
+                    });
+                }
+                self.attempt(script, Expressions::OfBuilds, pieces, report)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn insert(
+        &mut self,
+        script: &Script,
+        samples: &[Sample],
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let missing = report.missing(script);
+        let there: Vec<&Sample> = samples
+            .iter()
+            .filter(|sample| !missing.has_table(&sample.table))
+            .collect();
+        for chunk in there.chunks(TABLES) {
+            let inserts: Vec<&str> = chunk.iter().map(|sample| sample.insert.as_str()).collect();
+            let calls = self.store(&inserts).await?;
+            let pieces = chunk.iter().zip(calls).map(|(sample, statements)| Piece {
+                of: Of::Rows {
+                    table: &sample.table,
+                    calls_functions: script.calls_functions(&sample.table),
+                },
+                statements,
+            });
+            self.attempt(script, Expressions::OfRows, pieces.collect(), report)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn add_checks(&mut self, script: &Script, report: &mut Report) -> Result<(), Failure> {
+        let mut pieces = Vec::new();
+        for check in script.checks.iter().filter(|check| check.own) {
+            let (object, add, validate) = unsafe_checks::rehearsed(check)?;
+            let calls = self.store(&[&(add + &validate)]).await?;
+            pieces.push(Piece {
+                of: Of::Check {
+                    object,
+                    calls_functions: script.check_calls_functions(check),
+                },
+                statements: calls.concat(),
+            });
+        }
+        self.attempt(script, Expressions::OfBuilds, pieces, report).await
+    }
+
+    async fn refresh(&mut self, script: &Script, views: &[View], report: &mut Report) -> Result<(), Failure> {
+        let missing = report.missing(script);
+        for view in views {
+            if script.keeps_out_view(view) || missing.has_view(view) {
+                continue;
+            }
+            let name = QualifiedName::new(view.schema.as_str(), view.name.as_str())?;
+            let piece = Piece {
+                of: Of::View(format!("materialized view {}", name.short())),
+                statements: format!("REFRESH MATERIALIZED VIEW {name};\n"),
+            };
+            let owner = view.owner.as_str();
+            self.attempt(script, Expressions::OfView { owner }, vec![piece], report)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Stores statements that the owner of everything is to run. Returns the calls that do so.
+    async fn store(&mut self, statements: &[&str]) -> Result<Vec<String>, Failure> {
+        let mut rows = String::new();
+        let mut calls = Vec::with_capacity(statements.len());
+        for statement in statements {
+            self.stored += 1;
+            let place = self.stored;
+            calls.push(format!(
+                "SELECT pghaul.run_statement({place}) {};\n{SEARCH_PATH}",
+                self.condition
+            ));
+            rows.push_str(&format!("{place}\t{}\n", escaped(statement)));
+        }
+        let doing = self.session.doing("store statements of the rehearsal");
+        let sink = doing.copy_in("COPY pghaul.statement FROM STDIN").await?;
+        let mut sink = pin!(sink);
+        let sent = async {
+            sink.send(rows.into()).await?;
+            sink.finish().await
+        };
+        sent.await.map_err(|error| doing.error(&error))?;
+        Ok(calls)
+    }
+
+    /// Tries pieces together; where that fails, each half of them, until those are alone that the target refuses.
+    async fn attempt(
+        &mut self,
+        script: &Script,
+        expressions: Expressions<'_>,
+        pieces: Vec<Piece<'_>>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let mut open = vec![pieces];
+        while let Some(mut pieces) = open.pop() {
+            pieces.retain(|piece| !report.keeps_out(&piece.of));
+            let statements: String = pieces.iter().map(|piece| piece.statements.as_str()).collect();
+            let failure = match pieces.is_empty() {
+                true => None,
+                false => self.send(expressions, &statements).await?,
+            };
+            match (failure, pieces.as_slice()) {
+                (None, _) => {}
+                (Some(failure), [only]) => report.refuse(&script.archive, &only.of, &failure),
+                (Some(_), _) => {
+                    let second = pieces.split_off(pieces.len() / 2);
+                    open.push(second);
+                    open.push(pieces);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends statements in a transaction. Returns what the server answers where it refuses them.
+    async fn send(
+        &mut self,
+        expressions: Expressions<'_>,
+        statements: &str,
+    ) -> Result<Option<Failure>, Failure> {
+        let transaction = self.session.transaction().await?;
+        transaction.doing(REHEARSE).batch(SEARCH_PATH).await?;
+        self.home.enter_plain(&transaction, expressions).await?;
+        if let Err(error) = transaction.doing(REHEARSE).batch(statements).await {
+            let failure = Failure::from(error);
+            // Where the connection is lost, that is what has failed.
+            return match transaction.rollback().await {
+                Ok(()) if failure.sqlstate.is_some() => Ok(Some(failure)),
+                _ => Err(failure),
+            };
+        }
+        match transaction.commit().await {
+            Err(error) if error.sqlstate().is_some() => Ok(Some(error.into())),
+            other => {
+                other?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Ends the session: the database can be dropped then.
+    pub(super) async fn close(self) {
+        self.session.close().await;
+    }
+}

@@ -1,0 +1,268 @@
+//! `check` restores the schema into a throwaway database: what the target refuses is found before any row moves, and nothing is
+//! left of it, whatever happens.
+
+use crate::migration::Migration;
+use pghaul_testkit::{Cluster, ClusterPair, Kind, Outcome, Settings, shared_pair, wait_until};
+use std::time::Duration;
+
+const CHECK_FAILED: i32 = 3;
+
+/// What the check finds, as `severity kind object`.
+fn found(outcome: &Outcome) -> Vec<String> {
+    let answer: serde_json::Value =
+        serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome}"));
+    let findings = answer["check"]["findings"].as_array().expect("findings");
+    let of_it = findings.iter().filter(|finding| finding["check"] == "rehearsal");
+    of_it
+        .map(|finding| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+            let object = text(&finding["subject"]["object"]["object"]);
+            format!(
+                "{} {} {object}",
+                text(&finding["severity"]),
+                text(&finding["kind"])
+            )
+        })
+        .collect()
+}
+
+fn check(migration: &Migration) -> Outcome {
+    migration.with_options("check").args(["--json"]).run()
+}
+
+/// The databases of rehearsals.
+fn rehearsals(cluster: &Cluster) -> Vec<String> {
+    let sql = "select datname from pg_database where datname ~ '^pghaul_rehearsal'";
+    cluster.rows("postgres", sql).concat()
+}
+
+/// Everything of a cluster that a rehearsal could have changed outside of its database.
+fn shared_objects(cluster: &Cluster) -> String {
+    let sql = "select (select json_agg(d.datname || coalesce(d.datacl::text, '') order by 1) from pg_database d), \
+               (select json_agg(rolname order by 1) from pg_roles), \
+               (select json_agg(s.setdatabase::text || s.setconfig::text) from pg_db_role_setting s), \
+               (select json_agg(d.description order by 1) from pg_shdescription d), \
+               (select json_agg(subname) from pg_subscription), (select json_agg(slot_name) from pg_replication_slots)";
+    cluster.psql("postgres", sql)
+}
+
+/// Of all kinds, with what must not run or reach anything outside of the rehearsal. Functions refuse to run as a superuser.
+const RICH: &str = r#"
+    create function harmless() returns bool language sql immutable as 'select true';
+    create function low(t text) returns text language plpgsql immutable as $$ begin
+        perform public.harmless(); return lower(t); end $$;
+    create domain mail as text check (value ~ '@');
+    create table person (id int generated always as identity primary key, mail mail, "o'dd \ name" text,
+        low text generated always as (low(mail)) stored, born timestamptz, sum money, raw bytea, tags text[],
+        check (harmless()));
+    create index on person (low(mail));
+    insert into person (mail, "o'dd \ name", born, sum, raw, tags)
+        select 'M' || i || '@x', E'a\\b''c\td\n' || i, now(), 1.5, '\xdead', array['"', '\', null]
+          from generate_series(1, 300) i;
+    create table bill (id int, person int references person, day date, primary key (id, day)) partition by range (day);
+    create table bill_1 partition of bill for values from ('2020-01-01') to ('2030-01-01');
+    insert into bill select i, 301 - i, '2024-01-01' from generate_series(1, 300) i;
+    create table late (id int primary key, person int references person);
+    insert into late select i, 301 - i from generate_series(1, 300) i;
+    create function fires() returns trigger language plpgsql as $$ begin raise exception 'fired'; end $$;
+    create trigger fires before insert or truncate on bill_1 execute function fires();
+    alter table bill_1 enable always trigger fires;
+    create view grouped as select id, mail from person group by id;
+    create materialized view counted as select count(*), harmless() from person;
+    create function of_path() returns int language plpgsql as $$ begin return (select count(*) from person); end $$;
+    create materialized view pathy as select of_path();
+    create role NAME_role; create policy seen on late to NAME_role using (true); alter table late enable row level security;
+    grant select on late to NAME_role; alter table late owner to NAME_role;
+    create publication NAME_pub for all tables;
+    alter database NAME set "app.tenant" = '7'; alter database NAME set search_path = public; comment on database NAME is 'shared';
+    create or replace function harmless() returns bool language plpgsql immutable as $$ begin
+        if (select rolsuper from pg_roles where rolname = current_user) then raise exception 'as a superuser'; end if;
+        return true; end $$;
+"#;
+
+#[test]
+fn a_schema_that_the_target_takes_is_rehearsed_without_a_word_or_a_trace() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new().set("log_statement", "all"));
+    pair.source.create_database("rich");
+    pair.source.psql("rich", &RICH.replace("NAME", "rich"));
+    let migration = Migration::of(&pair.source, &pair.target, "rich");
+    let before = [&pair.source, &pair.target].map(shared_objects);
+    let outcome = check(&migration);
+    assert_eq!(found(&outcome), [""; 0], "{outcome}");
+    assert_eq!([&pair.source, &pair.target].map(shared_objects), before);
+    let log = pair.target.log();
+    assert!(
+        log.contains("CREATE DATABASE \"pghaul_rehearsal_"),
+        "nothing was rehearsed"
+    );
+    assert!(log.contains("CREATE VIEW public.grouped"), "{log}");
+    assert!(!log.contains("M17@x"), "a row is in the server's log");
+}
+
+/// Two libraries and a function that worked when they were used, and an expression that needs a search path.
+fn break_schema(source: &Cluster, database: &str) {
+    let directory = source.psql(
+        "postgres",
+        "select setting from pg_config where name = 'PKGLIBDIR'",
+    );
+    let library = pghaul_testkit::scratch_directory("library").join("gone.so");
+    std::fs::copy(format!("{}/dict_snowball.so", directory.trim()), &library).expect("copy a library");
+    source.psql(
+        database,
+        &format!(
+            "create function legacy(internal) returns internal language c as '{}', 'dsnowball_init';
+             comment on function legacy is 'old';
+             create table lookup (k int primary key, v text); insert into lookup values (1, 'a');
+             create function look(k int) returns text language plpgsql immutable as
+                'begin return (select v from lookup where lookup.k = $1); end';
+             create table t (id int primary key, k int, until timestamptz check (until > now()));
+             insert into t values (1, 1, now() + interval '1 s');
+             create index t_look on t (look(k));
+             create function twice(i int) returns int language plpgsql immutable as 'begin return 2 * i; end';
+             create table g (id int primary key, double int generated always as (twice(id)) stored);
+             insert into g values (1);
+             create or replace function twice(i int) returns int language plpgsql immutable as
+                'begin raise exception ''not any more''; end';
+             create materialized view inverse as select 1 / (id - 1) as x from t where id > 1;
+             insert into t values (2, 1, now() + interval '1 s'); select pg_sleep(1.1);
+             create table fine (id int primary key); insert into fine select generate_series(1, 1000)",
+            library.display()
+        ),
+    );
+    source.psql(
+        database,
+        "refresh materialized view inverse; update t set id = 1 where false",
+    );
+    std::fs::remove_file(&library).expect("remove the library");
+}
+
+#[test]
+fn what_the_target_refuses_is_found_before_any_row_moves() {
+    let pair = shared_pair(Kind::Ordinary);
+    let database = pair.fresh_database("refused");
+    break_schema(&pair.source, &database);
+    for method in ["replication", "dump"] {
+        let migration = Migration::of(&pair.source, &pair.target, &database).options(["--method", method]);
+        let outcome = check(&migration);
+        assert_eq!(
+            found(&outcome),
+            [
+                "warning object-refused function public.legacy(internal)",
+                "warning object-refused index public.t_look",
+                "warning rows-refused table public.g",
+                "warning check-violated check constraint t_until_check of table public.t",
+            ],
+            "{outcome}"
+        );
+        assert!(
+            outcome.stdout.contains("relation \\\"lookup\\\" does not exist"),
+            "{outcome}"
+        );
+        assert!(outcome.stdout.contains("gone.so"), "{outcome}");
+        assert!(outcome.stdout.contains("not any more"), "{outcome}");
+        let quiet = migration
+            .with_options("check")
+            .args(["--json", "--no-rehearsal"])
+            .run();
+        assert_eq!(found(&quiet), [""; 0]);
+    }
+    let sql = format!("select count(*) from pg_database where datname = '{database}'");
+    assert_eq!(pair.target.psql("postgres", &sql), "0");
+}
+
+#[test]
+fn a_run_that_rehearses_stops_before_it_creates_anything() {
+    let pair = shared_pair(Kind::Ordinary);
+    let database = pair.fresh_database("rehearsed");
+    // Valid when it was added; the catalog is changed behind its back.
+    pair.source.psql(
+        &database,
+        "create table t (id int primary key, k int); insert into t values (1, 1), (2, 2);
+         alter table t add constraint small check (k < 2) not valid;
+         set allow_system_table_mods = on; update pg_constraint set convalidated = true where conname = 'small'",
+    );
+    let migration = Migration::of(&pair.source, &pair.target, &database).options(["--rehearse"]);
+    let outcome = migration.run().failed_with(CHECK_FAILED);
+    assert!(outcome.stderr.contains("table public.t"), "{outcome}");
+    assert!(outcome.stderr.contains("violates check constraint"), "{outcome}");
+    assert!(
+        !outcome.to_string().contains("(2, 2)"),
+        "no value of a row: {outcome}"
+    );
+    let sql = format!("select count(*) from pg_database where datname = '{database}'");
+    assert_eq!(pair.target.psql("postgres", &sql), "0");
+
+    pair.source.psql(&database, "delete from t where id = 2");
+    migration.run().succeeded();
+    assert_eq!(pair.target.psql(&database, "select count(*) from t"), "1");
+}
+
+#[test]
+fn a_killed_rehearsal_is_dropped_by_the_next_command() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.create_database("slow");
+    pair.source.psql(
+        "slow",
+        "create table t (id int primary key); insert into t values (1);
+         create function slow(i int) returns int language plpgsql immutable as 'begin return i; end';
+         create index on t (slow(id));
+         create or replace function slow(i int) returns int language plpgsql immutable as
+            'begin perform pg_sleep(8); return i; end'",
+    );
+    let migration = Migration::of(&pair.source, &pair.target, "slow");
+    let asleep =
+        "select count(*) from pg_stat_activity where datname ~ '^pghaul_rehearsal' and state = 'active'
+                  and wait_event = 'PgSleep'";
+    for command in ["check", "doctor", "run"] {
+        let running = migration.with_options("check").spawn();
+        wait_until("it rehearses", Duration::from_secs(60), || {
+            pair.target.psql("postgres", asleep) == "1"
+        });
+        // One that is under way is left alone.
+        let doctor = migration.command(&["doctor", "--json"]).run();
+        assert!(
+            doctor.stdout.contains("\"what\": \"rehearsal-database\""),
+            "{doctor}"
+        );
+        assert_eq!(rehearsals(&pair.target).len(), 1);
+        running.kill9();
+        if command == "run" {
+            let fast = "create or replace function slow(i int) returns int language plpgsql immutable as 'begin return i; end'";
+            pair.source.psql("slow", fast);
+        }
+        let outcome = match command {
+            "doctor" => migration.command(&["doctor"]).run().succeeded(),
+            "check" => migration.with_options("check").args(["--no-rehearsal"]).run(),
+            other => migration.with_options(other).run().succeeded(),
+        };
+        assert_eq!(rehearsals(&pair.target), [""; 0], "{command}: {outcome}");
+    }
+}
+
+#[test]
+fn without_the_right_to_create_databases_nothing_is_rehearsed() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.create_database("shop");
+    pair.source.psql(
+        "shop",
+        "create table t (id int primary key); insert into t values (1)",
+    );
+    pair.target
+        .psql("postgres", "create role limited login password 'any'");
+    pair.target.psql("postgres", "create database shop owner limited");
+    let target = pair.target.conninfo_as("limited", "any", "postgres");
+    let migration =
+        Migration::between(&pair.source.conninfo("postgres"), &target).options(["--database", "shop"]);
+    let outcome = check(&migration);
+    assert_eq!(found(&outcome), ["note not-rehearsed -"], "{outcome}");
+    assert!(
+        outcome.stdout.contains("role limited may not create databases"),
+        "{outcome}"
+    );
+
+    // One that may is enough: everything belongs to it then.
+    pair.target.psql("postgres", "alter role limited createdb");
+    let outcome = check(&migration);
+    assert_eq!(found(&outcome), [""; 0], "{outcome}");
+    assert_eq!(rehearsals(&pair.target), [""; 0]);
+}
