@@ -11,6 +11,7 @@ mod database;
 mod disk;
 mod extensions;
 mod journal;
+mod libraries;
 mod objects;
 mod others;
 mod proxy;
