@@ -47,3 +47,4 @@ mod terminal;
 mod two_methods;
 mod versions;
 mod wal_limit;
+mod without_superuser;

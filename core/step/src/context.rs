@@ -327,6 +327,14 @@ impl Context<Cluster> {
         Ok(maintenance(&self.run.target).await?)
     }
 
+    /// The databases that have a plan.
+    pub fn databases(&self) -> Vec<DatabaseName> {
+        self.run.recorder.read(|m| {
+            let planned = m.databases.iter().filter(|(_, record)| record.plan.is_some());
+            planned.map(|(name, _)| name.clone()).collect()
+        })
+    }
+
     /// The source endpoint as it was when the migration was created.
     pub fn created(&self) -> Option<pghaul_core::event::Created> {
         self.run.recorder.read(|m| m.created.clone())

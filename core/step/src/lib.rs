@@ -31,6 +31,7 @@ mod json;
 pub mod kept;
 mod lookout;
 mod memo;
+pub mod owners;
 pub mod ownership;
 pub mod progress;
 pub mod quantity;

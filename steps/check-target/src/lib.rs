@@ -4,6 +4,7 @@
 //! - [`TargetEmpty`]: a database that exists already is empty, or this migration's own
 //! - [`Locale`]: a database can be created with the source's locale
 //! - [`Extensions`], [`Languages`], [`Libraries`], [`Tablespaces`]: what the schema needs is there
+//! - [`Owners`], [`SuperuserObjects`]: pghaul's role can create everything, and give it to its owner
 //!
 //! All but the first look at one database. Each check has a module with its enum of findings and its queries
 //! beside it.
@@ -14,7 +15,9 @@ mod extensions;
 mod languages;
 mod libraries;
 mod locale;
+mod owners;
 mod rights;
+mod superuser_objects;
 mod tablespaces;
 mod version;
 
@@ -23,7 +26,9 @@ pub use extensions::{ExtensionProblem, Extensions};
 pub use languages::{Languages, MissingLanguage};
 pub use libraries::{Libraries, LibraryProblem};
 pub use locale::{Locale, MissingLocale};
+pub use owners::{OwnerProblem, Owners};
 pub use rights::{MissingRight, TargetRights};
+pub use superuser_objects::{NeedsSuperuser, SuperuserObjects};
 pub use tablespaces::{MissingTablespace, Tablespaces};
 
 use pghaul_step::postgres::{ReadOnly, Session, Target};
@@ -37,6 +42,8 @@ pub fn register(registry: Registry) -> Registry {
         .with_check(Extensions)
         .with_check(Languages)
         .with_check(Libraries)
+        .with_check(Owners)
+        .with_check(SuperuserObjects)
         .with_check(Locale)
         .with_check(Tablespaces)
 }

@@ -22,6 +22,7 @@ mod roles;
 mod settings;
 mod wal;
 mod way;
+mod without_superuser;
 
 use pghaul_core::{DatabaseName, Finding};
 use pghaul_engine::Surveyor;
