@@ -1,13 +1,15 @@
 //! What a step is given.
 
-use crate::check::{Secret, maintenance};
+mod cluster;
+
+use crate::check::Secret;
 use crate::contract::{Contract, Itemized};
 use crate::json::{from_json, named, to_json};
 use crate::kept::Kept;
 use crate::ownership::{OwnedTransaction, Ownership};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
-use crate::scope::{Cluster, Database, DatabaseSubject, Scope};
+use crate::scope::{Database, DatabaseSubject, Scope};
 use crate::step::Occasion;
 use crate::workers::Workers;
 use pghaul_core::event::Proof;
@@ -15,7 +17,7 @@ use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
 };
-use pghaul_postgres::{ConnInfo, ReadOnly, ReadWrite, Reader, Resolved, Server, Session, Source, Target};
+use pghaul_postgres::{ConnInfo, ReadWrite, Reader, Resolved, Server, Session, Source, Target};
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -307,37 +309,6 @@ impl<S: Scope> Context<S> {
     pub fn finished<C: Contract>(&self) -> Result<C, Failure> {
         self.output()?
             .ok_or_else(|| Failure::bug(format!("step {} has not finished", C::STEP)))
-    }
-}
-
-impl Context<Cluster> {
-    /// A session in the source's maintenance database.
-    ///
-    /// # Errors
-    /// When the server can't be reached.
-    pub async fn source(&self) -> Result<Session<Source, ReadOnly>, Failure> {
-        Ok(maintenance(&self.run.source).await?)
-    }
-
-    /// A session in the target's maintenance database.
-    ///
-    /// # Errors
-    /// When the server can't be reached.
-    pub async fn target(&self) -> Result<Session<Target, ReadWrite>, Failure> {
-        Ok(maintenance(&self.run.target).await?)
-    }
-
-    /// The databases that have a plan.
-    pub fn databases(&self) -> Vec<DatabaseName> {
-        self.run.recorder.read(|m| {
-            let planned = m.databases.iter().filter(|(_, record)| record.plan.is_some());
-            planned.map(|(name, _)| name.clone()).collect()
-        })
-    }
-
-    /// The source endpoint as it was when the migration was created.
-    pub fn created(&self) -> Option<pghaul_core::event::Created> {
-        self.run.recorder.read(|m| m.created.clone())
     }
 }
 
