@@ -51,3 +51,4 @@ mod terminal;
 mod two_methods;
 mod versions;
 mod wal_limit;
+mod without_superuser;

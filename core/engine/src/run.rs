@@ -10,10 +10,12 @@ use futures_util::{StreamExt as _, stream};
 use pghaul_core::event::Selection;
 use pghaul_core::{
     Acceptance, Code, DatabaseEvent, DatabaseName, DatabaseState, Epoch, Event, Failure, Finding, Method,
-    MigrationEvent,
+    MigrationEvent, Phase,
 };
 use pghaul_postgres::{ReadWrite, Room, Server, Session, Source, Target};
 use pghaul_step::check::{DiskSettings, Landscape, Rehearse, Secret, maintenance, maintenance_for_reading};
+use pghaul_step::retry::patiently;
+use pghaul_step::step::ErasedStep;
 use pghaul_step::throwaway::drop_abandoned;
 use pghaul_step::{Cluster, Descriptor, Registry, RunContext};
 use std::sync::Arc;
@@ -150,11 +152,14 @@ impl Engine {
         self.select(&request.selection).await?;
         self.accept(&request.accepted).await?;
         let stopped = self.check(request).await?;
-        self.run_cluster_steps().await?;
+        self.run_cluster_steps(request).await?;
         for database in &request.restart {
             self.give_up_data(database).await?;
         }
         let failures = self.move_databases(request).await;
+        if self.all_at_their_end() {
+            self.give_back().await?;
+        }
         match failures.into_iter().next().or(stopped) {
             Some(failure) => Err(failure),
             None => Ok(()),
@@ -308,19 +313,59 @@ impl Engine {
         databases
     }
 
-    async fn run_cluster_steps(&self) -> Result<(), Failure> {
+    async fn run_cluster_steps(&self, request: &RunRequest) -> Result<(), Failure> {
         let steps = self.registry.cluster_steps().map_err(Failure::from)?;
         let order: Vec<Descriptor> = steps.iter().map(|step| step.descriptor()).collect();
         let passed = self.run.recorder.read(|m| passed_in_cluster(m, &order));
+        let moves = !self.all_at_their_end() || !request.restart.is_empty() || self.has_refused_any();
         for step in steps.iter().filter(|s| !passed.contains(s.descriptor().name)) {
-            Execution::<Cluster> {
-                run: &self.run,
-                step: step.as_ref(),
-                subject: &(),
-                occasion: None,
+            let execution = self.execution_of_cluster(step.as_ref());
+            execution.complete(false).await?;
+            if moves {
+                step.lend(&execution.context()).await?;
             }
-            .complete(false)
-            .await?;
+        }
+        Ok(())
+    }
+
+    fn execution_of_cluster<'a>(&'a self, step: &'a dyn ErasedStep<Cluster>) -> Execution<'a, Cluster> {
+        Execution {
+            run: &self.run,
+            step,
+            subject: &(),
+            occasion: None,
+        }
+    }
+
+    /// Whether no database will be moved any further.
+    pub(crate) fn all_at_their_end(&self) -> bool {
+        self.run.recorder.read(|m| {
+            let mut databases = m.databases.values();
+            databases.all(|d| matches!(d.state.phase(), Phase::Done | Phase::Removed))
+        })
+    }
+
+    fn has_refused_any(&self) -> bool {
+        self.run.recorder.read(|m| {
+            let mut proofs = m.databases.values().filter_map(|d| d.proof.as_ref());
+            proofs.any(pghaul_core::event::Proof::has_refused)
+        })
+    }
+
+    /// Lends pghaul's role what was given back when every database was done: the databases may let their owners in only.
+    pub(crate) async fn lend_again(&self) -> Result<(), Failure> {
+        for step in self.registry.cluster_steps().map_err(Failure::from)? {
+            let context = self.execution_of_cluster(step.as_ref()).context();
+            patiently(|| step.lend(&context)).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives back what steps of the cluster have lent pghaul's role.
+    pub(crate) async fn give_back(&self) -> Result<(), Failure> {
+        for step in self.registry.cluster_steps().map_err(Failure::from)? {
+            let context = self.execution_of_cluster(step.as_ref()).context();
+            patiently(|| step.give_back(&context)).await?;
         }
         Ok(())
     }

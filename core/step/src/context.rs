@@ -1,12 +1,13 @@
 //! What a step is given.
 
-use crate::check::{maintenance, maintenance_for_reading};
+mod cluster;
+
 use crate::contract::{Contract, Itemized};
 use crate::json::{from_json, named, to_json};
 use crate::ownership::{OwnedTransaction, Ownership};
 use crate::progress::Progress;
 use crate::run::{Copying, RunContext, WayBack};
-use crate::scope::{Cluster, Database, DatabaseSubject, Scope};
+use crate::scope::{Database, DatabaseSubject, Scope};
 use crate::step::Occasion;
 use pghaul_core::event::Proof;
 use pghaul_core::plan::Route;
@@ -232,29 +233,6 @@ impl<S: Scope> Context<S> {
     pub fn finished<C: Contract>(&self) -> Result<C, Failure> {
         self.output()?
             .ok_or_else(|| Failure::bug(format!("step {} has not finished", C::STEP)))
-    }
-}
-
-impl Context<Cluster> {
-    /// A session in the source's maintenance database.
-    ///
-    /// # Errors
-    /// When the server can't be reached.
-    pub async fn source(&self) -> Result<Reader<Source>, Failure> {
-        Ok(maintenance_for_reading(&self.run.source).await?)
-    }
-
-    /// A session in the target's maintenance database.
-    ///
-    /// # Errors
-    /// When the server can't be reached.
-    pub async fn target(&self) -> Result<Session<Target, ReadWrite>, Failure> {
-        Ok(maintenance(&self.run.target).await?)
-    }
-
-    /// The source endpoint as it was when the migration was created.
-    pub fn created(&self) -> Option<pghaul_core::event::Created> {
-        self.run.recorder.read(|m| m.created.clone())
     }
 }
 

@@ -33,6 +33,7 @@ mod json;
 pub mod kept;
 mod lookout;
 mod memo;
+pub mod owners;
 pub mod ownership;
 pub mod progress;
 pub mod quantity;

@@ -229,6 +229,20 @@ pub trait Step: Send + Sync + 'static {
         Ok(())
     }
 
+    /// For a step of the cluster that has finished: lends anew what [`give_back`](Self::give_back) took. A run asks it
+    /// before it moves databases. It is idempotent.
+    async fn lend(&self, ctx: &Context<Self::Scope>) -> Result<(), Failure> {
+        let _ = ctx;
+        Ok(())
+    }
+
+    /// For a step of the cluster: gives back what it has lent pghaul's role for as long as databases are moved. A run asks
+    /// it when every database is done, and a removal before the last one is removed. It is idempotent.
+    async fn give_back(&self, ctx: &Context<Self::Scope>) -> Result<(), Failure> {
+        let _ = ctx;
+        Ok(())
+    }
+
     /// Proves once more, by reading alone, that what the step promised still holds. The last step of a method
     /// answers; `run`, `status` and `remove` ask.
     async fn standing(&self, ctx: &Context<Self::Scope>) -> Result<Option<Standing>, Failure> {
@@ -288,6 +302,10 @@ pub trait ErasedStep<S: Scope>: sealed::Sealed<S> + Send + Sync {
     async fn run(&self, ctx: &Context<S>) -> Result<Value, Failure>;
     /// See [`Step::undo`].
     async fn undo(&self, ctx: &Context<S>) -> Result<(), Failure>;
+    /// See [`Step::lend`].
+    async fn lend(&self, ctx: &Context<S>) -> Result<(), Failure>;
+    /// See [`Step::give_back`].
+    async fn give_back(&self, ctx: &Context<S>) -> Result<(), Failure>;
     /// See [`Step::standing`].
     async fn standing(&self, ctx: &Context<S>) -> Result<Option<Standing>, Failure>;
     /// See [`Step::mark`].
@@ -332,6 +350,14 @@ impl<T: Step> ErasedStep<T::Scope> for T {
 
     async fn undo(&self, ctx: &Context<T::Scope>) -> Result<(), Failure> {
         Step::undo(self, ctx).await
+    }
+
+    async fn lend(&self, ctx: &Context<T::Scope>) -> Result<(), Failure> {
+        Step::lend(self, ctx).await
+    }
+
+    async fn give_back(&self, ctx: &Context<T::Scope>) -> Result<(), Failure> {
+        Step::give_back(self, ctx).await
     }
 
     async fn standing(&self, ctx: &Context<T::Scope>) -> Result<Option<Standing>, Failure> {

@@ -6,6 +6,7 @@
 //! - `role`: a role on the source, and the statements that create it
 //! - `setting`: `ALTER ROLE … SET`, where some values are lists
 //! - `membership`: who is a member of whom
+//! - `lent`: memberships of pghaul's own role, for as long as databases are moved
 //! - `shared_grant`: rights on parameters and tablespaces, which no database's archive has
 //!
 //! **After a crash.** The names are computed and noted in the journal before the first role is created, so a
@@ -17,6 +18,7 @@
 //!
 //! Settings of a role in one database (`ALTER ROLE … IN DATABASE`) come with that database's archive.
 
+mod lent;
 mod membership;
 mod role;
 mod setting;
@@ -26,16 +28,21 @@ pub use role::Weakened;
 
 use membership::Membership;
 use pghaul_contracts::ClusterDefinitionsOutput;
+use pghaul_step::owners::{HAS_OPTIONS, Reach, reach};
 use pghaul_step::postgres::{PgError, ReadWrite, Right, Session, SideMarker, Target};
 use pghaul_step::{Cluster, Context, Contract, Descriptor, Failure, Probe, Step, StepPhase, async_trait};
 use role::{Creator, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The names that will be created, noted before the first one is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What will be done, noted before it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Intent {
+    /// The names of roles that will be created.
     to_create: BTreeSet<String>,
+    /// The roles that pghaul's role will be made a member of; none in journals of versions that did not do so.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    to_lend: BTreeSet<String>,
 }
 
 /// What the step has done.
@@ -121,6 +128,9 @@ impl Step for Roles {
                 .extend(role.lacks_password().then(|| role.name.clone()));
             output.weakened.extend(creator.weakened(role));
         }
+        if !creator.facts.superuser {
+            lent::lend_what_is_needed(ctx, &target, &mut output.left_out).await?;
+        }
         let concerned = memberships.iter().filter(|membership| membership.concerns(&ours));
         grant_all(ctx, &target, concerned.collect(), &mut output).await?;
         for statement in &grants {
@@ -134,6 +144,14 @@ impl Step for Roles {
             .await?;
         }
         Ok(output)
+    }
+
+    async fn lend(&self, ctx: &Context<Cluster>) -> Result<(), Failure> {
+        lent::lend_again(ctx).await
+    }
+
+    async fn give_back(&self, ctx: &Context<Cluster>) -> Result<(), Failure> {
+        lent::give_back(ctx).await
     }
 }
 
@@ -155,7 +173,11 @@ async fn noted(
         .collect();
     if !to_create.is_empty() {
         ours.extend(to_create.iter().cloned());
-        ctx.record(&Intent { to_create }).await?;
+        let intent = Intent {
+            to_create,
+            ..Intent::default()
+        };
+        ctx.record(&intent).await?;
     }
     Ok(ours)
 }
@@ -176,8 +198,14 @@ async fn complete_role(
     exists: bool,
 ) -> Result<Vec<LeftOut>, Failure> {
     let operation = format!("create role {}", role.name);
+    let target_version = target.server_version();
     let mut transaction = target.transaction().await?;
     if !exists {
+        if target_version >= HAS_OPTIONS {
+            // What pghaul's role needs of the new role is lent, and given back.
+            let sql = "SET LOCAL createrole_self_grant = ''";
+            transaction.doing(&operation).batch(sql).await?;
+        }
         transaction
             .batch_secretly(&operation, &creator.create_role(role)?)
             .await?;
@@ -212,15 +240,29 @@ async fn grant_all(
     mut memberships: Vec<&Membership>,
     output: &mut Output,
 ) -> Result<(), Failure> {
+    let reach = reach(target).await?;
     loop {
         let mut refused = Vec::new();
         let mut left_out = Vec::new();
         for membership in &memberships {
             let operation = format!("grant {} to {}", membership.role, membership.member);
             let statement = membership.statement()?;
-            if attempt(ctx, target, &operation, &statement, &mut left_out).await? {
+            let grantor = membership
+                .grantor
+                .as_deref()
+                .filter(|_| target.server_version() >= HAS_OPTIONS);
+            let acting = match grantor {
+                Some(grantor) if reach.get(grantor) == Some(&Reach::Grantable) => {
+                    lent::during(grantor, &statement)?
+                }
+                _ => statement.clone(),
+            };
+            if attempt(ctx, target, &operation, &acting, &mut left_out).await? {
                 output.memberships += 1;
             } else {
+                if let Some(last) = left_out.last_mut() {
+                    last.statement = statement;
+                }
                 refused.push(*membership);
             }
         }

@@ -129,6 +129,7 @@ impl Step for PostData {
         }
         incomplete.extend(restorer.refusals.list());
         incomplete.extend(without(&restorer, &crossing));
+        incomplete.extend(restorer.without_owner()?);
         Ok(PostDataOutput {
             skipped: Vec::new(),
             incomplete,

@@ -47,7 +47,11 @@ pub(crate) async fn obtain(ctx: &Context<Database>, head: &pghaul_step::Head) ->
     ctx.act("create the database", doing.batch(&create)).await?;
     let mut session: Session<Target, ReadWrite> = ctx.target_server().connect(&temporary).await?;
     if let Some(statement) = public::dropping(&*ctx.source().await?).await? {
-        session.doing("drop the schema public").batch(statement).await?;
+        match session.doing("drop the schema public").batch(statement).await {
+            // Before PostgreSQL 15 it belongs to a superuser: it stays, and is listed.
+            Err(error) if error.sqlstate() == Some("42501") => {}
+            outcome => outcome?,
+        }
     }
     ctx.ownership().establish(&mut session, head).await?;
     session.close().await;

@@ -33,6 +33,7 @@ mod indexes;
 mod matviews;
 mod not_null;
 mod of_tables;
+mod owner;
 mod passes;
 pub mod pg_dump;
 mod public;

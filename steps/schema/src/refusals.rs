@@ -108,6 +108,11 @@ impl Refusals {
         self.all().contains_key(&Subject::Effect(key.to_owned()))
     }
 
+    /// Whether an entry was refused, or what it depends on.
+    pub(crate) fn has(&self, entry: &Entry) -> bool {
+        self.all().contains_key(&Subject::Entry(entry.id))
+    }
+
     /// Whether an entry can't be restored since it, or what it depends on, was refused. It is listed then.
     pub(crate) fn keep_out(&self, entry: &Entry) -> bool {
         let mut all = self.all();

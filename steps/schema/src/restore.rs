@@ -10,6 +10,7 @@ use crate::database_settings;
 use crate::dumped::Read;
 use crate::fate::Pass;
 use crate::not_null::NotNullNames;
+use crate::owner::Owners;
 use crate::passes::Passes;
 use crate::raw::sendable;
 use crate::refusals::{Refusals, is_indispensable, is_refusal, needed_by, refused};
@@ -20,7 +21,9 @@ use pghaul_contracts::{EffectKey, UnsafeCheck};
 use pghaul_step::ownership::effects;
 use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{ReadWrite, Session, Target};
-use pghaul_step::{Code, Context, Database, Expressions, Failure, Home, Method, OwnedTransaction, Progress};
+use pghaul_step::{
+    Code, Context, Database, Expressions, Failure, Home, Incomplete, Method, OwnedTransaction, Progress,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -43,6 +46,7 @@ pub(crate) struct Restorer<'a> {
     done: BTreeSet<String>,
     passes: Passes<'a>,
     not_null: NotNullNames,
+    owners: Owners,
     pub(crate) refusals: Arc<Refusals>,
     held_back: BTreeMap<(HeldBackKind, &'a str, String), &'a HeldBack>,
     /// What depends on a foreign key that is held back, such as a comment on it.
@@ -56,6 +60,7 @@ impl<'a> Restorer<'a> {
         let target = ctx.target_for_reading().await?;
         let done = effects(&target, EffectKey::SCHEMA).await?;
         let not_null = NotNullNames::of(archive, target.server_version());
+        let owners = Owners::of(ctx, &target).await?;
         drop(target);
         let held_back = match ctx.method() {
             Method::Replication => ctx.plan().held_back.iter().map(tagged).collect(),
@@ -68,6 +73,7 @@ impl<'a> Restorer<'a> {
             done,
             passes: Passes::of(archive, ctx.method()),
             not_null,
+            owners,
             refusals: Refusals::of(ctx),
             held_back,
             without: BTreeMap::new(),
@@ -98,6 +104,13 @@ impl<'a> Restorer<'a> {
     pub(crate) fn without(&self) -> impl Iterator<Item = (&'a Entry, &'a HeldBack)> {
         let entries = self.archive.entries.iter();
         entries.filter_map(|entry| Some((entry, *self.without.get(&entry.id)?)))
+    }
+
+    /// The objects that do not get their owner.
+    pub(crate) fn without_owner(&self) -> Result<Vec<Incomplete>, Failure> {
+        self.owners.retained(self.archive, |entry| {
+            self.pass(entry).is_some() && !self.refusals.has(entry)
+        })
     }
 
     /// When an entry is restored; never, where it is not.
@@ -272,7 +285,7 @@ impl<'a> Restorer<'a> {
             held => {
                 let (before, after) = self.not_null.around(entry)?;
                 let without = unsafe_checks::dropping(self.checks, entry)?;
-                Ok(before + &script(entry, statements, held)? + &without + &after)
+                Ok(before + &script(entry, statements, held, &self.owners)? + &without + &after)
             }
         }
     }

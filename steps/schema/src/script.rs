@@ -2,6 +2,7 @@
 
 use crate::archive::Entry;
 use crate::filter::without_internal_options;
+use crate::owner::Owners;
 use libpgdump::ObjectType;
 use pghaul_step::Failure;
 use pghaul_step::plan::{HeldBack, HeldBackKind};
@@ -14,15 +15,18 @@ pub(crate) fn script(
     entry: &Entry,
     statements: &str,
     held_back: Option<&HeldBack>,
+    owners: &Owners,
 ) -> Result<String, Failure> {
     let mut script = String::new();
     // The database itself is created by pghaul, from the catalogs; only its owner is restored.
     if entry.kind != ObjectType::Database {
         script.push_str(&storage(entry)?);
-        script.push_str(&without_internal_options(statements));
+        script.push_str(&owners.granting(entry, without_internal_options(statements))?);
         script.push_str(&access_method_of_partitioned(entry)?);
     }
-    script.push_str(&ownership(entry)?);
+    if let Some(object) = owned(entry)? {
+        script.push_str(&owners.statement(entry, &object)?);
+    }
     if let Some(held_back) = held_back {
         script.push_str(&disabling(held_back)?);
     }
@@ -67,13 +71,13 @@ fn access_method_of_partitioned(entry: &Entry) -> Result<String, Failure> {
     Ok(format!("\nALTER TABLE {table} SET ACCESS METHOD {method};\n"))
 }
 
-/// `ALTER … OWNER TO`, for the kinds of objects that have an owner of their own.
-fn ownership(entry: &Entry) -> Result<String, Failure> {
+/// The object as `ALTER … OWNER TO` names it, for the kinds of objects that have an owner of their own.
+pub(crate) fn owned(entry: &Entry) -> Result<Option<String>, Failure> {
     use ObjectType as T;
     if entry.owner.is_empty() || entry.drop_statement.is_empty() && entry.kind != T::Database {
-        return Ok(String::new());
+        return Ok(None);
     }
-    let object = match &entry.kind {
+    Ok(Some(match &entry.kind {
         T::Collation
         | T::Conversion
         | T::Domain
@@ -102,12 +106,8 @@ fn ownership(entry: &Entry) -> Result<String, Failure> {
             let dropped = entry.drop_statement.trim().trim_end_matches(';');
             dropped.strip_prefix("DROP ").unwrap_or(dropped).to_owned()
         }
-        _ => return Ok(String::new()),
-    };
-    Ok(format!(
-        "\nALTER {object} OWNER TO {};\n",
-        Ident::new(entry.owner.as_str())?
-    ))
+        _ => return Ok(None),
+    }))
 }
 
 /// Foreign keys that are held back are not created at all; triggers are created, and disabled.
@@ -146,7 +146,7 @@ mod tests {
     }
 
     fn restored(entry: &Entry, held_back: Option<&HeldBack>) -> Result<String, Failure> {
-        script(entry, &entry.statements, held_back)
+        script(entry, &entry.statements, held_back, &Owners::All)
     }
 
     #[test]
@@ -165,6 +165,40 @@ mod tests {
             restored(&entry(ObjectType::Trigger), None).unwrap(),
             "CREATE …;\n"
         );
+    }
+
+    #[test]
+    fn without_a_superuser_rights_to_create_are_lent_and_grantors_are_acted_as() {
+        let owners = Owners::Limited {
+            role: "mover".into(),
+            reached: ["o\"o".to_owned()].into(),
+            initial: None,
+            of_public: None,
+        };
+        let table = entry(ObjectType::Table);
+        let sent = script(&table, &table.statements, None, &owners).unwrap();
+        assert!(
+            sent.ends_with(
+                "DO 'BEGIN IF pg_catalog.has_schema_privilege(''o\"o'', ''my schema'', ''CREATE'') THEN \
+                 ALTER TABLE \"my schema\".\"T\" OWNER TO \"o\"\"o\"; ELSE GRANT CREATE ON SCHEMA \"my schema\" TO \"o\"\"o\"; \
+                 ALTER TABLE \"my schema\".\"T\" OWNER TO \"o\"\"o\"; REVOKE CREATE ON SCHEMA \"my schema\" FROM \"o\"\"o\"; \
+                 END IF; END';\n"
+            ),
+            "{sent}"
+        );
+        let rights = entry(ObjectType::Acl);
+        let granted = "GRANT SELECT ON TABLE s.t TO a WITH GRANT OPTION;\nSET SESSION AUTHORIZATION a;\nGRANT SELECT ON TABLE \
+                       s.t TO b;\nRESET SESSION AUTHORIZATION;\n";
+        assert_eq!(
+            script(&rights, granted, None, &owners).unwrap(),
+            "SET LOCAL ROLE \"o\"\"o\";\nGRANT SELECT ON TABLE s.t TO a WITH GRANT OPTION;\nRESET ROLE;\nSET LOCAL ROLE a;\n\
+             GRANT SELECT ON TABLE s.t TO b;\nSET LOCAL ROLE \"o\"\"o\";\nRESET ROLE;\n"
+        );
+        let other = Entry {
+            owner: "postgres".into(),
+            ..table
+        };
+        assert!(!script(&other, "", None, &owners).unwrap().contains("OWNER TO"));
     }
 
     #[test]

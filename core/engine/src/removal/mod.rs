@@ -77,6 +77,29 @@ impl Engine {
     /// [`Code::NotSafeToRemove`] with the list of what would be left undone; or what stopped the removal.
     pub async fn remove(&self, removal: &Removal) -> Result<(), Failure> {
         self.fence().await?;
+        let done = self.all_at_their_end();
+        let over =
+            |m: &pghaul_core::Migration| m.databases.values().all(|d| d.state == DatabaseState::Removed);
+        if self.run.recorder.read(over) {
+            return self.remove_all(removal).await;
+        }
+        match self.lend_again().await {
+            Err(failure) if removal.leaves_anything() => {
+                tracing::warn!(%failure, "pghaul's role was not made a member of the owners again");
+            }
+            lent => lent?,
+        }
+        let outcome = self.remove_all(removal).await;
+        if outcome.is_err()
+            && done
+            && let Err(failure) = self.give_back().await
+        {
+            tracing::warn!(%failure, "memberships of pghaul's role are left: run the command again");
+        }
+        outcome
+    }
+
+    async fn remove_all(&self, removal: &Removal) -> Result<(), Failure> {
         let databases = self.run.recorder.read(|m| {
             let mut all: Vec<_> = m.databases.iter().map(|(n, d)| (d.number, n.clone())).collect();
             all.sort();
@@ -286,6 +309,7 @@ impl Engine {
         }
         let Some(method) = self.method(journey.database) else {
             journey.append(self.started(removal, None, left)).await?;
+            self.give_back_before_the_last(journey.database).await?;
             return journey.append(DatabaseEvent::Removed).await;
         };
         journey.claim().await?;
@@ -313,7 +337,18 @@ impl Engine {
             journey.undo_steps(Method::Replication, StepPhase::Data).await?;
         }
         journey.undo_steps(method, StepPhase::Schema).await?;
+        self.give_back_before_the_last(journey.database).await?;
         journey.append(DatabaseEvent::Removed).await
+    }
+
+    /// Gives back what was lent pghaul's role, where this is the last database to be removed: once it is, nothing is left to
+    /// continue with.
+    async fn give_back_before_the_last(&self, database: &DatabaseName) -> Result<(), Failure> {
+        let last = self.run.recorder.read(|m| {
+            let mut others = m.databases.iter().filter(|(name, _)| *name != database);
+            others.all(|(_, record)| record.state == DatabaseState::Removed)
+        });
+        if last { self.give_back().await } else { Ok(()) }
     }
 
     fn started(&self, removal: &Removal, despite: Option<Box<Failure>>, left: Left) -> DatabaseEvent {

@@ -11,6 +11,7 @@ mod database;
 mod disk;
 mod extensions;
 mod journal;
+mod libraries;
 mod objects;
 mod others;
 mod proxy;
@@ -21,6 +22,7 @@ mod roles;
 mod settings;
 mod wal;
 mod way;
+mod without_superuser;
 
 use pghaul_core::{DatabaseName, Finding};
 use pghaul_engine::Surveyor;

@@ -7,6 +7,7 @@ use super::stage::View;
 use crate::archive::{Archive, Entry};
 use crate::fate::Pass;
 use crate::not_null::NotNullNames;
+use crate::owner::Owners;
 use crate::passes::Passes;
 use crate::raw::sendable;
 use crate::script::script;
@@ -104,7 +105,7 @@ impl Script {
         };
         let (before, after) = self.not_null.around(entry)?;
         let without = unsafe_checks::dropping(&self.checks, entry)?;
-        let script = before + &script(entry, &statements, None)? + &without + &after;
+        let script = before + &script(entry, &statements, None, &Owners::All)? + &without + &after;
         Ok(sendable(&script, self.archive.encoding()).into_owned() + "\n")
     }
 

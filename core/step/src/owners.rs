@@ -1,0 +1,95 @@
+//! Who owns the objects of a database, and whose owner pghaul's role on the target can make another role.
+//!
+//! A superuser makes any role the owner of anything. Any other role must be able to `SET ROLE` to the new owner, and needs
+//! the owner's rights to build and fill what then belongs to that: see
+//! [Role membership](https://www.postgresql.org/docs/current/role-membership.html). From PostgreSQL 16 on a role that has
+//! created another one may grant itself that membership; before, a role with CREATEROLE may for every role but superusers.
+
+use pghaul_core::Failure;
+use pghaul_postgres::{Right, Session, SideMarker, Target};
+use std::collections::BTreeMap;
+
+/// The first version whose memberships have the options INHERIT and SET.
+pub const HAS_OPTIONS: u32 = 160_000;
+
+/// What a role has to do with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// It owns the database.
+    OwnsDatabase,
+    /// It is the bootstrap superuser and owns the schema `public`, as in every database before PostgreSQL 15.
+    OwnsInitialSchema,
+    /// It owns the object, or these are its default privileges.
+    Owns,
+    /// It has granted rights on the object, and does not own it.
+    Grants,
+}
+
+/// A role, and an object that it owns or has granted rights on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concerned {
+    /// The role.
+    pub role: String,
+    /// What it has to do with the object.
+    pub part: Part,
+    /// The object, as `pg_describe_object` names it.
+    pub object: String,
+}
+
+/// The roles that own objects of the session's database or have granted rights on them, by name. PostgreSQL's own roles
+/// are left out.
+///
+/// # Errors
+/// When the server can't be asked.
+pub async fn concerned<S: SideMarker, R: Right>(session: &Session<S, R>) -> Result<Vec<Concerned>, Failure> {
+    let doing = session.doing("read who owns the objects of the database");
+    let rows = doing.query(include_str!("owners.sql"), &[]).await?;
+    let concerned = rows.iter().map(|row| Concerned {
+        role: row.get("role"),
+        part: match (row.get("owns"), row.get::<_, &str>("what")) {
+            (false, _) => Part::Grants,
+            (true, "database") => Part::OwnsDatabase,
+            (true, "initial") => Part::OwnsInitialSchema,
+            (true, _) => Part::Owns,
+        },
+        object: row.get("object"),
+    });
+    Ok(concerned.collect())
+}
+
+/// What pghaul's role can do about a membership in another role of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It is a member already, or a superuser, or the role itself.
+    Member,
+    /// It may make itself a member.
+    Grantable,
+    /// It may not, since the other role is a superuser.
+    Superuser,
+    /// It may not.
+    Foreign,
+}
+
+/// The roles of the target, and what pghaul's role can do about a membership in each.
+///
+/// # Errors
+/// When the server can't be asked.
+pub async fn reach<R: Right>(target: &Session<Target, R>) -> Result<BTreeMap<String, Reach>, Failure> {
+    let sql = match target.server_version() {
+        HAS_OPTIONS.. => include_str!("reach.sql"),
+        _ => include_str!("reach_15.sql"),
+    };
+    let doing = target.doing("read which roles pghaul's role can act as");
+    let rows = doing.query(sql, &[]).await?;
+    let reach = rows.iter().map(|row| {
+        let (member, grantable, superuser) = (row.get("member"), row.get("grantable"), row.get("rolsuper"));
+        let reach = match (member, grantable, superuser) {
+            (true, _, _) => Reach::Member,
+            (_, true, _) => Reach::Grantable,
+            (_, _, true) => Reach::Superuser,
+            _ => Reach::Foreign,
+        };
+        (row.get("rolname"), reach)
+    });
+    Ok(reach.collect())
+}

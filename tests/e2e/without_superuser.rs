@@ -1,0 +1,171 @@
+//! The target's role may create databases and roles, and no more, as on hosted services: objects get their owners, rights
+//! their grantors, and nothing of what pghaul's role was lent is left.
+
+use crate::migration::{Migration, assert_nothing_is_left};
+use pghaul_testkit::{Cluster, ClusterPair, Settings, compare, postgres, wait_until};
+use std::time::Duration;
+
+const SCHEMA: &str = r#"
+    create schema app authorization owner_a;
+    create table app.t (id integer primary key, what text);
+    alter table app.t owner to owner_a;
+    create table app.u (id serial primary key, t integer references app.t);
+    alter table app.u owner to owner_b;
+    create table app.odd (id integer primary key);
+    alter table app.odd owner to "odd ' role";
+    create table public.p (id integer primary key);
+    alter table public.p owner to owner_b;
+    create function app.f() returns integer language sql as 'select 1';
+    alter function app.f() owner to owner_b;
+    create view app.v as select * from app.t;
+    alter view app.v owner to owner_b;
+    create materialized view app.m as select 1 as one;
+    alter materialized view app.m owner to owner_a;
+    create type app.mood as enum ('calm');
+    alter type app.mood owner to owner_b;
+    grant usage on schema app to grantor;
+    grant select on app.t to grantor with grant option;
+    set role owner_a; grant select on app.t to owner_b;
+    set role grantor; grant select on app.t to reader;
+    reset role;
+    alter default privileges for role owner_a in schema app grant select on tables to reader;
+    insert into app.t select n, 'row' from generate_series(1, 3000) n;
+    insert into app.u (t) select n from generate_series(1, 500) n;
+    insert into app.odd values (1)"#;
+
+/// Servers with a database `shop` of several owners, and a role `mover` on each side that is no superuser on the target.
+fn world(source: u32, target: u32, method: &str) -> (ClusterPair, Migration) {
+    let pair = ClusterPair::start(Settings::new().major(source), Settings::new().major(target));
+    let roles = r#"create role owner_a; create role owner_b; create role "odd ' role"; create role reader; create role grantor;
+                   set password_encryption = 'scram-sha-256'; create role mover superuser login password 'm';
+                   create database shop owner owner_b; revoke connect on database shop from public"#;
+    for statement in roles.split(';') {
+        pair.source.psql("postgres", statement);
+    }
+    pair.source.psql("shop", SCHEMA);
+    pair.target.psql(
+        "postgres",
+        "create role mover login createdb createrole password 'm'",
+    );
+    if target >= 16 {
+        pair.target
+            .psql("postgres", "grant pg_create_subscription to mover");
+    }
+    let [source, target] =
+        [&pair.source, &pair.target].map(|cluster| cluster.conninfo_as("mover", "m", "postgres"));
+    let pg_dump = postgres::client_from("pg_dump", 18);
+    let migration = Migration::between(&source, &target)
+        .options([
+            "--database",
+            "shop",
+            "--method",
+            method,
+            "--target-free-space",
+            "1TB",
+        ])
+        .env("PGHAUL_PG_DUMP", pg_dump.to_str().expect("a path in UTF-8"));
+    (pair, migration)
+}
+
+/// Panics with all differences, but for the owner of the schema `public`: before PostgreSQL 15 it is the bootstrap superuser, and
+/// newer targets keep their own.
+#[track_caller]
+fn assert_same(pair: &ClusterPair) {
+    let options = compare::Options {
+        ignored: vec!["SCHEMA public".to_owned()],
+        ..compare::Options::default()
+    };
+    let found = compare::databases((&pair.source, "shop"), (&pair.target, "shop"), &options);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// The roles that the target's role can act as, but for itself and what it was before.
+fn lent(target: &Cluster) -> String {
+    let can_act = match target.major() {
+        16.. => "m.set_option or m.inherit_option",
+        _ => "true",
+    };
+    target.psql(
+        "postgres",
+        &format!(
+            "select string_agg(m.roleid::regrole::text, ', ') from pg_auth_members m
+              where m.member = 'mover'::regrole and m.roleid > 16000 and ({can_act})"
+        ),
+    )
+}
+
+#[test]
+fn owners_and_grantors_are_those_of_the_source_by_dump() {
+    let (pair, migration) = world(14, 15, "dump");
+    migration.with_options("check").run().failed_with(11);
+    migration.run().succeeded();
+    assert_same(&pair);
+    assert_eq!(lent(&pair.target), "", "what was lent was given back");
+    // A database that is copied again needs it again. No trigger is to fire then.
+    pair.target.psql(
+        "postgres",
+        "grant set on parameter session_replication_role to mover",
+    );
+    pair.source.psql("shop", "insert into app.odd values (2)");
+    migration
+        .with_options("run")
+        .args(["--restart-data", "shop"])
+        .run()
+        .succeeded();
+    assert_same(&pair);
+    assert_eq!(lent(&pair.target), "");
+    migration.remove().succeeded();
+    assert_nothing_is_left(&pair.source, &pair.target);
+}
+
+#[test]
+fn owners_and_grantors_are_those_of_the_source_by_replication_that_was_killed() {
+    let (pair, migration) = world(14, 16, "replication");
+    let running = migration.with_options("run").spawn();
+    wait_until("roles are lent", Duration::from_secs(60), || {
+        lent(&pair.target).contains("owner_b")
+    });
+    running.kill9();
+    migration.run().succeeded();
+    pair.source.psql(
+        "shop",
+        "insert into app.odd values (2); update app.t set what = 'changed' where id < 10",
+    );
+    wait_until("changes of all owners arrive", Duration::from_secs(60), || {
+        let arrived = "select (select count(*) from app.odd) || ' ' || (select count(*) from app.t where what = 'changed')";
+        pair.target.psql("shop", arrived) == "2 9"
+    });
+    migration.remove().succeeded();
+    assert_same(&pair);
+    assert_eq!(lent(&pair.target), "", "what was lent was given back");
+    assert_nothing_is_left(&pair.source, &pair.target);
+}
+
+#[test]
+fn what_cannot_be_given_away_is_refused_or_accepted_and_listed() {
+    let (pair, migration) = world(16, 16, "dump");
+    pair.target.psql("postgres", "create role owner_b");
+    pair.source.psql(
+        "shop",
+        "create function app.g() returns event_trigger language plpgsql as 'begin end';
+         alter function app.g() owner to owner_a;
+         create event trigger guard on ddl_command_end execute procedure app.g()",
+    );
+    let check = migration.with_options("check").run().failed_with(3);
+    for named in ["app.u", "app.v", "app.f()", "public.p", "event trigger guard"] {
+        assert!(check.stdout.contains(named), "{named}: {check}");
+    }
+    let run = migration
+        .with_options("run")
+        .args(["--accept", "owners", "--accept", "superuser-objects"])
+        .run()
+        .succeeded();
+    assert!(run.stdout.contains("owner of table app.u"), "{run}");
+    let owners = "select string_agg(relname || ' ' || relowner::regrole, ', ' order by relname) from pg_class where relkind = 'r' and relnamespace in ('app'::regnamespace, 'public'::regnamespace)";
+    assert_eq!(
+        pair.target.psql("shop", owners),
+        "odd \"odd ' role\", p mover, t owner_a, u mover"
+    );
+    assert_eq!(pair.target.psql("shop", "select count(*) from app.u"), "500");
+    assert_eq!(lent(&pair.target), "");
+}
