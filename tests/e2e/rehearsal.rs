@@ -95,7 +95,6 @@ fn a_schema_that_the_target_takes_is_rehearsed_without_a_word_or_a_trace() {
         log.contains("CREATE DATABASE \"pghaul_rehearsal_"),
         "nothing was rehearsed"
     );
-    assert!(log.contains("CREATE VIEW public.grouped"), "{log}");
     assert!(!log.contains("M17@x"), "a row is in the server's log");
 }
 
@@ -210,9 +209,7 @@ fn a_killed_rehearsal_is_dropped_by_the_next_command() {
             'begin perform pg_sleep(8); return i; end'",
     );
     let migration = Migration::of(&pair.source, &pair.target, "slow");
-    let asleep =
-        "select count(*) from pg_stat_activity where datname ~ '^pghaul_rehearsal' and state = 'active'
-                  and wait_event = 'PgSleep'";
+    let asleep = "select count(*) from pg_stat_activity where datname ~ '^pghaul_rehearsal' and wait_event = 'PgSleep'";
     for command in ["check", "doctor", "run"] {
         let running = migration.with_options("check").spawn();
         wait_until("it rehearses", Duration::from_secs(60), || {

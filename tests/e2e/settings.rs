@@ -1,7 +1,7 @@
 //! Settings of databases and roles: what they must not change, and what they must.
 
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
-use pghaul_testkit::{ClusterPair, Kind, compare, postgres, shared_pair, wait_until};
+use pghaul_testkit::{ClusterPair, Kind, Settings, compare, postgres, shared_pair, wait_until};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -103,7 +103,8 @@ const VIEWS: &str = "
 /// Materialized views show what they show on the source, where nothing but settings decides.
 #[test]
 fn expressions_run_under_the_settings_that_they_have_at_home() {
-    let pair = shared_pair(Kind::Ordinary);
+    // Its roles would be drift for the tests beside it.
+    let pair = &ClusterPair::start(Settings::new(), Settings::new());
     for method in ["dump", "replication"] {
         let database = pair.fresh_database("home");
         let role = format!("reporter_{database}");

@@ -1,7 +1,7 @@
 //! What people see: stdout, stderr and exit status of a simple migration.
 
 use crate::migration::Migration;
-use pghaul_testkit::{Kind, Pghaul, fixtures, redact, shared_pair};
+use pghaul_testkit::{ClusterPair, Pghaul, Settings, fixtures, redact};
 
 /// What depends on the machine, how fast it is and which servers it has; and columns that are as wide as a number
 /// that is masked.
@@ -21,7 +21,8 @@ fn seen(pghaul: Pghaul) -> String {
 
 #[test]
 fn a_simple_migration() {
-    let pair = shared_pair(Kind::Ordinary);
+    // What other tests leave for a moment, such as the slot of a run that was killed, would be a finding.
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
     // The name stands in the snapshots.
     pair.source.create_database("terminal");
     fixtures::shop(&pair.source, "terminal");

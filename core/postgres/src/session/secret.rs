@@ -31,6 +31,14 @@ impl<S: SideMarker> Transaction<'_, S> {
     pub async fn batch_secretly(&self, operation: &str, statements: &str) -> Result<(), PgError> {
         run(&self.doing(operation), self.known, statements).await
     }
+
+    /// Switches off, for this transaction, what shows, logs or stores its statements, as far as the role may.
+    ///
+    /// # Errors
+    /// When the server can't be asked.
+    pub async fn quiet(&self, operation: &str) -> Result<(), PgError> {
+        quiet(&self.doing(operation), self.known).await.map(drop)
+    }
 }
 
 impl Rehearsed<'_> {
@@ -45,19 +53,33 @@ impl Rehearsed<'_> {
     }
 }
 
+/// What a role has to run a statement secretly with.
+struct Means {
+    plpgsql: bool,
+    temporary: bool,
+}
+
+async fn quiet<R: Right>(doing: &Doing<'_, R>, known: Known) -> Result<Means, PgError> {
+    let granted = match known.version {
+        GRANTS_PARAMETERS.. => "pg_catalog.has_parameter_privilege(s.name, 'SET')",
+        _ => "false",
+    };
+    let row = doing.query_one(&QUIET.replace("{granted}", granted), &[]).await?;
+    Ok(Means {
+        plpgsql: row.get("plpgsql"),
+        temporary: row.get("temporary"),
+    })
+}
+
 /// Runs statements in the transaction that the session is in.
 pub(super) async fn run<R: Right>(
     doing: &Doing<'_, R>,
     known: Known,
     statements: &str,
 ) -> Result<(), PgError> {
-    let granted = match known.version {
-        GRANTS_PARAMETERS.. => "pg_catalog.has_parameter_privilege(s.name, 'SET')",
-        _ => "false",
-    };
-    let usable = doing.query_one(&QUIET.replace("{granted}", granted), &[]).await?;
+    let means = quiet(doing, known).await?;
     let doing: Doing<'_, ReadWrite> = doing.for_writing();
-    match (usable.get("plpgsql"), usable.get("temporary")) {
+    match (means.plpgsql, means.temporary) {
         (true, true) => {
             let table = "CREATE TEMPORARY TABLE IF NOT EXISTS pghaul_secret (statements text) ON COMMIT DROP; \
                          DELETE FROM pg_temp.pghaul_secret";

@@ -164,6 +164,14 @@ impl Report {
 }
 
 impl Of<'_> {
+    /// Whether its statements may hold a secret.
+    pub(super) fn may_hold_a_secret(&self) -> bool {
+        match self {
+            Self::Entry(entry) => entry.may_hold_a_secret(),
+            Self::Rows { .. } | Self::Check { .. } | Self::View(_) => false,
+        }
+    }
+
     fn object(&self) -> String {
         match self {
             Self::Entry(entry) => entry.object(),

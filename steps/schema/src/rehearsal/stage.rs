@@ -122,7 +122,7 @@ impl Stage {
         for statement in emptying(&keys) {
             // Where that fails, so does the key, unless there are no rows.
             let call = self.store(&[statement.as_str()]).await?;
-            self.send(Expressions::OfBuilds, &call.concat()).await?;
+            self.send(Expressions::OfBuilds, &call.concat(), false).await?;
         }
         self.restore(script, &keys, report).await?;
         self.restore(script, &others, report).await
@@ -134,8 +134,11 @@ impl Stage {
         entries: &[&Entry],
         report: &mut Report,
     ) -> Result<(), Failure> {
-        let alone = |a: &Entry, b: &Entry| [a, b].iter().all(|entry| entry.kind != ObjectType::Extension);
-        for chunk in entries.chunk_by(|a, b| alone(a, b)) {
+        let together = |a: &Entry, b: &Entry| {
+            let extends = |entry: &Entry| entry.kind == ObjectType::Extension;
+            !extends(a) && !extends(b) && a.may_hold_a_secret() == b.may_hold_a_secret()
+        };
+        for chunk in entries.chunk_by(|a, b| together(a, b)) {
             for batch in chunk.chunks(BATCH) {
                 let mut pieces = Vec::with_capacity(batch.len());
                 for entry in batch {
@@ -250,7 +253,10 @@ impl Stage {
             let statements: String = pieces.iter().map(|piece| piece.statements.as_str()).collect();
             let failure = match pieces.is_empty() {
                 true => None,
-                false => self.send(expressions, &statements).await?,
+                false => {
+                    let secret = pieces.iter().any(|piece| piece.of.may_hold_a_secret());
+                    self.send(expressions, &statements, secret).await?
+                }
             };
             match (failure, pieces.as_slice()) {
                 (None, _) => {}
@@ -265,16 +271,23 @@ impl Stage {
         Ok(())
     }
 
-    /// Sends statements in a transaction. Returns what the server answers where it refuses them.
+    /// Sends statements in a transaction, of which the server shows, logs and stores as little as it can be told to. Returns what it
+    /// answers where it refuses them.
     async fn send(
         &mut self,
         expressions: Expressions<'_>,
         statements: &str,
+        secret: bool,
     ) -> Result<Option<Failure>, Failure> {
         let transaction = self.session.transaction().await?;
         transaction.doing(REHEARSE).batch(SEARCH_PATH).await?;
         self.home.enter_plain(&transaction, expressions).await?;
-        if let Err(error) = transaction.doing(REHEARSE).batch(statements).await {
+        transaction.quiet(REHEARSE).await?;
+        let sent = match secret {
+            true => transaction.batch_secretly(REHEARSE, statements).await,
+            false => transaction.doing(REHEARSE).batch(statements).await,
+        };
+        if let Err(error) = sent {
             let failure = Failure::from(error);
             // Where the connection is lost, that is what has failed.
             return match transaction.rollback().await {
