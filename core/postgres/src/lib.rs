@@ -45,7 +45,7 @@ pub use columns::Columns;
 pub use conninfo::{ConnInfo, ConnInfoError, Environment, Resolved, renewed_conninfo};
 pub use error::{PgError, Place};
 pub use lsn::{Lsn, LsnError};
-pub use quote::{Ident, QualifiedName, QuoteError, literal};
+pub use quote::{Ident, QualifiedName, QuoteError, copy_text, literal};
 pub use session::{
     CancelToken, CopyOut, Doing, HomeSettings, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Reader, Rehearsal,
     Rehearsed, ReplicationSession, Right, Room, Server, Session, SideMarker, SnapshotId, Source, Target,

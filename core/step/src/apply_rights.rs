@@ -12,6 +12,10 @@ use std::fmt;
 /// The first version whose subscriptions act as the owners of tables.
 pub const ACTS_AS_TABLE_OWNER: u32 = 160_000;
 
+/// A subquery of the expressions that a change of a table evaluates, as its oid, and the catalog and oid that `pg_depend` has of
+/// each: for the placeholder `{evaluated}` of a statement.
+pub const EVALUATED: &str = include_str!("evaluated.sql");
+
 /// A table whose owner may not do what replication does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Powerless {
@@ -47,9 +51,8 @@ pub async fn powerless<S: SideMarker, R: Right>(
 ) -> Result<Vec<Powerless>, Failure> {
     let (schemas, names) = tables.unzip();
     let doing = session.doing("read what the owners of tables may do");
-    let rows = doing
-        .query(include_str!("apply_rights.sql"), &[&schemas, &names])
-        .await?;
+    let sql = include_str!("apply_rights.sql").replace("{evaluated}", EVALUATED);
+    let rows = doing.query(&sql, &[&schemas, &names]).await?;
     let powerless = rows.iter().map(|row| Powerless {
         schema: row.get("schema"),
         name: row.get("name"),

@@ -20,19 +20,7 @@ WITH RECURSIVE members (root, rootowner, oid) AS (
        AND ($1::text[] IS NULL
             OR (n.nspname::text, c.relname::text) IN (SELECT * FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]))))
 ), evaluated (oid, catalog, object) AS (
-    SELECT k.conrelid, 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid
-      FROM pg_catalog.pg_constraint k
-    UNION ALL
-    SELECT a.adrelid, 'pg_catalog.pg_attrdef'::pg_catalog.regclass, a.oid
-      FROM pg_catalog.pg_attrdef a
-    UNION ALL
-    SELECT i.indrelid, 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid
-      FROM pg_catalog.pg_index i
-    UNION ALL
-    SELECT c.attrelid, 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid
-      FROM pg_catalog.pg_attribute c
-      JOIN pg_catalog.pg_constraint k ON k.contypid = c.atttypid
-), called (oid, function) AS (
+{evaluated}), called (oid, function) AS (
     SELECT DISTINCT e.oid, d.refobjid
       FROM evaluated e
       JOIN pg_catalog.pg_depend d ON d.classid = e.catalog AND d.objid = e.object

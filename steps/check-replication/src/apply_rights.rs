@@ -1,6 +1,6 @@
 //! The check `apply-rights`.
 
-use pghaul_step::apply_rights::{ACTS_AS_TABLE_OWNER, powerless};
+use pghaul_step::apply_rights::{ACTS_AS_TABLE_OWNER, EVALUATED, powerless};
 use pghaul_step::postgres::{ReadOnly, Row, Session, Source};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Concern, Database, Failure, Finding, FindingKind, Severity,
@@ -150,7 +150,8 @@ impl Check for ApplyRights {
 /// The tables whose changes run functions that belong to no superuser, with those.
 async fn with_code_of_owners(source: &Session<Source, ReadOnly>) -> Result<Vec<String>, Failure> {
     let doing = source.doing("look for functions that changes of tables run");
-    let rows = doing.query(include_str!("owners_code.sql"), &[]).await?;
+    let sql = include_str!("owners_code.sql").replace("{evaluated}", EVALUATED);
+    let rows = doing.query(&sql, &[]).await?;
     let table = |row: &Row| {
         let text = |column: &str| row.get::<_, String>(column);
         format!(

@@ -1,19 +1,7 @@
 -- Functions that a change of a replicated table runs, and that belong to no superuser: in constraints, also of domains, generated
 -- columns, defaults and expressions of indexes.
 WITH evaluated (oid, catalog, object) AS (
-    SELECT k.conrelid, 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid
-      FROM pg_catalog.pg_constraint k
-    UNION ALL
-    SELECT a.adrelid, 'pg_catalog.pg_attrdef'::pg_catalog.regclass, a.oid
-      FROM pg_catalog.pg_attrdef a
-    UNION ALL
-    SELECT i.indrelid, 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid
-      FROM pg_catalog.pg_index i
-    UNION ALL
-    SELECT c.attrelid, 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid
-      FROM pg_catalog.pg_attribute c
-      JOIN pg_catalog.pg_constraint k ON k.contypid = c.atttypid
-)
+{evaluated})
 SELECT DISTINCT n.nspname::text AS schema, c.relname::text AS name,
        p.oid::pg_catalog.regprocedure::text AS function, r.rolname::text AS owner
   FROM evaluated e

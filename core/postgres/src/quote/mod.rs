@@ -140,6 +140,25 @@ pub fn literal(text: &str) -> Result<String, QuoteError> {
     })
 }
 
+/// A text as a column of a row of COPY in text format. See [COPY](https://www.postgresql.org/docs/current/sql-copy.html).
+///
+/// ```
+/// assert_eq!(pghaul_postgres::copy_text("a\\b\tc\n"), r"a\\b\tc\n");
+/// ```
+pub fn copy_text(text: &str) -> String {
+    let mut column = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\\' => column.push_str(r"\\"),
+            '\n' => column.push_str(r"\n"),
+            '\r' => column.push_str(r"\r"),
+            '\t' => column.push_str(r"\t"),
+            c => column.push(c),
+        }
+    }
+    column
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

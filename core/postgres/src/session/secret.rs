@@ -12,6 +12,7 @@ use super::rehearsal::Attempt;
 use super::settings::Known;
 use super::{Doing, ReadWrite, Rehearsed, Right, SideMarker, Transaction};
 use crate::error::PgError;
+use crate::quote::copy_text;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use std::pin::pin;
@@ -86,7 +87,7 @@ pub(super) async fn run<R: Right>(
             doing.batch(table).await?;
             let rows = doing.copy_in("COPY pg_temp.pghaul_secret FROM STDIN").await?;
             let mut rows = pin!(rows);
-            let row = Bytes::from(copied(statements));
+            let row = Bytes::from(copy_text(statements) + "\n");
             rows.send(row).await.map_err(|error| doing.error(&error))?;
             rows.finish().await.map_err(|error| doing.error(&error))?;
             doing.batch(RUN).await
@@ -98,20 +99,4 @@ pub(super) async fn run<R: Right>(
         }
         (false, _) => doing.batch(statements).await,
     }
-}
-
-/// A text as the only column of a row of COPY.
-fn copied(text: &str) -> String {
-    let mut row = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\\' => row.push_str("\\\\"),
-            '\n' => row.push_str("\\n"),
-            '\r' => row.push_str("\\r"),
-            '\t' => row.push_str("\\t"),
-            c => row.push(c),
-        }
-    }
-    row.push('\n');
-    row
 }

@@ -7,7 +7,7 @@ use crate::archive::Entry;
 use crate::unsafe_checks;
 use futures_util::SinkExt as _;
 use libpgdump::ObjectType;
-use pghaul_step::postgres::{HomeSettings, QualifiedName, ReadWrite, Session, Target};
+use pghaul_step::postgres::{HomeSettings, QualifiedName, ReadWrite, Session, Target, copy_text};
 use pghaul_step::{Expressions, Failure, Home};
 use std::pin::pin;
 
@@ -52,14 +52,6 @@ pub(super) struct Stage {
     stored: usize,
     /// On which these are run.
     condition: &'static str,
-}
-
-/// A text as COPY reads it.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('\t', "\\t")
-        .replace('\n', "\\n")
-        .replace('\r', "\\r")
 }
 
 /// Something to try.
@@ -226,7 +218,7 @@ impl Stage {
                 "SELECT pghaul.run_statement({place}) {};\n{SEARCH_PATH}",
                 self.condition
             ));
-            rows.push_str(&format!("{place}\t{}\n", escaped(statement)));
+            rows.push_str(&format!("{place}\t{}\n", copy_text(statement)));
         }
         let doing = self.session.doing("store statements of the rehearsal");
         let sink = doing.copy_in("COPY pghaul.statement FROM STDIN").await?;
@@ -282,10 +274,11 @@ impl Stage {
         let transaction = self.session.transaction().await?;
         transaction.doing(REHEARSE).batch(SEARCH_PATH).await?;
         self.home.enter_plain(&transaction, expressions).await?;
-        transaction.quiet(REHEARSE).await?;
-        let sent = match secret {
-            true => transaction.batch_secretly(REHEARSE, statements).await,
-            false => transaction.doing(REHEARSE).batch(statements).await,
+        let sent = if secret {
+            transaction.batch_secretly(REHEARSE, statements).await
+        } else {
+            transaction.quiet(REHEARSE).await?;
+            transaction.doing(REHEARSE).batch(statements).await
         };
         if let Err(error) = sent {
             let failure = Failure::from(error);
