@@ -21,7 +21,7 @@ fn in_step() -> (ClusterPair, Migration) {
 }
 
 /// Writes a row to the source, and waits until it has arrived.
-fn write(pair: &ClusterPair, id: u32) {
+pub(crate) fn write(pair: &ClusterPair, id: u32) {
     pair.source.psql("shop", &format!("insert into t values ({id})"));
     let arrived = format!("select count(*) from t where id = {id}");
     wait_until("the row has arrived", PATIENCE, || {
@@ -29,7 +29,7 @@ fn write(pair: &ClusterPair, id: u32) {
     });
 }
 
-fn cp(from: &Path, to: &Path) {
+pub(crate) fn cp(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
     assert!(copied.success());
 }

@@ -18,6 +18,7 @@ mod control_characters;
 mod crash_positions;
 mod doctor;
 mod drift;
+mod failover_slots;
 mod failures;
 mod forty_kills;
 mod hostile;

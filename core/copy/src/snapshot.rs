@@ -138,14 +138,19 @@ impl SlotWithSnapshot {
         self.replication.backend_pid()
     }
 
-    /// Creates the slot. That waits for every transaction of the whole cluster that has an id to end.
+    /// Creates the slot, with `failover` one that standbys keep a copy of (PostgreSQL 17 and later). That waits for every transaction of the whole cluster that has an id to end.
     ///
     /// # Errors
     /// What the source says; without a slot then, unless the connection broke.
-    pub async fn create(self, name: &str) -> Result<Snapshot, PgOrFailure> {
-        // This form is the only one that all versions know; it asks for the snapshot since version 10.
+    pub async fn create(self, name: &str, failover: bool) -> Result<Snapshot, PgOrFailure> {
+        // The older form is the only one that all versions know; it asks for the snapshot since version 10.
+        let options = if failover {
+            "(SNAPSHOT 'export', FAILOVER true)"
+        } else {
+            "EXPORT_SNAPSHOT"
+        };
         let command = format!(
-            "CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT",
+            "CREATE_REPLICATION_SLOT {} LOGICAL pgoutput {options}",
             Ident::new(name).map_err(Failure::from)?
         );
         let rows = self

@@ -27,6 +27,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
             timeline: row.get("timeline"),
             lsn: row.get::<_, Lsn>("lsn").to_string(),
             files_changed: self.files_changed().await?,
+            standby_slots: row.get("standby_slots"),
         })
     }
 

@@ -72,4 +72,8 @@ pub struct ServerPosition {
     /// Absent where the role may not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files_changed: Option<i64>,
+    /// `synchronized_standby_slots`: the physical slots of standbys that have each change before a subscription gets it
+    /// through a failover slot. Absent before PostgreSQL 17, and where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby_slots: Option<String>,
 }

@@ -102,6 +102,9 @@ pub struct SlotOutput {
     /// Where both servers were by then. Absent in journals that were written before positions were noted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positions: Option<Positions>,
+    /// Whether standbys of the source can keep copies of it. Absent in journals of programs that made none such.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failover: bool,
 }
 
 impl Contract for SlotOutput {

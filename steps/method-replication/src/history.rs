@@ -4,6 +4,7 @@
 //! put back misses changes, and so does one whose source was put back, without any error. Each proof notes where both
 //! servers are in their own histories, and leaves a mark in the target; the next one compares.
 
+use crate::failover;
 use pghaul_contracts::{EffectKey, SlotOutput};
 use pghaul_step::postgres::{Lsn, ReadOnly, Right, Session, Source, Target};
 use pghaul_step::{Code, Context, Database, Failure, Positions, Proof, ServerPosition, Side};
@@ -47,7 +48,7 @@ pub(crate) async fn compare<R: Right>(
     let now = positions(source, target).await?;
     let found = match noted(ctx, &slot) {
         Some(then) => [
-            went_back(Side::Source, &then.source, &now.source),
+            source_went_back(ctx, source, &slot.name, &then.source, &now.source).await?,
             went_back(Side::Target, &then.target, &now.target),
         ],
         None => [replaced(&slot, &now.source), None],
@@ -99,6 +100,21 @@ fn parsed(lsn: &str) -> Option<Lsn> {
     lsn.parse().ok()
 }
 
+/// The same of the source; a standby that was promoted may have had everything.
+async fn source_went_back(
+    ctx: &Context<Database>,
+    source: &Session<Source, ReadOnly>,
+    slot: &str,
+    then: &ServerPosition,
+    now: &ServerPosition,
+) -> Result<Option<(Side, String)>, Failure> {
+    let found = went_back(Side::Source, then, now);
+    if found.is_some() && failover::is_promoted_without_loss(ctx, source, slot, then, now).await? {
+        return Ok(None);
+    }
+    Ok(found)
+}
+
 /// Why a server is in an earlier state than before, or may be.
 fn went_back(side: Side, then: &ServerPosition, now: &ServerPosition) -> Option<(Side, String)> {
     let sentence = if then.system_identifier != now.system_identifier {
@@ -128,6 +144,7 @@ fn replaced(slot: &SlotOutput, now: &ServerPosition) -> Option<(Side, String)> {
         timeline: slot.timeline,
         lsn: slot.consistent_point.to_string(),
         files_changed: None,
+        standby_slots: None,
     };
     went_back(Side::Source, &then, now)
 }
@@ -163,6 +180,7 @@ mod tests {
             timeline,
             lsn: lsn.into(),
             files_changed,
+            standby_slots: None,
         }
     }
 

@@ -24,6 +24,7 @@
 
 mod aiven;
 mod connection;
+mod failover;
 mod follow;
 mod halt;
 mod history;

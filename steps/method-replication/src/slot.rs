@@ -1,7 +1,7 @@
 //! Step `slot`: keeps the source's WAL from here on.
 
 use crate::subscription::refuse_consumed_slot;
-use crate::{Named, history, last_name, new_name, or_dump};
+use crate::{Named, failover, history, last_name, new_name, or_dump};
 use async_trait::async_trait;
 use pghaul_contracts::{
     CopyItem, EffectKey, Generation, PublicationOutput, Rest, SlotOutput, SnapshotCopyOutput,
@@ -125,6 +125,7 @@ impl Slot {
     ) -> Result<SlotOutput, Failure> {
         let target = ctx.target_for_reading().await?;
         let positions = history::positions(source, &target).await?;
+        let failover = source.slot(&name).await?.is_some_and(|slot| slot.failover);
         let before = match self.0 {
             Generation::First => 0,
             Generation::Second => ctx.finished::<SlotOutput>()?.attempt,
@@ -136,6 +137,7 @@ impl Slot {
             system_identifier: positions.source.system_identifier.clone(),
             timeline: positions.source.timeline,
             positions: Some(positions),
+            failover,
         })
     }
 }
@@ -144,9 +146,13 @@ impl Slot {
 async fn create(ctx: &Context<Database>, name: &str) -> Result<Lsn, Failure> {
     let source = ctx.source_for_writing().await?;
     let doing = source.doing("create the replication slot");
-    let sql = "SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot($1::text::name, 'pgoutput')";
+    let failover = failover::is_possible(&source).await?;
+    let sql = format!(
+        "SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot($1::text::name, 'pgoutput'{})",
+        if failover { ", failover => true" } else { "" }
+    );
     let parameters: [&(dyn pghaul_step::postgres::ToSql + Sync); 1] = [&name];
-    let create = ctx.act("create the slot", doing.query_one(sql, &parameters));
+    let create = ctx.act("create the slot", doing.query_one(&sql, &parameters));
     let created: Result<_, PgError> = tokio::select! {
         created = create => created,
         failure = report_blockers(ctx, source.backend_pid()) => return Err(failure),
@@ -161,7 +167,8 @@ async fn create_with_snapshot(ctx: &Context<Database>, name: &str) -> Result<Lsn
     let prepared = SlotWithSnapshot::prepare(ctx.source_server(), database).await;
     let prepared = prepared.map_err(why_no_slot)?;
     let pid = prepared.backend_pid();
-    let create = ctx.act("create the slot", prepared.create(name));
+    let failover = failover::is_possible(&*ctx.source().await?).await?;
+    let create = ctx.act("create the slot", prepared.create(name, failover));
     let created = tokio::select! {
         created = create => created,
         failure = report_blockers(ctx, pid) => return Err(failure),

@@ -4,7 +4,9 @@ use crate::connection::Told;
 use crate::publication::{self, Alter};
 use crate::relation::{Baseline, Tables};
 use crate::slot::drop_slot;
-use crate::{Named, aiven, halt, impossible, last_name, new_name, or_dump, rights, worker_settings};
+use crate::{
+    Named, aiven, failover, halt, impossible, last_name, new_name, or_dump, rights, worker_settings,
+};
 use async_trait::async_trait;
 use pghaul_contracts::{
     ConstraintsOutput, EffectKey, Generation, Generations, PublicationOutput, SlotOutput, SubscriptionOutput,
@@ -196,9 +198,10 @@ impl Subscription {
             "off"
         };
         let as_owner = rights::option(ctx, target).await?;
+        let failover = failover::option(target, &source, &slot.name).await?;
         let create = format!(
             "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (create_slot = false, slot_name = {}, \
-             copy_data = {workers_copy_now}, enabled = true, synchronous_commit = {commit}{as_owner})",
+             copy_data = {workers_copy_now}, enabled = true, synchronous_commit = {commit}{as_owner}{failover})",
             Ident::new(name.as_str())?,
             literal(&conninfo.0)?,
             Ident::new(publication.as_str())?,

@@ -43,7 +43,7 @@ const CONFIGURATION: &str = "testkit.conf";
 
 /// postgres gets in without a password, everyone else over TCP with theirs.
 const AUTHENTICATION: &str = "\
-local all all trust
+local all,replication all trust
 host all postgres 127.0.0.1/32 trust
 host all all 127.0.0.1/32 md5
 ";

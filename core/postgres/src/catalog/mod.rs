@@ -115,6 +115,10 @@ pub struct Slot {
     pub wal_status: Option<String>,
     /// How many bytes may be written until it is in danger, where there is a limit.
     pub safe_wal_size: Option<i64>,
+    /// Whether standbys keep a copy of it, with their `sync_replication_slots`; never before PostgreSQL 17.
+    pub failover: bool,
+    /// Whether it is such a copy: it was made while this server was a standby.
+    pub synced: bool,
 }
 
 /// A subscription.
@@ -336,24 +340,21 @@ impl<S: SideMarker, R: Right> Session<S, R> {
     /// # Errors
     /// A lost connection.
     pub async fn slot(&self, name: &str) -> Result<Option<Slot>, PgError> {
-        let known = self.server_version() >= 130_000;
+        let version = self.server_version();
+        let (wal_status, safe_wal_size) = if version >= 130_000 {
+            ("s.wal_status", "s.safe_wal_size")
+        } else {
+            ("NULL::pg_catalog.text", "NULL::pg_catalog.int8")
+        };
+        let followed = if version >= 170_000 {
+            "s.failover, s.synced"
+        } else {
+            "false, false"
+        };
         let sql = include_str!("slot.sql")
-            .replace(
-                "{wal_status}",
-                if known {
-                    "s.wal_status"
-                } else {
-                    "NULL::pg_catalog.text"
-                },
-            )
-            .replace(
-                "{safe_wal_size}",
-                if known {
-                    "s.safe_wal_size"
-                } else {
-                    "NULL::pg_catalog.int8"
-                },
-            );
+            .replace("{wal_status}", wal_status)
+            .replace("{safe_wal_size}", safe_wal_size)
+            .replace("{followed}", followed);
         let mut found = self
             .ask("look for a replication slot", &sql, &[&name], |columns| {
                 Ok(Slot {
@@ -366,6 +367,8 @@ impl<S: SideMarker, R: Right> Session<S, R> {
                     confirmed_flush_lsn: columns.get(6)?,
                     wal_status: columns.get(7)?,
                     safe_wal_size: columns.get(8)?,
+                    failover: columns.get(9)?,
+                    synced: columns.get(10)?,
                 })
             })
             .await?;

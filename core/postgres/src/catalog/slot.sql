@@ -1,4 +1,4 @@
--- A replication slot. {wal_status} and {safe_wal_size} depend on the version.
+-- A replication slot. What is in braces depends on the version.
 SELECT s.slot_name,
        s.slot_type,
        s.plugin,
@@ -7,6 +7,7 @@ SELECT s.slot_name,
        s.restart_lsn,
        s.confirmed_flush_lsn,
        {wal_status},
-       {safe_wal_size}
+       {safe_wal_size},
+       {followed}
 FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1
