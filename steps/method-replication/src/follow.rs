@@ -159,6 +159,7 @@ impl Step for Follow {
         for (table, incomplete) in ctx.plan().deferred().zip(&mut standing.proof.incomplete) {
             incomplete.as_of = as_of.get(&table.number).cloned();
         }
+        standing.proof.incomplete.extend(look.firing_triggers());
         Ok(Some(standing))
     }
 }

@@ -7,7 +7,7 @@ use crate::relation::{Comparison, Tables, Then, judge};
 use pghaul_contracts::SlotOutput;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Row, Session, Source, Target};
-use pghaul_step::{Code, Context, Database, Failure, Side, TableName, failures};
+use pghaul_step::{Code, Context, Database, Failure, Incomplete, Side, TableName, failures};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What everything is compared with.
@@ -56,6 +56,20 @@ impl Look<'_> {
             self.check_subscription(target, link, on_source, problems).await?;
         }
         Ok(())
+    }
+
+    /// Triggers that were created or enabled on the target: what they do to rows, the source has not done.
+    pub(super) fn firing_triggers(&self) -> Vec<Incomplete> {
+        let triggers = self.on_target.firing(&self.ctx.plan().tables);
+        let incomplete = |trigger: &str| {
+            Incomplete {
+            object: format!("trigger {trigger}"),
+            why: "fires on the target for changes that are replicated; disable it (ALTER TABLE … DISABLE TRIGGER) until the removal"
+                .to_owned(),
+            ..Incomplete::default()
+        }
+        };
+        triggers.map(incomplete).collect()
     }
 
     async fn check_subscription(

@@ -98,6 +98,7 @@ impl OneTable<'_> {
             (Some(_), None) => Some(self.dropped_on_target()),
             (Some(source), Some(target)) => self
                 .publication(source)
+                .or_else(|| self.on_target(target))
                 .or_else(|| self.columns(source, target))
                 .or_else(|| self.rows(source, target)),
         }
@@ -250,6 +251,43 @@ impl OneTable<'_> {
         };
         self.failure(Code::PartitionDetached, Side::Source, message).with_hint(
             self.restart(before, "` discards what was copied of this database and copies it again; or drop the partition on both sides"),
+        )
+    }
+
+    /// Whether the target's table retains all rows, and shows them in its partition tree.
+    fn on_target(&self, target: &Relation) -> Option<Failure> {
+        if !is_followed(self.table) {
+            return None;
+        }
+        let name = &self.table.name;
+        if target.now.unlogged {
+            let message =
+                format!("table {name} is unlogged on the target: it is empty after a crash of the server");
+            let hint = self.restart(
+                &format!("ALTER TABLE {name} SET LOGGED on the target, and run again; where its server has crashed since, `"),
+                "` copies everything again",
+            );
+            return Some(
+                self.failure(Code::PlanChanged, Side::Target, message)
+                    .with_hint(hint),
+            );
+        }
+        let root = self
+            .all
+            .tables
+            .iter()
+            .find(|t| Some(t.number) == self.table.root)?;
+        if self.all.target.name_of(target.now.topmost) == Some(&root.name) {
+            return None;
+        }
+        let message = format!("partition {name} is not attached to {} on the target", root.name);
+        let hint = self.restart(
+            "attach the partition again there, and run again; where rows were changed meanwhile, `",
+            "` copies everything again",
+        );
+        Some(
+            self.failure(Code::PartitionDetached, Side::Target, message)
+                .with_hint(hint),
         )
     }
 

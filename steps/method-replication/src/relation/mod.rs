@@ -6,7 +6,7 @@ pub(crate) use drift::{Comparison, Then, judge};
 
 use pghaul_contracts::{Column, FollowedTable, Membership};
 use pghaul_step::postgres::{Right, Row, Session, SideMarker};
-use pghaul_step::{Context, Database, Failure, TableName};
+use pghaul_step::{Context, Database, Failure, TableName, TablePlan};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
@@ -33,6 +33,10 @@ struct Now {
     unlogged: bool,
     /// DETACH PARTITION … CONCURRENTLY has begun and not ended.
     pending: bool,
+    /// The oid of the topmost table of its partition tree: its own where it is no partition.
+    topmost: u32,
+    /// Triggers that fire for replicated changes: ENABLE ALWAYS or REPLICA.
+    firing: Vec<String>,
     /// Of each column, whether it is generated.
     generated: Vec<bool>,
     /// Of each column, whether it has a default or is an identity: a statement that adds one may compute values.
@@ -95,6 +99,13 @@ impl Tables {
         self.names.get(&oid)
     }
 
+    /// Triggers of the planned tables that fire for the changes that are applied.
+    pub(crate) fn firing<'a>(&'a self, tables: &'a [TablePlan]) -> impl Iterator<Item = &'a str> {
+        let followed = tables.iter().filter(|table| drift::is_followed(table));
+        let found = followed.filter_map(|table| self.get(&table.name));
+        found.flat_map(|table| &table.now.firing).map(String::as_str)
+    }
+
     /// The planned tables whose changes are replicated, for the journal.
     pub(crate) fn baseline(&self, ctx: &Context<Database>) -> Baseline {
         let tables = ctx.plan().tables.iter().filter(|table| drift::is_followed(table));
@@ -136,6 +147,8 @@ fn relation(row: &Row) -> (TableName, Relation) {
     let now = Now {
         unlogged: row.get("unlogged"),
         pending: row.get("pending"),
+        topmost: row.get("topmost"),
+        firing: row.get::<_, Option<_>>("firing").unwrap_or_default(),
         generated: row.get::<_, Option<_>>("generated").unwrap_or_default(),
         computed: row.get::<_, Option<_>>("computed").unwrap_or_default(),
         missing: row.get::<_, Option<_>>("missing").unwrap_or_default(),

@@ -26,6 +26,10 @@ WITH RECURSIVE relation AS (
       JOIN pg_catalog.pg_publication_rel m ON m.prrelid = t.ancestor
       JOIN pg_catalog.pg_publication b ON b.oid = m.prpubid AND b.pubname::text = ANY ($1::text[])
      ORDER BY t.oid, t.depth DESC
+), topmost AS (
+    SELECT DISTINCT ON (t.oid) t.oid, t.ancestor
+      FROM chain t
+     ORDER BY t.oid, t.depth DESC
 ), attributes AS (
     SELECT a.attrelid,
            pg_catalog.array_agg(a.attnum ORDER BY a.attnum) AS numbers,
@@ -45,6 +49,15 @@ WITH RECURSIVE relation AS (
      WHERE a.attnum > 0
        AND NOT a.attisdropped
      GROUP BY a.attrelid
+), firing AS (
+    SELECT t.tgrelid,
+           pg_catalog.array_agg((pg_catalog.pg_identify_object('pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid, 0)).identity
+                                ORDER BY t.tgname) AS triggers
+      FROM pg_catalog.pg_trigger t
+      JOIN relation r ON r.oid = t.tgrelid
+     WHERE t.tgenabled IN ('A', 'R')
+       AND NOT t.tgisinternal
+     GROUP BY t.tgrelid
 )
 SELECT r.oid,
        r.schema,
@@ -55,6 +68,8 @@ SELECT r.oid,
        p.root,
        p.links,
        p.member,
+       t.ancestor AS topmost,
+       f.triggers AS firing,
        a.numbers,
        a.names,
        a.types,
@@ -66,4 +81,6 @@ SELECT r.oid,
   FROM relation r
   LEFT JOIN parent o ON o.inhrelid = r.oid
   LEFT JOIN published p ON p.oid = r.oid
+  LEFT JOIN topmost t ON t.oid = r.oid
+  LEFT JOIN firing f ON f.tgrelid = r.oid
   LEFT JOIN attributes a ON a.attrelid = r.oid

@@ -1,0 +1,148 @@
+//! Definitions that change on either side while the rows are kept up to date.
+
+mod changes;
+mod rows;
+
+use crate::migration::Migration;
+use changes::{Answer, DEFINITIONS};
+use pghaul_testkit::{ClusterPair, Settings};
+use serde_json::Value;
+
+const SCHEMA: &str = "
+    create role app login password 'old';
+    create type mood as enum ('ok');
+    create domain positive as int check (value > 0);
+    create table orders (id int primary key, total numeric, n positive);
+    create table tree (id int primary key) partition by range (id);
+    create table leaf partition of tree for values from (0) to (100);
+    create index orders_total on orders (total);
+    create function vat(numeric) returns numeric language sql immutable as 'select $1';
+    create function touch() returns trigger language plpgsql as 'begin return new; end';
+    create trigger touched before update on orders for each row execute procedure touch();
+    create view paid as select id from orders;
+    create materialized view totals as select sum(total) from orders;
+    create sequence numbers;
+    create policy everyone on orders using (true);
+    create rule nothing as on insert to paid do instead nothing;
+    create extension pg_trgm;
+    insert into orders values (1, 1, 1)";
+
+/// What happens every day and is no change.
+const HARMLESS: &str = "
+    insert into orders values (2, 2, 2);
+    update orders set total = 3;
+    select nextval('numbers');
+    create temporary table passing (id int);
+    create temporary view glance as select 1;
+    refresh materialized view totals;
+    grant select on orders to public;
+    revoke select on orders from public;
+    analyze";
+
+#[test]
+fn every_definition_that_changes_is_named_by_status_and_remove() {
+    for (source, target) in [(15, 15), (13, 18)] {
+        let pair = ClusterPair::start(Settings::new().major(source), Settings::new().major(target));
+        let database = pair.fresh_database("drift");
+        pair.source.psql(&database, SCHEMA);
+        pair.source.psql(
+            &database,
+            "create function ev() returns event_trigger language plpgsql as 'begin end'",
+        );
+        let migration = Migration::of(&pair.source, &pair.target, &database);
+        migration.run().succeeded();
+        pair.source.psql(&database, HARMLESS);
+        pair.source.psql(&database, "vacuum full orders; reindex table orders; cluster orders using orders_pkey; alter table orders set without cluster");
+        assert_eq!(
+            named(&migration),
+            [""; 0],
+            "{source} to {target}: nothing has changed"
+        );
+
+        for (change, ..) in DEFINITIONS {
+            pair.source.psql(&database, &change.replace("{db}", &database));
+        }
+        let found = named(&migration);
+        for (change, object, _) in DEFINITIONS {
+            let object = object.replace("{db}", &database);
+            assert!(
+                found.iter().any(|line| line.starts_with(&object)),
+                "{source} to {target}: {change}: nothing names {object}: {found:#?}"
+            );
+        }
+        let refused = migration.remove().failed_with(8);
+        assert!(refused.stderr.contains("function public.more()"), "{refused}");
+        // A run has nothing to repair here, and goes on.
+        pair.source.psql(&database, "drop sequence later");
+        migration.run().succeeded();
+        migration.command(&["remove", "--incomplete"]).run().succeeded();
+    }
+}
+
+#[test]
+fn what_is_done_on_both_sides_is_settled() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let database = pair.fresh_database("settled");
+    pair.source.psql(&database, SCHEMA);
+    let migration = Migration::of(&pair.source, &pair.target, &database);
+    migration.run().succeeded();
+    let change = "create function more() returns int language sql as 'select 1';
+                  alter table orders add constraint sane check (total < 1000);
+                  grant select on orders to app;
+                  create role late;
+                  alter view paid rename to unpaid";
+    pair.source.psql(&database, change);
+    assert_eq!(named(&migration).len(), 8, "{:#?}", named(&migration));
+    pair.target.psql(&database, change);
+    assert_eq!(named(&migration), [""; 0]);
+    migration.remove().succeeded();
+}
+
+#[test]
+fn the_target_is_compared_too() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let database = pair.fresh_database("target");
+    pair.source.psql(&database, SCHEMA);
+    pair.source.psql(
+        &database,
+        "create function ev() returns event_trigger language plpgsql as 'begin end'",
+    );
+    let migration = Migration::of(&pair.source, &pair.target, &database);
+    migration.run().succeeded();
+    let of_target = |change: &str| change.replace("{db}", &database);
+    for (change, ..) in DEFINITIONS {
+        pair.target.psql(&database, &of_target(change));
+    }
+    let found = named(&migration);
+    for (change, object, answer) in DEFINITIONS {
+        let object = of_target(object);
+        let line = found.iter().find(|line| line.starts_with(&object));
+        let listed = line.is_some_and(|line| line.contains("on the target"));
+        assert_eq!(
+            listed,
+            *answer == Answer::Listed,
+            "{change}: {object}: {found:#?}"
+        );
+    }
+    migration.remove().failed_with(8);
+}
+
+/// What `status` lists as incomplete, `object: why`.
+fn named(migration: &Migration) -> Vec<String> {
+    let status = migration.command(&["status", "--json"]).run();
+    let json: Value = serde_json::from_str(&status.stdout).expect("JSON");
+    let migration = &json["migration"];
+    let details = migration["migration_detail"].as_array().into_iter().flatten();
+    let mut lists: Vec<&Value> = details.map(|detail| &detail["incomplete"]).collect();
+    lists.push(&migration["incomplete"]);
+    let items = lists.into_iter().filter_map(Value::as_array).flatten();
+    items
+        .map(|item| {
+            format!(
+                "{}: {}",
+                item["object"].as_str().unwrap_or_default(),
+                item["why"].as_str().unwrap_or_default()
+            )
+        })
+        .collect()
+}
