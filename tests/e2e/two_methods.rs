@@ -73,12 +73,12 @@ fn known(status: &Value) -> Value {
 
 fn expected(status: &str, defaultdb: &str, has_aiven_extras: &str) -> Value {
     json!({ "migration": {
-        "error": "",
+        "error": null,
         "method": "",
         "status": status,
         "migration_detail": [
-            { "dbname": "defaultdb", "error": "", "method": "pg_dump", "status": defaultdb },
-            { "dbname": "has_aiven_extras", "error": "", "method": "replication", "status": has_aiven_extras },
+            { "dbname": "defaultdb", "error": null, "method": "pg_dump", "status": defaultdb },
+            { "dbname": "has_aiven_extras", "error": null, "method": "replication", "status": has_aiven_extras },
         ],
     } })
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// `status --json`.
 pub(crate) fn status(view: &View) -> Value {
     json!({ "migration": {
-        "error": view.error().map(ToString::to_string).unwrap_or_default(),
+        "error": view.error().map(ToString::to_string),
         "method": view.method(),
         "status": view.status.to_string(),
         "migration_detail": view.databases.iter().map(database).collect::<Vec<_>>(),
@@ -52,7 +52,7 @@ fn last_run(last_run: &LastRun) -> Value {
 fn database(view: &DatabaseView) -> Value {
     json!({
         "dbname": view.name,
-        "error": view.error.as_ref().map(ToString::to_string).unwrap_or_default(),
+        "error": view.error.as_ref().map(ToString::to_string),
         "method": view.method.map(method_label).unwrap_or_default(),
         "status": view.phase.to_string(),
         "failure": view.error,
