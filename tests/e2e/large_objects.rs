@@ -1,9 +1,14 @@
 //! Large objects: all of them, with what belongs to them, by both methods; and their changes until the removal.
+//!
+//! One of 2 GB is not part of CI: `cargo test -p pghaul-tests --test e2e large_objects -- --ignored --nocapture`
 
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
 use pghaul_testkit::{ClusterPair, Kind, compare, shared_pair, wait_until};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// What pghaul holds at most, whatever passes, in bytes.
+const BOUND: u64 = 64 << 20;
 
 const NOT_SAFE_TO_REMOVE: i32 = 8;
 
@@ -123,4 +128,41 @@ fn replication_goes_on_after_a_kill() {
 #[test]
 fn a_dump_goes_on_after_a_kill() {
     goes_on_after_a_kill("dump");
+}
+
+/// `PGHAUL_LARGE_OBJECT_MB` is its size, 2048 unless set.
+#[test]
+#[ignore = "takes minutes and gigabytes: it measures"]
+fn a_very_large_one_is_never_held_whole() {
+    let megabytes = std::env::var("PGHAUL_LARGE_OBJECT_MB").unwrap_or_else(|_| "2048".to_owned());
+    let (pair, database) = database_with_objects("lo_very_large");
+    pair.source.psql(
+        &database,
+        &format!(
+            "select lo_create(50000);
+             select lo_put(50000, n::bigint * 1048576, (select string_agg(decode(md5(n || '/' || i), 'hex'), '')
+                                                  from generate_series(1, 65536) i))
+               from generate_series(0, {megabytes} - 1) n"
+        ),
+    );
+    for method in ["replication", "dump"] {
+        let migration =
+            Migration::of(&pair.source, &pair.target, &database).options(["--method", method, "--jobs", "2"]);
+        let begin = Instant::now();
+        let mut run = migration.with_options("run").spawn();
+        let mut peak = 0;
+        while run.is_running() {
+            peak = run.peak_memory().unwrap_or(peak);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        run.wait(Duration::from_secs(1)).succeeded();
+        println!("{method}: {:?}, {} MB at most", begin.elapsed(), peak / 1_000_000);
+        assert!(peak > BOUND / 100 && peak < BOUND, "{peak} bytes");
+        let begin = Instant::now();
+        migration.remove().succeeded();
+        println!("remove: {:?}", begin.elapsed());
+        compare::same(&pair.source, &pair.target, &database);
+        pair.target
+            .psql("postgres", &format!("drop database \"{database}\""));
+    }
 }

@@ -13,7 +13,10 @@ pub struct LargeObjectsOutput {
     pub bytes: u64,
     /// The source's WAL position of the snapshot.
     pub as_of: String,
-    /// Those that are not equal. Absent means none.
+    /// How many are not.
+    #[serde(default)]
+    pub different: u64,
+    /// Those that are not equal, together where the reason is the same. Absent means none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<Incomplete>,
     /// The catalogs of large objects as they were then. Absent, nobody can know whether something was written since.

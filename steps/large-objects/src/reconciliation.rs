@@ -33,6 +33,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    pub(crate) fn count_different(&self) -> u64 {
+        let all: BTreeSet<&u32> = self.different.values().flatten().collect();
+        all.len() as u64
+    }
+
     fn differs(&mut self, oid: u32, why: impl Into<String>) {
         self.different.entry(why.into()).or_default().insert(oid);
     }

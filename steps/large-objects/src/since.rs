@@ -57,14 +57,15 @@ pub(crate) async fn since(
     match (written, unknown) {
         (Some(_), _) => Ok(Since::Written("their catalogs have other rows".to_owned())),
         (None, Some(unknown)) if depth == Depth::Counters => Ok(unknown.clone()),
-        (None, Some(_)) => compared(ctx).await,
+        (None, Some(_)) => compared(ctx, output.different).await,
         (None, None) => Ok(Since::Unchanged),
     }
 }
 
-async fn compared(ctx: &Context<Database>) -> Result<Since, Failure> {
+/// `before` were different when the others were copied.
+async fn compared(ctx: &Context<Database>, before: u64) -> Result<Since, Failure> {
     Ok(match count_different(ctx).await? {
-        0 => Since::Unchanged,
+        count if count <= before => Since::Unchanged,
         // The target may be in use already.
         count => Since::Unknown(format!("{count} of them differ between source and target")),
     })
@@ -75,5 +76,5 @@ pub(crate) async fn count_different(ctx: &Context<Database>) -> Result<u64, Fail
     let snapshot = Snapshot::take(ctx.source_server(), ctx.database().as_str()).await?;
     let reconciliation = Reconciliation::new(ctx, &snapshot, Purpose::Compare).await?;
     let tally = reconciliation.work().await?;
-    Ok(tally.different.values().map(|oids| oids.len() as u64).sum())
+    Ok(tally.count_different())
 }

@@ -117,8 +117,7 @@ impl Step for LargeObjects {
         match since(ctx, &output, Depth::Rows).await? {
             Since::Unchanged => Ok(0),
             Since::Written(_) | Since::Unknown(_) => {
-                let known: u64 = output.incomplete.len() as u64;
-                Ok(count_different(ctx).await?.saturating_sub(known))
+                Ok(count_different(ctx).await?.saturating_sub(output.different))
             }
         }
     }
@@ -149,6 +148,7 @@ async fn copy(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<LargeObjec
     Ok(LargeObjectsOutput {
         objects: tally.equal,
         bytes: tally.bytes,
+        different: tally.count_different(),
         as_of: snapshot.position().to_string(),
         incomplete: different(&tally),
         catalogs: mark(snapshot).await?,
