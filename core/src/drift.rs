@@ -67,6 +67,17 @@ impl Definitions {
         self.0.entry(object).or_default().insert(facet, digest);
     }
 
+    /// These without the objects of a kind, as `large object`.
+    #[must_use]
+    pub fn without(mut self, kind: &str) -> Self {
+        self.0.retain(|object, _| {
+            object
+                .strip_prefix(kind)
+                .is_none_or(|name| !name.starts_with(' '))
+        });
+        self
+    }
+
     /// These, and what is only in the newer ones: what both have stays as it was noted first.
     pub fn with_additions_of(mut self, newer: Self) -> Self {
         for (object, facets) in newer.0 {

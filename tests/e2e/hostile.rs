@@ -91,9 +91,6 @@ fn key_value(cluster: &Cluster) -> String {
 fn hostile_pair() -> ClusterPair {
     let pair = ClusterPair::start(Settings::new(), Settings::new());
     fixtures::hostile(&pair.source);
-    // Large objects stop a migration.
-    pair.source
-        .psql(HOSTILE_FULL, "select lo_unlink(oid) from pg_largeobject_metadata");
     pair.source.psql(HOSTILE_FULL, COUNTED);
     create_mover(
         &pair.source,

@@ -25,6 +25,7 @@ mod hostile;
 mod incomplete;
 mod keep_finished;
 mod kills;
+mod large_objects;
 mod large_rows;
 mod large_tables;
 mod many_databases;

@@ -72,31 +72,30 @@ fn what_is_incomplete_is_listed_and_left_only_to_who_says_so() {
 }
 
 #[test]
-fn what_was_accepted_and_what_was_never_moved_is_not_forgotten() {
+fn what_is_copied_once_and_what_was_never_moved_is_not_forgotten() {
     let pair = shared_pair(Kind::Ordinary);
     let (source, target) = (&pair.source, &pair.target);
-    let [first, second] = ["accepts", "stays"].map(|label| {
-        let database = pair.fresh_database(label);
-        source.psql(
-            &database,
-            "create table t (id int primary key); select lo_from_bytea(0, 'x')",
-        );
-        database
-    });
+    let [first, second] = ["moves", "stays"].map(|label| pair.fresh_database(label));
+    source.psql(
+        &first,
+        "create table t (id int primary key); create table keyless (id int)",
+    );
+    source.psql(&second, "create schema pghaul");
     let migration = Migration::of(source, target, &first).options([
         "--database",
         &second,
         "--on-check-failure",
         "database",
-        "--accept",
-        &format!("large-objects={first}"),
     ]);
     let outcome = migration.run();
-    assert!(outcome.stdout.contains("1 large object: not moved"), "{outcome}");
+    assert!(
+        outcome.stdout.contains("table public.keyless: not replicated"),
+        "{outcome}"
+    );
     let refusal = migration.remove().failed_with(NOT_SAFE_TO_REMOVE);
     for listed in [
-        "1 large object: not moved",
-        &format!("{second}: the database: it was not moved: check large-objects"),
+        "table public.keyless: not replicated",
+        &format!("{second}: the database: it was not moved: check reserved-schema"),
     ] {
         assert!(
             refusal.stderr.contains(listed),

@@ -40,9 +40,6 @@ fn moves(source: u32, target: u32, method: &str) {
     let pair = shared_pair(Kind::Versions(source, target));
     let database = pair.fresh_database(&format!("versions_{method}"));
     fixtures::hostile_contents(&pair.source, &database);
-    // Large objects are refused, see the check of that name.
-    pair.source
-        .psql(&database, "select lo_unlink(oid) from pg_largeobject_metadata");
     let pg_dump = postgres::client_from("pg_dump", source);
     let migration = Migration::of(&pair.source, &pair.target, &database)
         .options(["--method", method])

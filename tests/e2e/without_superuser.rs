@@ -29,6 +29,16 @@ const SCHEMA: &str = r#"
     set role grantor; grant select on app.t to reader;
     reset role;
     alter default privileges for role owner_a in schema app grant select on tables to reader;
+    select lo_from_bytea(n, ('content ' || n)::bytea) from generate_series(7001, 7004) n;
+    alter large object 7001 owner to owner_a;
+    alter large object 7002 owner to owner_b;
+    grant select on large object 7001 to grantor with grant option;
+    revoke all on large object 7002 from owner_b;
+    grant update, select on large object 7002 to owner_b;
+    comment on large object 7002 is 'of owner_b';
+    alter large object 7003 owner to "odd ' role";
+    alter large object 7004 owner to owner_a;
+    set role grantor; grant select on large object 7001 to reader; reset role;
     insert into app.t select n, 'row' from generate_series(1, 3000) n;
     insert into app.u (t) select n from generate_series(1, 500) n;
     insert into app.odd values (1)"#;

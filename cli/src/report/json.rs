@@ -37,6 +37,7 @@ fn incomplete(items: &[Incomplete]) -> Vec<Value> {
             "as_of": item.as_of,
             "sql": item.sql,
             "refused": item.refused,
+            "by_removal": item.by_removal,
         })
     };
     items.iter().map(item).collect()

@@ -308,11 +308,12 @@ fn incomplete(view: &View) -> Option<String> {
             .unwrap_or_default();
         format!("  {place}{}: {}{as_of}\n{sql}", item.object, item.why)
     };
-    let of = |shown: &dyn Fn(&DatabaseView) -> bool| {
-        let databases = view.databases.iter().filter(|database| shown(database));
+    let of = |shown: &dyn Fn(&DatabaseView, &Incomplete) -> bool| {
+        let databases = view.databases.iter();
         let items =
             databases.flat_map(|database| database.incomplete.iter().map(move |item| (database, item)));
         items
+            .filter(|(database, item)| shown(database, item))
             .map(|(database, item)| line(&format!("{}: ", database.name), item))
             .collect::<String>()
     };
@@ -320,9 +321,13 @@ fn incomplete(view: &View) -> Option<String> {
     let sections = [
         (
             "to be completed at the cutover",
-            of_cluster + &of(&|d| !removed(d)),
+            of_cluster + &of(&|d, item| !removed(d) && !item.by_removal),
         ),
-        ("left incomplete when it was removed", of(&removed)),
+        (
+            "to be completed by `pghaul remove`",
+            of(&|d, item| !removed(d) && item.by_removal),
+        ),
+        ("left incomplete when it was removed", of(&|d, _| removed(d))),
     ];
     let sections: Vec<String> = sections
         .into_iter()
@@ -347,7 +352,8 @@ pub(crate) fn next_steps(view: &View, name: &str) -> String {
     if replicated {
         steps.push(format!("pghaul status --name {name}   until the lag is 0"));
     }
-    let incomplete = !view.incomplete.is_empty() || view.databases.iter().any(|d| !d.incomplete.is_empty());
+    let mut items = view.databases.iter().flat_map(|d| &d.incomplete);
+    let incomplete = !view.incomplete.is_empty() || items.any(|item| !item.by_removal);
     if incomplete {
         steps.push("complete by hand what is listed above".to_owned());
     }

@@ -13,6 +13,7 @@ pub struct Snapshot {
     id: SnapshotId,
     position: Lsn,
     tables: BTreeMap<TableName, Table>,
+    large_object_catalogs: Vec<Table>,
     seen: Seen,
     keeper: Session<Source, ReadOnly>,
 }
@@ -28,6 +29,7 @@ impl Snapshot {
     pub async fn take(source: &Server<Source>, database: &str) -> Result<Self, Failure> {
         let keeper: Session<Source, ReadOnly> = source.connect(database).await?;
         let tables = tables::read(&keeper).await?;
+        let large_object_catalogs = tables::read_large_object_catalogs(&keeper).await?;
         keeper.begin_snapshot().await?;
         let id = keeper.export_snapshot().await?;
         let seen = Seen::read(&keeper).await?;
@@ -46,6 +48,7 @@ impl Snapshot {
             id,
             position,
             tables,
+            large_object_catalogs,
             seen,
             keeper,
         })
@@ -65,6 +68,11 @@ impl Snapshot {
     /// The tables of the database as of just before the snapshot.
     pub fn tables(&self) -> &BTreeMap<TableName, Table> {
         &self.tables
+    }
+
+    /// The catalogs of large objects as of just before the snapshot; none in that of a slot.
+    pub fn large_object_catalogs(&self) -> &[Table] {
+        &self.large_object_catalogs
     }
 
     /// Another session that sees the same snapshot.
@@ -166,6 +174,7 @@ impl SlotWithSnapshot {
             id,
             position,
             tables: self.tables,
+            large_object_catalogs: Vec::new(),
             seen,
             keeper: self.keeper,
         })

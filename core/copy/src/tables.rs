@@ -55,6 +55,32 @@ pub async fn read<R: Right>(session: &Session<Source, R>) -> Result<BTreeMap<Tab
     Ok(tables)
 }
 
+/// Reads the catalogs that hold the large objects of the session's database.
+///
+/// # Errors
+/// When the source can't be asked.
+pub async fn read_large_object_catalogs<R: Right>(
+    session: &Session<Source, R>,
+) -> Result<Vec<Table>, Failure> {
+    let rows = session
+        .doing("read the counters of the catalogs of large objects")
+        .query(include_str!("large_object_catalogs.sql"), &[])
+        .await?;
+    let mut catalogs = Vec::with_capacity(rows.len());
+    for row in rows {
+        catalogs.push(Table {
+            oid: row.get("oid"),
+            name: QualifiedName::new("pg_catalog", row.get::<_, String>("name"))?,
+            columns: Vec::new(),
+            bytes: 0,
+            blocks: 0,
+            file_node: row.get::<_, Option<u32>>("file_node").unwrap_or(0),
+            changes: row.get::<_, Option<i64>>("changes").unwrap_or(0),
+        });
+    }
+    Ok(catalogs)
+}
+
 /// Takes ACCESS SHARE on tables inside a savepoint of the session's transaction, so that nobody can rewrite
 /// them until [`unlock`]. The session's lock_timeout limits the wait; where it ends, the transaction goes on
 /// without any of the locks.

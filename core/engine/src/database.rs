@@ -179,10 +179,11 @@ impl Journey<'_> {
         for step in steps.iter().filter(|step| step.descriptor().phase == phase) {
             // What every run repeats follows the source. A dump is one copy: what it has finished stays as it is,
             // all the more since its last step takes our schema out of the target.
-            if method == Method::Dump && self.has_finished(step.descriptor().name) {
+            let name = step.descriptor().name;
+            let holds = self.holds_something(&step.descriptor(), &steps);
+            if method == Method::Dump && self.has_finished(name) && !holds {
                 continue;
             }
-            let name = step.descriptor().name;
             let company = steps
                 .iter()
                 .filter(|other| other.descriptor().beside == Some(name));
@@ -208,11 +209,8 @@ impl Journey<'_> {
         subject: &DatabaseSubject,
         occasion: Option<Occasion>,
     ) -> Result<(), Failure> {
-        // What holds something for a step is asked again until that one has finished.
         let steps = self.steps_to_ask(subject.method)?;
-        let waits =
-            |name: &str| steps.iter().any(|s| s.descriptor().name == name) && !self.has_finished(name);
-        let again = occasion.is_some() || step.descriptor().holds_for.is_some_and(waits);
+        let again = occasion.is_some() || self.holds_something(&step.descriptor(), &steps);
         let execution = Execution {
             run: self.run,
             step,
@@ -223,6 +221,13 @@ impl Journey<'_> {
             execution.complete(again).await?;
         }
         Ok(())
+    }
+
+    /// Whether a step holds something for another one: then it is asked again until that one has finished.
+    fn holds_something(&self, step: &Descriptor, steps: &[Arc<dyn ErasedStep<Database>>]) -> bool {
+        let waits =
+            |name: &str| steps.iter().any(|s| s.descriptor().name == name) && !self.has_finished(name);
+        step.holds_for.is_some_and(waits)
     }
 
     /// The steps of a route in their order, to ask each something. Nothing of that is journaled.

@@ -38,12 +38,17 @@ WITH objects (classid, objid, owner, acl) AS (
     SELECT 'pg_catalog.pg_publication'::pg_catalog.regclass, p.oid, p.pubowner, NULL
       FROM pg_catalog.pg_publication p WHERE p.pubname !~ '^pghaul_' AND NOT p.puballtables
     UNION ALL
+    -- One of each owner with the same rights: there may be millions.
+    SELECT 'pg_catalog.pg_largeobject'::pg_catalog.regclass, pg_catalog.min(l.oid), l.lomowner, l.lomacl
+      FROM pg_catalog.pg_largeobject_metadata l GROUP BY l.lomowner, l.lomacl
+    UNION ALL
     SELECT 'pg_catalog.pg_default_acl'::pg_catalog.regclass, a.oid, a.defaclrole, NULL FROM pg_catalog.pg_default_acl a
 ), kept AS (
     SELECT o.*
       FROM objects o
      WHERE (o.objid >= 16384
-            OR o.classid IN ('pg_catalog.pg_database'::pg_catalog.regclass, 'pg_catalog.pg_namespace'::pg_catalog.regclass))
+            OR o.classid IN ('pg_catalog.pg_database'::pg_catalog.regclass, 'pg_catalog.pg_namespace'::pg_catalog.regclass,
+                             'pg_catalog.pg_largeobject'::pg_catalog.regclass))
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                         WHERE d.classid = o.classid AND d.objid = o.objid AND d.objsubid = 0 AND d.deptype = 'e')
 ), concerned AS (

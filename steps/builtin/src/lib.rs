@@ -29,6 +29,7 @@ pub fn builtin(registry: Registry) -> Registry {
         .with_step(pghaul_schema::Constraints)
         .with_step(pghaul_schema::PostData)
         .with_step(pghaul_schema::Matviews)
+        .with_step(pghaul_large_objects::LargeObjects)
         .with_step(pghaul_sequences::Sequences)
         .with_step(pghaul_drift::TargetDefinitions)
         .with_step(pghaul_method_replication::Follow)
@@ -37,7 +38,7 @@ pub fn builtin(registry: Registry) -> Registry {
 
 /// Each package registers its own: a new check in one of them is nothing new here.
 fn checks(registry: Registry) -> Registry {
-    let packages: [fn(Registry) -> Registry; 14] = [
+    let packages: [fn(Registry) -> Registry; 15] = [
         pghaul_check_connection::register,
         pghaul_check_same_server::register,
         pghaul_check_version::register,
@@ -47,6 +48,7 @@ fn checks(registry: Registry) -> Registry {
         pghaul_check_replication::register,
         pghaul_check_blockers::register,
         pghaul_check_source::register,
+        pghaul_large_objects::register_checks,
         pghaul_check_target::register,
         pghaul_check_roles::register,
         pghaul_check_settings::register,
@@ -81,17 +83,17 @@ mod tests {
         };
         assert_eq!(
             names(Route::Dump),
-            "source-definitions schema copy indexes post-data matviews sequences target-definitions complete"
+            "source-definitions schema copy indexes large-objects post-data matviews sequences target-definitions complete"
         );
         assert_eq!(
             names(Route::ReplicationBySnapshot),
             "source-definitions schema publication slot snapshot-copy snapshot-indexes rest-publication rest-slot rest-copy rest-indexes \
-             constraints subscription rest-subscription connection initial-copy post-data matviews sequences \
+             constraints subscription rest-subscription connection initial-copy large-objects post-data matviews sequences \
              target-definitions follow"
         );
         assert_eq!(
             names(Route::ReplicationByServer),
-            "source-definitions schema keys publication slot subscription connection initial-copy copy post-data matviews \
+            "source-definitions schema keys publication slot subscription connection initial-copy copy large-objects post-data matviews \
              sequences target-definitions follow"
         );
     }

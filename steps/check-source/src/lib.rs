@@ -4,7 +4,6 @@
 //!
 //! - [`RowSecurity`]: row-level security would hide rows from our role
 //! - [`Privileges`]: our role may not read everything
-//! - [`LargeObjects`]: there are some, and this version does not move them
 //! - [`ReservedSchema`]: a schema of users has the name of ours
 //!
 //! Worth knowing before a cutover:
@@ -17,7 +16,6 @@
 //!
 //! Each check has a module with its enum of findings and its queries beside it.
 
-mod large_objects;
 mod partitions;
 mod privileges;
 mod reserved_schema;
@@ -28,7 +26,6 @@ mod triggers;
 mod truncate;
 mod user_mappings;
 
-pub use large_objects::{LargeObjects, LargeObjectsFound};
 pub use partitions::{ByLeaf, Partitions};
 pub use privileges::{MissingPrivilege, Privileges};
 pub use reserved_schema::{NameTaken, ReservedSchema};
@@ -48,7 +45,6 @@ pub fn register(registry: Registry) -> Registry {
         .with_check(RowSecurity)
         .with_check(Privileges)
         .with_check(UserMappings)
-        .with_check(LargeObjects)
         .with_check(ReservedSchema)
         .with_check(Tables)
         .with_check(TriggersAlways)

@@ -25,10 +25,14 @@ WITH members AS (
      WHERE t.typtype IN ('b', 'd', 'e', 'r')
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
 )
-SELECT o.kind || ' ' || pg_catalog.quote_ident(s.nspname) || '.' || pg_catalog.quote_ident(o.name) AS object,
-       pg_catalog.count(*) OVER () AS count
-  FROM objects o
-  JOIN schemas s ON s.oid = o.schema
- WHERE NOT EXISTS (SELECT FROM members m WHERE m.classid = o.classid AND m.objid = o.objid)
- ORDER BY o.rank, s.nspname::text COLLATE "C", o.name COLLATE "C"
+SELECT f.object, pg_catalog.count(*) OVER () AS count
+  FROM (SELECT o.rank, s.nspname::text AS schema, o.name,
+               o.kind || ' ' || pg_catalog.quote_ident(s.nspname) || '.' || pg_catalog.quote_ident(o.name) AS object
+          FROM objects o
+          JOIN schemas s ON s.oid = o.schema
+         WHERE NOT EXISTS (SELECT FROM members m WHERE m.classid = o.classid AND m.objid = o.objid)
+        UNION ALL
+        SELECT 5, '', l.oid::text, 'large object ' || l.oid
+          FROM pg_catalog.pg_largeobject_metadata l) f
+ ORDER BY f.rank, f.schema COLLATE "C", f.name COLLATE "C"
  LIMIT 5

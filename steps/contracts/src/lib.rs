@@ -10,6 +10,7 @@
 //! - [`generation`]: the one or two copies that make up the initial copy of replication
 //! - [`effect`]: the keys in `pghaul.effect`, written and parsed in one place
 //! - [`sequences`]
+//! - [`large_objects`]
 //! - [`drift`]: the definitions of both sides
 //!
 //! A field that is new is an `Option` whose absence has a stated meaning; anything else raises the contract's version. The JSON
@@ -19,6 +20,7 @@ pub mod copy;
 pub mod drift;
 pub mod effect;
 pub mod generation;
+pub mod large_objects;
 pub mod replication;
 pub mod schema;
 pub mod sequences;
@@ -27,6 +29,7 @@ pub use copy::{CopiedTable, CopyItem, CopyOutput, SnapshotCopyOutput};
 pub use drift::{ClusterDefinitionsOutput, SourceDefinitionsOutput, TargetDefinitionsOutput};
 pub use effect::EffectKey;
 pub use generation::{Generation, Generations, InGenerations, Rest};
+pub use large_objects::{LargeObjectCatalog, LargeObjectsOutput};
 pub use pghaul_step::contract::{Contract, Itemized};
 pub use replication::{
     Column, ConnectionOutput, FirstPublished, FollowedTable, InitialCopyOutput, Membership,

@@ -8,8 +8,10 @@ use crate::crew::Crew;
 use crate::load::{copied, matched, take_snapshot};
 use crate::written::{items_of_attempt, written};
 use async_trait::async_trait;
-use pghaul_contracts::{CopiedTable, CopyItem, CopyOutput, EffectKey, InitialCopyOutput, SchemaOutput};
-use pghaul_copy::tables;
+use pghaul_contracts::{
+    CopiedTable, CopyItem, CopyOutput, EffectKey, InitialCopyOutput, LargeObjectsOutput, SchemaOutput,
+};
+use pghaul_copy::{Snapshot, tables};
 use pghaul_step::{
     Code, Context, Contract, Database, Descriptor, Failure, Incomplete, Probe, Progress, Route, Side, Step,
     StepPhase, TableName, TablePlan,
@@ -43,15 +45,16 @@ impl Step for Copy {
             copies_rows: true,
             retries_itself: true,
             follows_rows: true,
+            holds_for: Some(LargeObjectsOutput::STEP),
             ..Descriptor::of::<CopyOutput>("copies the rows of tables out of one snapshot", StepPhase::Data)
         }
     }
 
     async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<CopyOutput>, Failure> {
-        Ok(if ctx.was_started() {
-            Probe::Partial
-        } else {
-            Probe::Absent
+        Ok(match ctx.output::<CopyOutput>()? {
+            Some(output) if !must_hold(ctx) || holds(ctx) => Probe::Present(output),
+            _ if ctx.was_started() => Probe::Partial,
+            _ => Probe::Absent,
         })
     }
 
@@ -62,7 +65,8 @@ impl Step for Copy {
             .iter()
             .filter(|t| t.copied_by_us(ctx.route()))
             .collect();
-        if planned.is_empty() {
+        ctx.let_go::<Snapshot>();
+        if planned.is_empty() && !must_hold(ctx) {
             return Ok(CopyOutput::default());
         }
         let kept = kept_tables(ctx).await?;
@@ -88,6 +92,9 @@ impl Step for Copy {
         if let Some(load) = loads.iter().find(|load| rewritten.contains(&load.number)) {
             return Err(rewritten_behind_us(&load.table.name.to_string()));
         }
+        if must_hold(ctx) {
+            ctx.keep(snapshot);
+        }
         proven(ctx, &planned, attempt, position)
     }
 
@@ -105,6 +112,18 @@ impl Step for Copy {
         }
         Ok(found)
     }
+}
+
+/// Whether large objects are yet to be copied out of the same snapshot.
+fn must_hold(ctx: &Context<Database>) -> bool {
+    ctx.route() == Route::Dump
+        && LargeObjectsOutput::is_planned(ctx.plan())
+        && !ctx.has_finished::<LargeObjectsOutput>()
+}
+
+fn holds(ctx: &Context<Database>) -> bool {
+    let snapshot = ctx.kept::<Snapshot>();
+    snapshot.is_some_and(|snapshot| !snapshot.keeper().is_closed())
 }
 
 /// Tables that the source has got since the plan. A dump has no proof that would find them later.

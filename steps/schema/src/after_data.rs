@@ -12,8 +12,8 @@ use crate::{dumped, foreign_keys, unsafe_checks};
 use async_trait::async_trait;
 use libpgdump::ObjectType;
 use pghaul_contracts::{
-    ConstraintsOutput, CopyOutput, IndexesOutput, InitialCopyOutput, PostDataOutput, Rest, SchemaOutput,
-    SnapshotCopyOutput, SnapshotIndexesOutput,
+    ConstraintsOutput, CopyOutput, IndexesOutput, InitialCopyOutput, LargeObjectsOutput, PostDataOutput,
+    Rest, SchemaOutput, SnapshotCopyOutput, SnapshotIndexesOutput,
 };
 use pghaul_step::plan::{HeldBack, RelationKind};
 use pghaul_step::{
@@ -81,7 +81,12 @@ impl Step for PostData {
 
     fn descriptor(&self) -> Descriptor {
         Descriptor {
-            after: &[CopyOutput::STEP, IndexesOutput::STEP, InitialCopyOutput::STEP],
+            after: &[
+                CopyOutput::STEP,
+                IndexesOutput::STEP,
+                InitialCopyOutput::STEP,
+                LargeObjectsOutput::STEP,
+            ],
             repeats: Repeats::Removal,
             tries_again: true,
             ..Descriptor::of::<PostDataOutput>(
@@ -192,8 +197,11 @@ fn without(restorer: &Restorer<'_>, crossing: &Crossing<'_>) -> Vec<Incomplete> 
         .collect()
 }
 
-/// The large objects of the source: the user has accepted that they are not moved.
+/// The large objects of the source, where the plan is of a release that did not move them: the user has accepted that.
 async fn large_objects(ctx: &Context<Database>) -> Result<Option<Incomplete>, Failure> {
+    if LargeObjectsOutput::is_planned(ctx.plan()) {
+        return Ok(None);
+    }
     let source = ctx.source().await?;
     let sql = "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata";
     let count: i64 = source

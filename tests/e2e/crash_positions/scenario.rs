@@ -19,6 +19,9 @@ pub(super) const TEMPLATE: &str = "
     create materialized view sums as select count(*) as accounts from owner;
     create sequence ticket;
     select nextval('ticket');
+    select lo_from_bytea(n, ('content ' || n)::bytea) from generate_series(7001, 7003) n;
+    comment on large object 7002 is 'the second';
+    grant select on large object 7003 to public;
 ";
 
 /// The second database of each migration: little, so that its positions are those between two databases.

@@ -49,6 +49,8 @@ UNION ALL
 SELECT s.classoid::pg_catalog.regclass, s.objoid, 0::pg_catalog.oid, 'label',
        pg_catalog.string_agg(pg_catalog.concat_ws(' ', s.objsubid, s.provider, s.label), ',' ORDER BY s.objsubid, s.provider)
   FROM pg_catalog.pg_seclabel s
+ -- Large objects are compared by the step that copies them.
+ WHERE s.classoid <> 'pg_catalog.pg_largeobject'::pg_catalog.regclass
  GROUP BY s.classoid, s.objoid
 UNION ALL
 SELECT 'pg_catalog.pg_database'::pg_catalog.regclass, d.oid, 0::pg_catalog.oid, 'comment', pg_catalog.shobj_description(d.oid, 'pg_database')
@@ -59,4 +61,5 @@ SELECT d.classoid::pg_catalog.regclass, d.objoid, 0::pg_catalog.oid, 'comment',
        pg_catalog.string_agg(pg_catalog.concat_ws(' ', d.objsubid, d.description), ',' ORDER BY d.objsubid)
   FROM pg_catalog.pg_description d
  WHERE d.objoid >= 16384
+   AND d.classoid <> 'pg_catalog.pg_largeobject'::pg_catalog.regclass
  GROUP BY d.classoid, d.objoid

@@ -26,7 +26,7 @@ async fn large_objects() {
         "select lo_create(0), lo_from_bytea(0, decode(repeat('00', 3000000), 'hex') || convert_to(repeat(md5('x'), 30000), 'utf8'))",
     );
     let bench = Bench::new(pair, &[&database]);
-    assert_eq!(bench.all().await, ["large-objects: large-objects-not-moved"]);
+    assert_eq!(bench.all().await, ["large-objects: large-objects"]);
     let findings = bench.database("large-objects", &database).await;
     assert_eq!(findings[0].facts["count"], 2);
     assert!(

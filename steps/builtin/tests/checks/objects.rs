@@ -199,8 +199,6 @@ async fn what_can_be_moved_is_not_refused() {
         let pair = ClusterPair::start(Settings::new().major(from), Settings::new().major(to));
         let database = pair.fresh_database("hostile contents");
         fixtures::hostile_contents(&pair.source, &database);
-        pair.source
-            .psql(&database, "select lo_unlink(oid) from pg_largeobject_metadata");
         let bench = Bench::new(&pair, &[&database]);
         let findings = bench.findings().await;
         let errors: Vec<&Finding> = findings

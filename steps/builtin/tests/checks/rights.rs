@@ -149,3 +149,28 @@ async fn options_of_user_mappings_that_a_role_may_not_read() {
     let bench = Bench::of(&pair.source.conninfo("postgres"), &target, &["app"]);
     assert_eq!(bench.database("user-mappings", "app").await, []);
 }
+
+#[tokio::test]
+async fn large_objects_that_a_role_may_not_read() {
+    let pair = pair();
+    pair.source.create_database("app");
+    pair.source.psql(
+        "app",
+        "create role plain login password 'plain'; create role readers; grant readers to plain;
+         select lo_create(n) from generate_series(1, 9) n;
+         grant select on large object 1 to public; grant select on large object 2 to readers;
+         alter large object 3 owner to plain; alter large object 4 owner to plain; revoke all on large object 4 from plain",
+    );
+    let source = pair.source.conninfo_as("plain", "plain", "postgres");
+    let bench = Bench::of(&source, &pair.target.conninfo("postgres"), &["app"]);
+    let findings = bench.database("large-objects", "app").await;
+    assert_eq!(kinds(&findings), ["large-objects", "large-objects-unreadable"]);
+    assert_eq!(findings[1].facts["count"], 6);
+    assert_eq!(findings[1].facts["first"], serde_json::json!([4, 5, 6, 7, 8]));
+    pair.source
+        .psql("postgres", "alter role plain set lo_compat_privileges = on");
+    assert_eq!(
+        kinds(&bench.database("large-objects", "app").await),
+        ["large-objects"]
+    );
+}

@@ -1,0 +1,83 @@
+//! What is known of a large object without its content.
+
+use pghaul_step::Failure;
+use pghaul_step::postgres::{Right, Session, SideMarker};
+use std::collections::BTreeMap;
+
+/// A large object, without its content.
+#[derive(Debug, Clone)]
+pub(crate) struct LargeObject {
+    pub(crate) oid: u32,
+    /// In bytes; absent where the session's role may not read it.
+    pub(crate) size: Option<i64>,
+    pub(crate) properties: Properties,
+}
+
+/// Owner, privileges, comment and security labels of a large object, as statements.
+#[derive(Debug, Clone)]
+pub(crate) struct Properties {
+    /// The owner, quoted.
+    pub(crate) owner: String,
+    /// Whether nobody has ever granted or revoked anything.
+    pub(crate) has_default_rights: bool,
+    /// All privileges, the owner's too. Those granted by others come last.
+    pub(crate) grants: Vec<String>,
+    /// Who has privileges, quoted; nobody where they are the default.
+    pub(crate) grantees: Vec<String>,
+    pub(crate) comment: Option<String>,
+    pub(crate) labels: Vec<String>,
+}
+
+impl Properties {
+    /// Whether they mean the same. Privileges that were granted explicitly may be those of the default.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.owner == other.owner
+            && self.grants == other.grants
+            && self.comment == other.comment
+            && self.labels == other.labels
+    }
+}
+
+/// What an owner may do with a large object of which nobody has granted or revoked anything.
+fn default_grants(oid: u32, owner: &str) -> Vec<String> {
+    ["SELECT", "UPDATE"]
+        .map(|privilege| format!("GRANT {privilege} ON LARGE OBJECT {oid} TO {owner}"))
+        .to_vec()
+}
+
+/// The oids of all large objects, ascending.
+pub(crate) async fn oids<S: SideMarker, R: Right>(session: &Session<S, R>) -> Result<Vec<u32>, Failure> {
+    let sql = "SELECT oid FROM pg_catalog.pg_largeobject_metadata ORDER BY oid";
+    let rows = session.doing("list the large objects").query(sql, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Describes those of these large objects that exist.
+pub(crate) async fn describe<S: SideMarker, R: Right>(
+    session: &Session<S, R>,
+    oids: &[u32],
+) -> Result<BTreeMap<u32, LargeObject>, Failure> {
+    let doing = session.doing("describe large objects");
+    let rows = doing.query(include_str!("objects.sql"), &[&oids]).await?;
+    let described = rows.into_iter().map(|row| {
+        let (oid, owner): (u32, String) = (row.get("oid"), row.get("owner"));
+        let has_default_rights = row.get("has_default_rights");
+        let object = LargeObject {
+            oid,
+            size: row.get("size"),
+            properties: Properties {
+                has_default_rights,
+                grants: match has_default_rights {
+                    true => default_grants(oid, &owner),
+                    false => row.get("grants"),
+                },
+                owner,
+                grantees: row.get("grantees"),
+                comment: row.get("comment"),
+                labels: row.get("labels"),
+            },
+        };
+        (object.oid, object)
+    });
+    Ok(described.collect())
+}
