@@ -274,6 +274,7 @@ fn bytes_arrive_as_they_are() {
     let pair = shared_pair(Kind::Ordinary);
     for (encoding, bytes) in [
         ("SQL_ASCII", "caf\\351\\377"),
+        ("LATIN1", "\\344"),
         ("WIN1252", "\\201\\344"),
         ("EUC_JP", "\\217\\242\\241"),
     ] {

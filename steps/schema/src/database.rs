@@ -141,7 +141,7 @@ impl Creation {
     ) -> Result<Self, Failure> {
         let doing = source.doing("read the encoding and locale of the database");
         let row = doing
-            .query_one(include_str!("target_database.sql"), &[&source.database()])
+            .query_one(include_str!("target_database.sql"), &[])
             .await?;
         Ok(Self { row, target_version })
     }
