@@ -89,7 +89,8 @@ fn workers_read_and_write_whatever_the_database_has_set() {
 }
 
 const VIEWS: &str = "
-    create table sale (id int primary key, day text, tenant text, at timestamptz);
+    create table sale (id int primary key, day text, tenant text, at timestamptz,
+        mark bytea default E'\\\\x015c'::bytea, path text default E'c:\\\\temp');
     insert into sale values (1, '02/03/2026', 'a', '2026-01-01 20:00+00'), (2, '04/05/2026', 'b', '2026-01-01 20:00+00');
     create function month_of(text) returns numeric language sql immutable as $$ select extract(month from $1::date)::numeric $$;
     create index on sale (month_of(day));
@@ -112,6 +113,8 @@ fn expressions_run_under_the_settings_that_they_have_at_home() {
             "datestyle = 'iso, dmy'",
             "intervalstyle = iso_8601",
             "timezone = 'Asia/Tokyo'",
+            "bytea_output = escape",
+            "standard_conforming_strings = off",
             "app.tenant = 'a'",
         ] {
             let alter = format!("alter database {database} set {setting}");

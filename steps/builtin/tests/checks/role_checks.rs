@@ -65,7 +65,8 @@ async fn names_passwords_and_settings() {
 async fn roles_that_the_target_has_already() {
     let pair = ClusterPair::start(Settings::new(), Settings::new());
     pair.source.create_database("app");
-    let both = "create role \"App\" login; create role readers; create role same; comment on role same is 'x'";
+    let both =
+        "create role \"App\" login; create role readers; create role same; comment on role same is 'x'";
     pair.source.psql("postgres", both);
     pair.target.psql("postgres", both);
     let bench = Bench::new(&pair, &["app"]);
@@ -75,7 +76,8 @@ async fn roles_that_the_target_has_already() {
         "grant readers to \"App\"; create role new; grant new to \"App\"; alter role \"App\" set \"my.secret\" = 'hush';
          alter role \"App\" createdb; comment on role postgres is 'first'; alter role all set work_mem = '5MB'",
     );
-    pair.target.psql("postgres", "alter role readers connection limit 1");
+    pair.target
+        .psql("postgres", "alter role readers connection limit 1");
     let findings = bench.cluster("roles").await;
     assert_eq!(kinds(&findings), ["roles-differ", "settings-of-all-roles"]);
     let differing = serde_json::json!([
