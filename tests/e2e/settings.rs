@@ -292,6 +292,7 @@ fn bytes_arrive_as_they_are() {
                 &database,
                 &format!(
                     "create table t (id int primary key, x text); insert into t select 1, {text}; create index on t (x);
+                     create table key_of (id int primary key, constraint key_t foreign key (id) references t);
                      do $do$ begin execute 'comment on table t is ' || quote_literal({text});
                          execute 'create function f() returns text language sql as ' || quote_literal('select ' || quote_literal({text}));
                          execute 'alter table t add check (x <> ' || quote_literal({text} || 'x') || ')'; end $do$"

@@ -30,11 +30,11 @@ impl Traits {
             if row.get("own") {
                 traits.own.extend(name.clone());
             }
-            let found = Trait {
-                granted: row.get("granted"),
-                text: row.get("text"),
-            };
-            traits.of.entry(name).or_default().insert(row.get("trait"), found);
+            let of = traits.of.entry(name).or_default();
+            if let (Some(name), Some(text)) = (row.get("trait"), row.get("text")) {
+                let granted = row.get("granted");
+                of.insert(name, Trait { granted, text });
+            }
         }
         Ok(traits)
     }

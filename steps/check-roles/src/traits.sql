@@ -1,5 +1,6 @@
--- What a role is, one line for each trait, with a text that is the same where the trait is. Texts may hold secrets: they
--- are compared and never shown. `granted` is the role of a membership. `own` are the server's first role and the role that is connected.
+-- What a role is, one line for each trait, or one without where it has none, with a text that is the same where the
+-- trait is. Texts may hold secrets: they are compared and never shown. `granted` is the role of a membership. `own`
+-- are the server's first role and the role that is connected.
 WITH r AS (
     SELECT r.*, r.oid = 10 OR r.rolname = CURRENT_USER AS own
       FROM pg_catalog.pg_roles r
@@ -7,7 +8,7 @@ WITH r AS (
 )
 SELECT r.rolname::text AS name, r.own, t.trait, t.granted, t.text
   FROM r
- CROSS JOIN LATERAL (
+ LEFT JOIN LATERAL (
         SELECT a.trait, NULL::text AS granted, a.text
           FROM (VALUES ('SUPERUSER', r.rolsuper::text),
                        ('INHERIT', r.rolinherit::text),
@@ -33,7 +34,7 @@ SELECT r.rolname::text AS name, r.own, t.trait, t.granted, t.text
           FROM pg_catalog.pg_db_role_setting s
          CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c (line)
          WHERE s.setrole = r.oid AND s.setdatabase = 0
-       ) AS t
+       ) AS t ON true
  UNION ALL
 SELECT NULL, false, pg_catalog.split_part(c.line, '=', 1), NULL, c.line
   FROM pg_catalog.pg_db_role_setting s

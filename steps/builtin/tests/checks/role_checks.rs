@@ -106,7 +106,14 @@ async fn attributes_that_our_role_cannot_give() {
     let target = pair.target.conninfo_as("mover", "m", "postgres");
     let source = pair.source.conninfo_as("plain", "p", "postgres");
     let findings = Bench::of(&source, &target, &["app"]).cluster("roles").await;
-    assert_eq!(kinds(&findings), ["attributes-lost", "passwords-hidden"]);
+    assert_eq!(
+        kinds(&findings),
+        ["attributes-lost", "passwords-hidden", "roles-differ"]
+    );
+    assert_eq!(
+        findings[2].facts["roles"],
+        serde_json::json!(["known (SUPERUSER)"])
+    );
     assert!(
         findings
             .iter()
@@ -127,7 +134,11 @@ async fn attributes_that_our_role_cannot_give() {
         .unwrap();
     pair.source.psql("postgres", grant);
     let findings = Bench::of(&source, &target, &["app"]).cluster("roles").await;
-    assert_eq!(kinds(&findings), ["attributes-lost"], "the hint was right");
+    assert_eq!(
+        kinds(&findings),
+        ["attributes-lost", "roles-differ"],
+        "the hint was right"
+    );
 }
 
 #[tokio::test]
