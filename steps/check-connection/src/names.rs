@@ -17,7 +17,7 @@ const NAMES: [(&str, &str); 6] = [
     ),
     ("types", "SELECT typname::text FROM pg_catalog.pg_type"),
     (
-        "constraints",
+        "keys and checks",
         "SELECT conname::text FROM pg_catalog.pg_constraint",
     ),
     (
