@@ -264,6 +264,17 @@ fn no_file_speaks_of_places_outside_the_repository() {
     assert!(found.is_empty(), "{found:?}");
 }
 
+/// A server converts every statement into the encoding of its database, comments included, and refuses the whole
+/// statement where a character is lacking there.
+#[test]
+fn statements_have_only_characters_of_every_encoding() {
+    let wrong: Vec<String> = files("sql")
+        .filter(|file| is_production(file) && !text(file).is_ascii())
+        .map(|file| file.display().to_string())
+        .collect();
+    assert_eq!(wrong, [""; 0], "not ASCII");
+}
+
 #[test]
 fn links_of_the_documentation_lead_somewhere() {
     let mut broken = Vec::new();

@@ -89,7 +89,8 @@ fn workers_read_and_write_whatever_the_database_has_set() {
 }
 
 const VIEWS: &str = "
-    create table sale (id int primary key, day text, tenant text, at timestamptz);
+    create table sale (id int primary key, day text, tenant text, at timestamptz,
+        mark bytea default E'\\\\x015c'::bytea, path text default E'c:\\\\temp');
     insert into sale values (1, '02/03/2026', 'a', '2026-01-01 20:00+00'), (2, '04/05/2026', 'b', '2026-01-01 20:00+00');
     create function month_of(text) returns numeric language sql immutable as $$ select extract(month from $1::date)::numeric $$;
     create index on sale (month_of(day));
@@ -112,6 +113,8 @@ fn expressions_run_under_the_settings_that_they_have_at_home() {
             "datestyle = 'iso, dmy'",
             "intervalstyle = iso_8601",
             "timezone = 'Asia/Tokyo'",
+            "bytea_output = escape",
+            "standard_conforming_strings = off",
             "app.tenant = 'a'",
         ] {
             let alter = format!("alter database {database} set {setting}");
@@ -274,6 +277,7 @@ fn bytes_arrive_as_they_are() {
     let pair = shared_pair(Kind::Ordinary);
     for (encoding, bytes) in [
         ("SQL_ASCII", "caf\\351\\377"),
+        ("LATIN1", "\\344"),
         ("WIN1252", "\\201\\344"),
         ("EUC_JP", "\\217\\242\\241"),
     ] {
@@ -288,6 +292,7 @@ fn bytes_arrive_as_they_are() {
                 &database,
                 &format!(
                     "create table t (id int primary key, x text); insert into t select 1, {text}; create index on t (x);
+                     create table key_of (id int primary key, constraint key_t foreign key (id) references t);
                      do $do$ begin execute 'comment on table t is ' || quote_literal({text});
                          execute 'create function f() returns text language sql as ' || quote_literal('select ' || quote_literal({text}));
                          execute 'alter table t add check (x <> ' || quote_literal({text} || 'x') || ')'; end $do$"

@@ -16,7 +16,7 @@ pub fn connect_like_us<S: SideMarker>(
     database: &str,
 ) {
     let resolved = server.resolved();
-    let settings = server.settings_for_others();
+    let settings = server.settings_for_programs();
     without_our_variables(command.as_std_mut());
     match &endpoint.host {
         Host::Tcp { name, address } => {
@@ -39,7 +39,7 @@ pub fn connect_like_us<S: SideMarker>(
         .env("PGSSLMODE", resolved.tls().mode.as_str())
         .env(
             "PGOPTIONS",
-            crate::conninfo::startup_options(resolved.options(), CHILD_SETTINGS.iter().chain(&settings)),
+            crate::conninfo::startup_options(resolved.options(), &settings),
         )
         .env("PGPASSFILE", NO_FILE)
         .stdin(Stdio::null())
@@ -72,15 +72,6 @@ pub fn without_our_variables(command: &mut std::process::Command) {
 
 /// A password file that can't be there: libpq would complain of one that is no plain file.
 const NO_FILE: &str = "/dev/null/none";
-
-/// Settings without which a long-running child could be cut off by the server's own limits.
-const CHILD_SETTINGS: [(&str, &str); 4] = [
-    // Names are read as they are written elsewhere.
-    ("quote_all_identifiers", "off"),
-    ("statement_timeout", "0"),
-    ("lock_timeout", "0"),
-    ("idle_in_transaction_session_timeout", "0"),
-];
 
 /// Lets the kernel kill the child when this process dies, even by `kill -9`.
 #[cfg(target_os = "linux")]

@@ -10,6 +10,9 @@ use tokio_postgres::error::{DbError, Severity};
 /// A limit of the server's configuration is reached, such as that of replication slots.
 const CONFIGURATION_LIMIT: &str = "53400";
 
+/// A conversion between encodings, for one.
+const NOT_SUPPORTED: &str = "0A000";
+
 /// Where something was done: the side and, when it concerns one, the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -125,6 +128,11 @@ impl PgError {
             error.0.own_hint = Some("make room for what the message names, then start again".to_owned());
         } else if db.message().contains("not currently accepting connections") {
             error.0.own_hint = Some("ALTER DATABASE … ALLOW_CONNECTIONS true, or leave it out".to_owned());
+        } else if state == NOT_SUPPORTED && phase == Phase::Connecting {
+            error.0.own_hint = Some(
+                "pghaul's sessions use UTF8: leave the database out, and move it with pg_dump and pg_restore"
+                    .to_owned(),
+            );
         }
         error
     }

@@ -8,6 +8,8 @@
 //! This is the smallest check there is, and a model for others: an enum of what can be found, a [`Check`] that
 //! looks, and a page in `docs/checks/` that says how to mend each kind.
 
+mod names;
+
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Code, Database, Failure, Finding, FindingKind, Registry,
     Side, Subject, async_trait, quoted,
@@ -61,6 +63,15 @@ pub enum Obstacle {
         side: Side,
         /// The database.
         database: String,
+    },
+    /// Names that pghaul can't read, since no UTF-8 text stands for them.
+    NamesNotUtf8 {
+        /// The database.
+        database: String,
+        /// Its encoding.
+        encoding: String,
+        /// What bears such names, such as `tables`.
+        of: Vec<&'static str>,
     },
     /// The database does not exist.
     DatabaseMissing {
@@ -129,6 +140,16 @@ impl FindingKind for Obstacle {
                     "dropping database {database} on the {side} was interrupted: nobody can enter it any more"
                 )
             }
+            Self::NamesNotUtf8 {
+                database,
+                encoding,
+                of,
+            } => {
+                format!(
+                    "names in database {database}, which has the encoding {encoding}, can't be converted to UTF8: those of {}",
+                    of.join(", ")
+                )
+            }
             Self::DatabaseMissing { side, database } => {
                 format!("database {database} does not exist on the {side}")
             }
@@ -148,6 +169,10 @@ impl FindingKind for Obstacle {
                 quoted(database)
             )),
             Self::DatabaseInvalid { database, .. } => Some(format!("DROP DATABASE {};", quoted(database))),
+            Self::NamesNotUtf8 { .. } => Some(
+                "rename what has such names; or leave the database out, and move it with pg_dump and pg_restore"
+                    .to_owned(),
+            ),
             Self::DatabaseMissing { .. } => {
                 Some("check the name; `\\l` in psql lists those that exist".to_owned())
             }
@@ -208,8 +233,14 @@ impl Check for DatabaseConnection {
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let (source, target) = (ctx.source_server().resolved(), ctx.target_server().resolved());
+        let session = ctx.source().await;
+        let names = match &session {
+            Ok(session) => names::unreadable(session).await?,
+            Err(_) => None,
+        };
         let found = [
-            obstacle(ctx.source().await, Side::Source, source.user()),
+            obstacle(session, Side::Source, source.user()),
+            names,
             obstacle(ctx.target_database().await, Side::Target, target.user()),
         ];
         let subject = Subject::Database(ctx.database().clone());

@@ -66,6 +66,13 @@ pub enum DatabaseObstacle {
         /// What it says.
         error: String,
     },
+    /// The target's workers would look for the database under another name: they connect with texts in its encoding.
+    NameNotAscii {
+        /// The database.
+        database: String,
+        /// Its encoding.
+        encoding: String,
+    },
     /// Our role does not own every table that is to be published.
     NotOwner {
         /// The role.
@@ -140,6 +147,11 @@ impl FindingKind for DatabaseObstacle {
                 format!("our role {what} on the {side} with the functions of aiven_extras{first}")
             }
             Self::PublicationRefused { error } => format!("the source refuses a publication: {error}"),
+            Self::NameNotAscii { database, encoding } => format!(
+                "a subscription in a database of encoding {encoding} connects to the source in that encoding, in which the name \
+                 {} is another one",
+                quoted(database)
+            ),
             Self::NotOwner { role, tables, .. } => format!(
                 "role {} can publish only tables that it owns, not these ({}): {}",
                 quoted(role),
@@ -170,6 +182,9 @@ impl FindingKind for DatabaseObstacle {
                 ..
             } => Some(format!("GRANT USAGE ON SCHEMA aiven_extras TO {};", quoted(role))),
             Self::AivenExtrasMissing { .. } => Some("CREATE EXTENSION aiven_extras CASCADE;".to_owned()),
+            Self::NameNotAscii { .. } => {
+                Some("give the database a name in ASCII, for as long as it is moved".to_owned())
+            }
             Self::ByAivenExtras { .. } | Self::PublicationRefused { .. } => None,
             Self::NotOwner { role, owners, .. } => {
                 let owners: Vec<String> = owners.iter().map(|owner| quoted(owner)).collect();
@@ -217,6 +232,7 @@ async fn on_source(
     let session = ctx.source().await?;
     let limits = capacity::of_source(&session, ctx.landscape()).await?;
     obstacles.extend(spent(ctx, Side::Source, &limits));
+    obstacles.extend(other_name(&session).await?);
     let mut about_rights = Vec::from_iter(foreign_tables(ctx, &session).await?);
     // That it is a standby, where nothing can be tried, `replication-source` says.
     if !session.is_standby().await? {
@@ -232,6 +248,17 @@ async fn on_source(
     }
     obstacles.append(&mut about_rights);
     Ok(())
+}
+
+/// Whether the database has another name in its own encoding, which the target's database has too.
+async fn other_name(session: &Session<Source, ReadOnly>) -> Result<Option<DatabaseObstacle>, Failure> {
+    let database = session.database();
+    let encoding = session.setting("server_encoding").await?.unwrap_or_default();
+    let other = !database.is_ascii() && !["UTF8", "SQL_ASCII"].contains(&encoding.as_str());
+    Ok(other.then(|| DatabaseObstacle::NameNotAscii {
+        database: database.to_owned(),
+        encoding,
+    }))
 }
 
 /// Whether our role can publish with the functions of aiven_extras, which is tried where that is not installed.

@@ -1,16 +1,19 @@
 //! The check `roles`: do the source's roles arrive as they are?
 //!
-//! The step `roles` creates those that the target lacks, and never alters one that is there. So only the missing ones
-//! are looked at.
+//! The step `roles` creates those that the target lacks, and never alters one that is there: what of these differs is
+//! found, and left to the user.
 //!
+//! - `difference`: what a role is on one server and not on the other
 //! - `role`: a role of the source, and what the target does with it
 //! - [`RoleProblem`]: what is found
 
+mod difference;
 mod problem;
 mod role;
 
 pub use problem::RoleProblem;
 
+use difference::Traits;
 use pghaul_step::postgres::{ReadOnly, Session, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Registry, Subject,
@@ -53,12 +56,13 @@ impl Check for Roles {
         let settings = doing.query(include_str!("settings.sql"), &[]).await?;
         let settings: Vec<String> = settings.iter().map(|row| row.get("name")).collect();
         let reader = source.role().await?.name;
+        let traits = Traits::read(&source).await?;
         let target = ctx.target().await?;
         let there = names(&target).await?;
         let giver = Giver::of(&target).await?;
         let missing: Vec<&Role> = roles
             .iter()
-            .filter(|role| !there.contains(&role.name) && !role.is_of_provider())
+            .filter(|role| !there.contains(&role.name) && !role::is_of_provider(&role.name))
             .collect();
         let mut found = Vec::new();
         found.extend(reserved(&missing));
@@ -66,6 +70,7 @@ impl Check for Roles {
         found.extend(weakened(&missing, &giver));
         found.extend(passwords(&missing, readable, reader, target.server_version()));
         found.extend(unknown_settings(&target, settings).await?);
+        found.extend(different(&traits, &Traits::read(&target).await?));
         Ok(found
             .iter()
             .map(|problem| problem.about("roles", Subject::Cluster))
@@ -129,6 +134,21 @@ fn passwords(missing: &[&Role], readable: bool, reader: String, target_version: 
     let found = [
         listed(md5, |roles| RoleProblem::Md5Passwords { roles }),
         listed(unknown, |roles| RoleProblem::UnknownPasswords { roles }),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// What the step `roles` leaves as it is on the target.
+fn different(source: &Traits, target: &Traits) -> Vec<RoleProblem> {
+    let roles = source.differing(target).into_iter();
+    let roles = roles
+        .filter(|(name, _)| !role::is_of_provider(name))
+        .map(|(name, traits)| format!("{} ({})", pghaul_step::quoted(&name), traits.join(", ")));
+    let found = [
+        listed(roles.collect(), |roles| RoleProblem::RolesDiffer { roles }),
+        listed(source.settings_of_all(target), |settings| {
+            RoleProblem::SettingsOfAllRoles { settings }
+        }),
     ];
     found.into_iter().flatten().collect()
 }

@@ -46,6 +46,16 @@ pub enum RoleProblem {
         /// The settings.
         settings: Vec<String>,
     },
+    /// Roles that the target has already, and that are something else there.
+    RolesDiffer {
+        /// The roles, with what differs.
+        roles: Vec<String>,
+    },
+    /// Settings of all roles (`ALTER ROLE ALL`), which are not moved.
+    SettingsOfAllRoles {
+        /// The settings.
+        settings: Vec<String>,
+    },
 }
 
 impl FindingKind for RoleProblem {
@@ -95,6 +105,14 @@ impl FindingKind for RoleProblem {
                 "settings of roles that the target does not know are left out",
                 settings,
             ),
+            Self::RolesDiffer { roles } => said(
+                "roles that the target has already are not altered, and differ from those of the source",
+                roles,
+            ),
+            Self::SettingsOfAllRoles { settings } => said(
+                "settings that ALTER ROLE ALL has given to all roles of the source are not moved",
+                settings,
+            ),
         }
     }
 
@@ -132,6 +150,14 @@ impl FindingKind for RoleProblem {
             }
             Self::SettingsUnknown { settings } => format!(
                 "on the source, for each role that has it: ALTER ROLE … RESET {};",
+                settings.first().map(String::as_str).unwrap_or_default()
+            ),
+            Self::RolesDiffer { .. } => {
+                "pg_dumpall --roles-only writes the source's statements; run on the target those that it should follow"
+                    .to_owned()
+            }
+            Self::SettingsOfAllRoles { settings } => format!(
+                "on the target, for each that it should have: ALTER ROLE ALL SET {} TO '…';",
                 settings.first().map(String::as_str).unwrap_or_default()
             ),
         })

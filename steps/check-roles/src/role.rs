@@ -53,10 +53,10 @@ impl Role {
             }),
         }
     }
+}
 
-    pub(crate) fn is_of_provider(&self) -> bool {
-        OF_PROVIDERS.iter().any(|prefix| self.name.starts_with(prefix))
-    }
+pub(crate) fn is_of_provider(name: &str) -> bool {
+    OF_PROVIDERS.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Reads the source's roles, and tells whether their passwords could be read.

@@ -85,10 +85,11 @@ impl Check for Encoding {
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let source = ctx.source().await?;
-        let Some(there) = facts(&source, ctx).await? else {
+        // Its name is read in the encoding of the database, and may be another text than the one it is known by.
+        let Some(there) = facts(&source, None).await? else {
             return Ok(Vec::new());
         };
-        let here = facts(&*ctx.target().await?, ctx).await?;
+        let here = facts(&*ctx.target().await?, Some(ctx.database().as_str())).await?;
         let mut found = Vec::new();
         if there.encoding == "SQL_ASCII" {
             found.push(EncodingProblem::SqlAscii);
@@ -109,11 +110,11 @@ struct Facts {
 
 async fn facts<S: SideMarker>(
     session: &Session<S, ReadOnly>,
-    ctx: &CheckContext<Database>,
+    database: Option<&str>,
 ) -> Result<Option<Facts>, Failure> {
     let doing = session.doing("read the encoding of the database");
     let row = doing
-        .query_opt(include_str!("encoding.sql"), &[&ctx.database().as_str()])
+        .query_opt(include_str!("encoding.sql"), &[&database])
         .await?;
     Ok(row.map(|row| Facts {
         encoding: row.get("encoding"),

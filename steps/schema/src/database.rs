@@ -140,9 +140,7 @@ impl Creation {
         target_version: u32,
     ) -> Result<Self, Failure> {
         let doing = source.doing("read the encoding and locale of the database");
-        let row = doing
-            .query_one(include_str!("target_database.sql"), &[&source.database()])
-            .await?;
+        let row = doing.query_one(include_str!("target_database.sql"), &[]).await?;
         Ok(Self { row, target_version })
     }
 

@@ -8,6 +8,7 @@ use crate::archive::Entry;
 use crate::batch::Batch;
 use crate::constraint::Constraint;
 use crate::of_tables::Tables;
+use crate::raw::sendable;
 use crate::refusals::{is_refusal, refused};
 use crate::restore::Restorer;
 use crate::rows_in_the_way::query;
@@ -156,6 +157,7 @@ async fn validate_bundle(
             .ok_or_else(|| Failure::bug("a foreign key that can't be validated was noted as if it could"))?;
         statements.push_str(&later.validate());
     }
+    let statements = sendable(&statements, restorer.archive.encoding());
     let keys: Vec<String> = bundle.iter().map(|entry| unvalidated(entry)).collect();
     let transaction = restorer.ctx.begin(target).await?;
     transaction.batch("validate foreign keys", &statements).await?;

@@ -6,4 +6,4 @@ SELECT pg_catalog.pg_encoding_to_char(d.encoding)::text AS encoding,
        coalesce(pg_catalog.to_jsonb(d) ->> 'datlocale', pg_catalog.to_jsonb(d) ->> 'daticulocale') AS locale,
        pg_catalog.to_jsonb(d) ->> 'daticurules' AS icu_rules
   FROM pg_catalog.pg_database d
- WHERE d.datname = $1
+ WHERE d.datname = pg_catalog.current_database()

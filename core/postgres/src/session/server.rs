@@ -138,6 +138,11 @@ impl<S: SideMarker> Server<S> {
         settings::for_others(self.known())
     }
 
+    /// The settings of a client program's session, whose texts are read by pghaul.
+    pub(crate) fn settings_for_programs(&self) -> Vec<(&'static str, &'static str)> {
+        settings::for_programs(self.known())
+    }
+
     /// A session to read in, in a database: one that somebody has just read in, or a new one as by
     /// [`connect`](Self::connect).
     ///

@@ -105,6 +105,15 @@ pub(super) fn for_others(known: Option<Known>) -> Vec<(&'static str, &'static st
     settings
 }
 
+/// The settings of a client program of PostgreSQL, which writes texts that pghaul reads: with a database's own
+/// `bytea_output` or `standard_conforming_strings`, pg_dump writes constants that mean something else under pghaul's.
+pub(super) fn for_programs(known: Option<Known>) -> Vec<(&'static str, &'static str)> {
+    let mut settings = everywhere();
+    settings.push(("lock_timeout", "0"));
+    settings.extend(for_others(known));
+    settings
+}
+
 /// The settings of a session with this right.
 pub(super) fn for_right<R: Right>(known: Option<Known>) -> Vec<(&'static str, &'static str)> {
     let mut settings = everywhere();

@@ -74,3 +74,29 @@ async fn a_database_whose_drop_was_interrupted() {
     assert_eq!(kinds(&findings), ["database-invalid"]);
     assert_eq!(findings[0].hint.as_deref(), Some("DROP DATABASE half;"));
 }
+
+/// pghaul reads names as UTF-8; rows and comments it does not.
+#[tokio::test]
+async fn names_that_are_not_utf8() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    for (name, encoding) in [("büro", "LATIN1"), ("bytes", "SQL_ASCII")] {
+        let create =
+            format!("create database \"{name}\" template template0 encoding '{encoding}' locale 'C'");
+        pair.source.psql("postgres", &create);
+    }
+    let rows = r"create table t (x text default E'\351'); comment on table t is E'\351'";
+    pair.source.psql("bytes", rows);
+    let bench = Bench::new(&pair, &["bytes", "büro"]);
+    assert_eq!(bench.database("database-connection", "bytes").await, []);
+    let table = r"do $$ begin execute convert_from('create table t\351 (i int)', 'SQL_ASCII'); end $$";
+    pair.source.psql("bytes", table);
+    let findings = bench.database("database-connection", "bytes").await;
+    assert_eq!(kinds(&findings), ["names-not-utf8"]);
+    assert_eq!(
+        findings[0].facts["of"],
+        serde_json::json!(["tables and other relations", "types"])
+    );
+    // A subscription in this one would look for another name.
+    let findings = bench.database("replication-database", "büro").await;
+    assert_eq!(kinds(&findings), ["name-not-ascii"]);
+}

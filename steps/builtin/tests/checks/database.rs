@@ -201,6 +201,9 @@ async fn what_the_target_lacks() {
         broken_by("language", language).await,
         ["languages: language-not-available"]
     );
+    let own = "create function own_handler() returns language_handler language c as '$libdir/plpgsql', 'plpgsql_call_handler';
+               create language own handler own_handler";
+    assert_eq!(broken_by("own language", own).await, [""; 0]);
     let pair = shared_pair(Kind::Ordinary);
     pair.source.psql(
         "postgres",

@@ -22,8 +22,8 @@ async fn names_passwords_and_settings() {
             "unknown-passwords",
         ),
         (
-            "alter role postgres set operator_precedence_warning = on; alter role postgres set work_mem = '5MB';
-             alter role postgres set \"some.thing\" = 'x'",
+            "create role set_up; alter role set_up set operator_precedence_warning = on; alter role set_up set work_mem = '5MB';
+             alter role set_up set \"some.thing\" = 'x'",
             "settings-unknown",
         ),
     ];
@@ -55,9 +55,39 @@ async fn names_passwords_and_settings() {
     pair.source.psql(
         "postgres",
         "set password_encryption = 'scram-sha-256'; alter role \"Old One\" password 'x'; alter role odd password 'y';
-         reassign owned by \"pg_Custom\" to postgres; drop owned by \"pg_Custom\"; drop role \"pg_Custom\"; alter role postgres reset operator_precedence_warning",
+         reassign owned by \"pg_Custom\" to postgres; drop owned by \"pg_Custom\"; drop role \"pg_Custom\"; alter role set_up reset operator_precedence_warning",
     );
     assert_eq!(bench.all().await, [""; 0], "the hints were right");
+}
+
+/// `pg_dumpall --roles-only` would alter them.
+#[tokio::test]
+async fn roles_that_the_target_has_already() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.create_database("app");
+    let both =
+        "create role \"App\" login; create role readers; create role same; comment on role same is 'x'";
+    pair.source.psql("postgres", both);
+    pair.target.psql("postgres", both);
+    let bench = Bench::new(&pair, &["app"]);
+    assert_eq!(bench.all().await, [""; 0]);
+    pair.source.psql(
+        "postgres",
+        "grant readers to \"App\"; create role new; grant new to \"App\"; alter role \"App\" set \"my.secret\" = 'hush';
+         alter role \"App\" createdb; comment on role postgres is 'first'; alter role all set work_mem = '5MB'",
+    );
+    pair.target
+        .psql("postgres", "alter role readers connection limit 1");
+    let findings = bench.cluster("roles").await;
+    assert_eq!(kinds(&findings), ["roles-differ", "settings-of-all-roles"]);
+    let differing = serde_json::json!([
+        "\"App\" (CREATEDB, member of readers, setting my.secret)",
+        "postgres (comment)",
+        "readers (CONNECTION LIMIT)"
+    ]);
+    assert_eq!(findings[0].facts["roles"], differing);
+    assert_eq!(findings[1].facts["settings"], serde_json::json!(["work_mem"]));
+    assert!(!format!("{findings:?}").contains("hush"), "no value is shown");
 }
 
 #[tokio::test]
@@ -76,7 +106,14 @@ async fn attributes_that_our_role_cannot_give() {
     let target = pair.target.conninfo_as("mover", "m", "postgres");
     let source = pair.source.conninfo_as("plain", "p", "postgres");
     let findings = Bench::of(&source, &target, &["app"]).cluster("roles").await;
-    assert_eq!(kinds(&findings), ["attributes-lost", "passwords-hidden"]);
+    assert_eq!(
+        kinds(&findings),
+        ["attributes-lost", "passwords-hidden", "roles-differ"]
+    );
+    assert_eq!(
+        findings[2].facts["roles"],
+        serde_json::json!(["known (SUPERUSER)"])
+    );
     assert!(
         findings
             .iter()
@@ -97,7 +134,11 @@ async fn attributes_that_our_role_cannot_give() {
         .unwrap();
     pair.source.psql("postgres", grant);
     let findings = Bench::of(&source, &target, &["app"]).cluster("roles").await;
-    assert_eq!(kinds(&findings), ["attributes-lost"], "the hint was right");
+    assert_eq!(
+        kinds(&findings),
+        ["attributes-lost", "roles-differ"],
+        "the hint was right"
+    );
 }
 
 #[tokio::test]

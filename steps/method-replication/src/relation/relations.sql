@@ -1,6 +1,6 @@
 -- Every table of users: what tells it from another of the same name, how its changes are published by the publications
 -- that $1 names, and its columns. A partition is published through its topmost published ancestor; one whose
--- DETACH … CONCURRENTLY is pending has none. What stands in braces depends on the version.
+-- DETACH PARTITION CONCURRENTLY is pending has none. What stands in braces depends on the version.
 WITH RECURSIVE relation AS (
     SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind, c.relpersistence
       FROM pg_catalog.pg_class c
