@@ -1,6 +1,6 @@
 //! The migration: the fold of its journal.
 
-use super::{DatabaseState, IllegalTransition, StepState};
+use super::{DatabaseState, IllegalTransition, Phase, StepState};
 use crate::acceptance::Acceptance;
 use crate::event::{
     Created, DatabaseEvent, Event, Incomplete, MigrationEvent, Proof, Runner, Selection, StepEvent,
@@ -208,6 +208,16 @@ impl Migration {
         self.selection.is_some() && self.databases.values().all(|d| d.state == DatabaseState::Removed)
     }
 
+    /// Whether pghaul may have made anything on a server for it: a step was started, or a database is beyond its checks.
+    pub fn has_acted(&self) -> bool {
+        let started = |steps: &BTreeMap<StepName, StepRecord>| steps.values().any(|step| step.starts > 0);
+        let began = |record: &DatabaseRecord| {
+            let phase = record.state.work().phase();
+            started(&record.steps) || !matches!(phase, Phase::Pending | Phase::Checking)
+        };
+        started(&self.steps) || self.databases.values().any(began)
+    }
+
     /// The transition function. After an error nothing has changed.
     ///
     /// # Errors
@@ -222,6 +232,7 @@ impl Migration {
             return Err(illegal("the migration", state, event));
         }
         match event {
+            Event::Note(..) => Ok(()),
             Event::Migration(inner) => self.apply_own(inner, event),
             Event::ClusterStep(step, inner) => {
                 // A step record that does not exist yet is idle: only a start may create it.
