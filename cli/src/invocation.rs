@@ -9,17 +9,23 @@ use std::path::Path;
 
 /// This process, started with these arguments.
 pub(crate) fn of_process(command: &Command, matches: &ArgMatches) -> Invocation {
-    let arguments = std::env::args_os().map(|text| text.to_string_lossy().into_owned());
-    let command_line = redacted::command_line(arguments);
-    let program = command_line.first().map(Path::new).and_then(Path::file_name);
-    let program = program.map(|name| name.to_string_lossy().into_owned());
+    let mut arguments: Vec<String> = std::env::args_os()
+        .map(|text| text.to_string_lossy().into_owned())
+        .collect();
+    // Where it is installed is of no use to a reader elsewhere.
+    if let Some(first) = arguments.first_mut()
+        && let Some(name) = Path::new(first).file_name()
+    {
+        *first = name.to_string_lossy().into_owned();
+    }
+    let program = arguments.first().cloned().unwrap_or_default();
     Invocation {
         real: account(nix::unistd::getuid().as_raw()),
         effective: account(nix::unistd::geteuid().as_raw()),
         sudo: caller_of_sudo(),
-        program: program.unwrap_or_default(),
+        program,
         options: given_options(command, matches),
-        command_line,
+        command_line: redacted::command_line(arguments),
         reason: None,
     }
 }

@@ -1,6 +1,6 @@
 //! The migration: the fold of its journal.
 
-use super::{DatabaseState, IllegalTransition, Phase, StepState};
+use super::{DatabaseState, IllegalTransition, StepState};
 use crate::acceptance::Acceptance;
 use crate::event::{
     Created, DatabaseEvent, Event, Incomplete, MigrationEvent, Proof, Runner, Selection, StepEvent,
@@ -208,14 +208,10 @@ impl Migration {
         self.selection.is_some() && self.databases.values().all(|d| d.state == DatabaseState::Removed)
     }
 
-    /// Whether pghaul may have made anything on a server for it: a step was started, or a database is beyond its checks.
+    /// Whether pghaul may have made anything on a server for it: only steps do.
     pub fn has_acted(&self) -> bool {
         let started = |steps: &BTreeMap<StepName, StepRecord>| steps.values().any(|step| step.starts > 0);
-        let began = |record: &DatabaseRecord| {
-            let phase = record.state.work().phase();
-            started(&record.steps) || !matches!(phase, Phase::Pending | Phase::Checking)
-        };
-        started(&self.steps) || self.databases.values().any(began)
+        started(&self.steps) || self.databases.values().any(|database| started(&database.steps))
     }
 
     /// The transition function. After an error nothing has changed.
