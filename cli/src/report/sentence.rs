@@ -205,6 +205,9 @@ fn started(runner: &Runner) -> String {
     text
 }
 
+/// How many tables of a group are named; `history --json` has all of them.
+const NAMED: usize = 8;
+
 fn of_note(note: &Note) -> String {
     match note {
         Note::TablesStarted { tables, by } => {
@@ -214,11 +217,18 @@ fn of_note(note: &Note) -> String {
             };
             match tables.as_slice() {
                 [table] => format!("copying table {table}{by}"),
-                many => format!(
-                    "copying {} in one transaction{by}: {}",
-                    plural(many.len() as u64, "table"),
-                    many.join(", ")
-                ),
+                many => {
+                    let named: Vec<&str> = many.iter().take(NAMED).map(String::as_str).collect();
+                    let others = match many.len().saturating_sub(NAMED) {
+                        0 => String::new(),
+                        others => format!(" and {}", plural(others as u64, "other")),
+                    };
+                    format!(
+                        "copying {} in one transaction{by}: {}{others}",
+                        plural(many.len() as u64, "table"),
+                        named.join(", ")
+                    )
+                }
             }
         }
         Note::Retried(Retry {
