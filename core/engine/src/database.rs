@@ -300,6 +300,8 @@ impl Journey<'_> {
             match self.run_steps(method, StepPhase::Data).await {
                 Err(failure) if failure.code == Code::SnapshotLost && lost < SNAPSHOTS => {
                     lost += 1;
+                    let notes = Notes::about(&self.run.recorder, Some(self.database), None);
+                    notes.retried("the copy from a snapshot", &failure, lost, Duration::ZERO);
                     tracing::warn!(database = %self.database, %failure, "going on with another snapshot");
                 }
                 result => return result,
