@@ -1,6 +1,7 @@
 //! The command line as it is written. What it means is decided by the commands.
 
 use crate::copying::CopyingArgs;
+use crate::moment::Place;
 use crate::printer::Color;
 use crate::size;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -11,11 +12,17 @@ use pghaul_core::{InitialCopy, Method};
 use pghaul_engine::{Allowed, OnCheckFailure, OnWalLimit, Removal};
 use std::path::PathBuf;
 
+mod audit;
 mod checks;
 mod generated;
+mod history;
+mod migrations;
 
+pub(crate) use audit::AuditArgs;
 pub(crate) use checks::CheckArgs;
 pub(crate) use generated::{CompletionsArgs, ManArgs};
+pub(crate) use history::HistoryArgs;
+pub(crate) use migrations::{CloseArgs, MigrationsArgs, MigrationsCommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,6 +55,15 @@ Examples:
 
 The servers are taken from the journal and asked anew. A database whose servers can't be reached keeps its
 journaled state, marked as not checked. Exit code 9 means that a database is failed.";
+
+const HISTORY_EXAMPLES: &str = "\
+Examples:
+  pghaul history                                 by run, database, phase and step, with the time that each took
+  pghaul history --severity warning              failures, retries, overrides, findings
+  pghaul history --database shop --table orders  all that happened to one table
+  pghaul history --since 90m --follow            the last 90 minutes, and what comes
+  pghaul history --limit 1 --reverse             the last event
+  pghaul history --json --kind runner_started    who ran it, when, with which version and options";
 
 const REMOVE_EXAMPLES: &str = "\
 Examples:
@@ -117,8 +133,11 @@ pub(crate) enum Command {
     /// Ask the servers how the migration stands
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
-    /// Show everything that the journal holds, in order
+    /// Show what the journal holds: all of it, or what the filters let through
+    #[command(after_help = HISTORY_EXAMPLES)]
     History(HistoryArgs),
+    /// List the migrations of the journal; close one that never began
+    Migrations(MigrationsArgs),
     /// Take every object of pghaul off both servers, and never a row
     #[command(after_help = REMOVE_EXAMPLES)]
     Remove(RemoveArgs),
@@ -297,6 +316,8 @@ pub(crate) struct RunArgs {
     /// Go on although the last runner was on another host and has not ended in order
     #[arg(long, help_heading = "Work")]
     pub(crate) take_over: bool,
+    #[command(flatten)]
+    pub(crate) audit: AuditArgs,
     /// Answer in JSON, as `status --json` does
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -314,15 +335,14 @@ pub(crate) struct StatusArgs {
     /// Ask again every two seconds until Ctrl-C
     #[arg(long, help_heading = "Output")]
     pub(crate) watch: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct HistoryArgs {
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-    /// Answer in JSON, one event a line
-    #[arg(long, help_heading = "Output")]
-    pub(crate) json: bool,
+    /// What the journal says of this event or time; the servers are not asked
+    #[arg(
+        long,
+        value_name = "SEQ|TIME",
+        conflicts_with = "watch",
+        help_heading = "Output"
+    )]
+    pub(crate) at: Option<Place>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -365,6 +385,12 @@ pub(crate) struct VerifyArgs {
     /// A head that was seen earlier: only so a cut tail or a rewritten journal shows
     #[arg(long, value_name = "SEQ:HASH", help_heading = "Journal")]
     pub(crate) head: Option<Head>,
+    /// A file of anchors that `--anchor` has written: the journal must hold the event of each
+    #[arg(long, value_name = "FILE", conflicts_with = "head", help_heading = "Journal")]
+    pub(crate) anchor: Option<PathBuf>,
+    /// The public key that every anchor must be signed with, such as id_ed25519.pub
+    #[arg(long, value_name = "KEY", requires = "anchor", help_heading = "Journal")]
+    pub(crate) signed_by: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -410,6 +436,8 @@ pub(crate) struct RemoveArgs {
     /// Go on although the last runner was on another host and has not ended in order
     #[arg(long, help_heading = "Work")]
     pub(crate) take_over: bool,
+    #[command(flatten)]
+    pub(crate) audit: AuditArgs,
     /// Answer in JSON, as `status --json` does
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

@@ -3,9 +3,11 @@
 use crate::args::{Command, CommandLine};
 use crate::command;
 use crate::exit_code::ExitCode;
+use crate::invocation;
 use crate::logging;
 use crate::printer::Printer;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
+use pghaul_core::event::Invocation;
 use pghaul_core::{Code, Failure};
 use pghaul_step::{Check, Cluster, Database, Registry, Step};
 use std::sync::Arc;
@@ -79,8 +81,16 @@ impl Cli {
 
     /// Reads the process' arguments, does what they say, and says how it ended.
     pub fn run(self) -> std::process::ExitCode {
-        let line = match CommandLine::try_parse() {
-            Ok(line) => line,
+        let mut command = CommandLine::command();
+        command.build();
+        let parsed = command
+            .try_get_matches_from_mut(std::env::args_os())
+            .and_then(|matches| {
+                let invocation = invocation::of_process(&command, &matches);
+                Ok((CommandLine::from_arg_matches(&matches)?, invocation))
+            });
+        let (line, invocation) = match parsed {
+            Ok(parsed) => parsed,
             Err(error) => {
                 // Help and the version go to stdout, mistakes to stderr; a closed pipe is no error.
                 let _ = error.print();
@@ -94,10 +104,10 @@ impl Cli {
         };
         let printer = Printer::new(line.general.color, line.general.quiet);
         logging::start(&printer, line.general.verbose, line.general.quiet);
-        self.start(line.command, &printer).into()
+        self.start(line.command, invocation, &printer).into()
     }
 
-    fn start(self, command: Command, printer: &Printer) -> ExitCode {
+    fn start(self, command: Command, invocation: Invocation, printer: &Printer) -> ExitCode {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let outcome = self.registry.validate().map_err(Failure::from).and_then(|()| {
             runtime.map_err(|error| {
@@ -109,6 +119,7 @@ impl Cli {
                 let session = command::Session {
                     registry: Arc::new(self.registry),
                     printer: printer.clone(),
+                    invocation: Arc::new(invocation),
                 };
                 let code = runtime.block_on(session.execute(command));
                 // What still runs in the background has been told to end; nobody waits for it.

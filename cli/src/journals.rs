@@ -6,7 +6,7 @@ use crate::servers::Identities;
 use crate::view::Times;
 use etcetera::BaseStrategy as _;
 use pghaul_core::event::Created;
-use pghaul_core::{Code, DatabaseEvent, Event, Failure, MigrationId};
+use pghaul_core::{Code, DatabaseEvent, Event, Failure, MigrationId, Seq};
 use pghaul_store::{JournalFile, Listed, MigrationEntry, OpenMigration, Standing, StoreError};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -136,14 +136,17 @@ pub(crate) fn ended_between(
     Ok(all.map(|listed| listed.entry).collect())
 }
 
-/// When databases were proven last, by the times of their events.
+/// When databases were proven last, by the times of their events; up to an event, where one is given.
 ///
 /// # Errors
 /// When the journal can't be read.
-pub(crate) fn times(open: &OpenMigration) -> Result<Times, StoreError> {
+pub(crate) fn times(open: &OpenMigration, until: Option<Seq>) -> Result<Times, StoreError> {
     let mut times = Times::new();
     for envelope in open.events() {
         let envelope = envelope?;
+        if until.is_some_and(|until| envelope.seq > until) {
+            break;
+        }
         if let Event::Database(name, DatabaseEvent::SyncingProven { .. } | DatabaseEvent::DoneProven { .. }) =
             envelope.event
         {
@@ -195,7 +198,10 @@ fn ambiguous<'a>(open: impl Iterator<Item = &'a Listed>) -> Failure {
             listed.entry.name, listed.entry.created_at
         ))
     });
-    failure.with_hint("say which one with --name")
+    failure.with_hint(
+        "say which one with --name; one that never began to act on a server, such as one with a mistyped target, is ended by \
+         `pghaul migrations close NAME`",
+    )
 }
 
 fn unreadable(listed: Listed) -> Failure {

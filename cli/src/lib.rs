@@ -8,21 +8,27 @@
 //!
 //! - `args` is the command line as it is written; `command` has a module for each command
 //! - `journals` finds the journal and the migration in it, `servers` the two servers
+//! - `invocation` is who started this process and how, `redacted` keeps secrets out of it
+//! - `anchor` keeps the journal's head outside of it
 //! - `runner` is a process that has the lock: it opens, journals its start and its end
 //! - `view` is what is shown of a migration; `report` makes texts of it, `printer` alone prints them
 //! - `progress` watches the engine, with bars or with lines
 //! - [`ExitCode`] is how it all ends
 
+mod anchor;
 mod args;
 mod cli;
 mod command;
 mod copying;
 mod exit_code;
+mod invocation;
 mod journals;
 mod logging;
+mod moment;
 mod naming;
 mod printer;
 mod progress;
+mod redacted;
 #[cfg(test)]
 mod reference;
 mod report;

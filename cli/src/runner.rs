@@ -6,10 +6,15 @@ use crate::journals;
 use crate::progress::published::Publisher;
 use crate::servers::Servers;
 use crate::signals::Signals;
-use pghaul_core::event::{Ending, Runner as RunnerFacts};
+use pghaul_core::event::{Ending, Invocation, Runner as RunnerFacts, Selection};
 use pghaul_core::journal::Head;
-use pghaul_core::{Code, Epoch, Event, Failure, Journal, Migration, MigrationEvent, MigrationId, id};
+use pghaul_core::machine::DatabaseRecord;
+use pghaul_core::{
+    Code, DatabaseEvent, DatabaseState, Epoch, Event, Failure, Journal, Migration, MigrationEvent,
+    MigrationId, id,
+};
 use pghaul_engine::{Engine, Purpose, refuse_other_release};
+use pghaul_step::progress::Blind;
 use pghaul_step::{Copying, Faults, Kept, Observer, Recorder, RunContext, WayBack, Workers};
 use pghaul_store::{Clock, Holder, JournalFile, Writer};
 use std::fs::DirBuilder;
@@ -35,12 +40,14 @@ pub(crate) struct Equipment {
 }
 
 /// How a runner begins.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Start {
     /// `run` or `remove`.
     pub(crate) command: &'static str,
     /// `--take-over`.
     pub(crate) take_over: bool,
+    /// `--reason`.
+    pub(crate) reason: Option<String>,
 }
 
 /// A runner at work.
@@ -116,6 +123,24 @@ impl Locked {
         self.read(|m| m.epoch.next())
     }
 
+    /// What the journal is told of this process.
+    pub(crate) fn facts(&self, session: &Session, start: &Start, took_over: bool) -> RunnerFacts {
+        let Holder { pid, host, user, .. } = Holder::this_process(&Clock::system());
+        RunnerFacts {
+            host,
+            pid,
+            user,
+            epoch: self.next_epoch(),
+            command: start.command.to_owned(),
+            pghaul: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            took_over,
+            invocation: Some(Box::new(Invocation {
+                reason: start.reason.clone(),
+                ..session.invocation.as_ref().clone()
+            })),
+        }
+    }
+
     /// Deletes the migration's own directory, whose files are of no use after a removal.
     pub(crate) fn clear_state_directory(&self) {
         let directory = &self.state_directory;
@@ -126,6 +151,19 @@ impl Locked {
         }
         // The directory above holds those of other migrations; it goes when it is empty.
         let _ = directory.parent().map(std::fs::remove_dir);
+    }
+
+    /// Ends a migration of which nothing is on any server: all of its databases become removed, or none is selected any more.
+    ///
+    /// # Errors
+    /// When the journal can't be written.
+    pub(crate) async fn close(&self, session: &Session, start: &Start) -> Result<Head, Failure> {
+        let facts = self.facts(session, start, false);
+        let events = self.read(|m| closing(m, facts));
+        let journal: Arc<dyn Journal> = Arc::clone(&self.writer) as Arc<dyn Journal>;
+        let recorder = Recorder::new(journal, Arc::new(Faults::default()), Arc::new(Blind));
+        recorder.append_all(events).await?;
+        Ok(self.head())
     }
 
     /// Journals the start of this process, and makes its engine.
@@ -153,16 +191,7 @@ impl Locked {
                 .with_cause(error)
             })?;
         let epoch = self.next_epoch();
-        let Holder { pid, host, user, .. } = Holder::this_process(&Clock::system());
-        let facts = RunnerFacts {
-            host,
-            pid,
-            user,
-            epoch,
-            command: start.command.to_owned(),
-            pghaul: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            took_over,
-        };
+        let facts = self.facts(session, &start, took_over);
         let journal: Arc<dyn Journal> = Arc::clone(&self.writer) as Arc<dyn Journal>;
         let publisher = Publisher::start(equipment.observer, directory);
         let faults = Arc::new(Faults::from_environment());
@@ -217,6 +246,39 @@ impl Runner {
     }
 }
 
+/// The events that end a migration which has not acted.
+fn closing(migration: &Migration, facts: RunnerFacts) -> Vec<Event> {
+    let (by, reason) = (facts.identity(), facts.reason());
+    let mut events = vec![Event::Migration(MigrationEvent::RunnerStarted(facts))];
+    if migration.selection.is_none() {
+        let (selection, databases) = (Selection::default(), Vec::new());
+        events.push(Event::Migration(MigrationEvent::DatabasesSelected {
+            selection,
+            databases,
+        }));
+    }
+    let open = |record: &DatabaseRecord| record.state != DatabaseState::Removed;
+    for (name, _) in migration.databases.iter().filter(|(_, record)| open(record)) {
+        let started = DatabaseEvent::RemovalStarted {
+            forced: false,
+            despite: None,
+            left: Vec::new(),
+            connected: None,
+            by: Some(by.clone()),
+            accepted: Vec::new(),
+            reason: reason.clone(),
+            overrides: Vec::new(),
+        };
+        events.push(Event::Database(name.clone(), started));
+        events.push(Event::Database(name.clone(), DatabaseEvent::Removed));
+    }
+    events.push(Event::Migration(MigrationEvent::RunnerStopped {
+        ending: Ending::Finished,
+        failure: None,
+    }));
+    events
+}
+
 #[cfg(test)]
 mod tests {
     use super::Locked;
@@ -248,8 +310,7 @@ mod tests {
             user,
             epoch: Epoch(1),
             command,
-            pghaul: None,
-            took_over: false,
+            ..RunnerFacts::default()
         };
         let mut events = vec![Event::Migration(MigrationEvent::RunnerStarted(runner))];
         if stopped {

@@ -3,13 +3,17 @@
 //! Names of variants are part of the file format: `docs/reference/journal.md`. A changed payload gets an upcaster in
 //! `event/versions.rs`, and with it a new version; old journals are read for ever.
 
+mod note;
 mod proof;
 mod record;
+mod runner;
 mod tagged;
 mod versions;
 
+pub use note::{CopiedBy, Note, NoteKind, NoteSubject, Retry, Wait};
 pub use proof::{Incomplete, Positions, Proof, ServerPosition};
 pub use record::{Record, UnknownRecord};
+pub use runner::{Account, GivenOption, Invocation, Runner};
 pub use versions::{NotedBy, StepUpcaster, StepVersions, newest_version};
 
 use crate::failure::{Failure, Side};
@@ -52,27 +56,6 @@ impl Created {
             Side::Target => &self.target,
         }
     }
-}
-
-/// A process that works on the migration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Runner {
-    /// Its host.
-    pub host: String,
-    /// Its process id.
-    pub pid: u32,
-    /// The operating system's user.
-    pub user: String,
-    /// Its epoch, one more than the last runner's.
-    pub epoch: Epoch,
-    /// The command: `run` or `remove`.
-    pub command: String,
-    /// The version of pghaul; absent where the first release wrote the event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pghaul: Option<String>,
-    /// Whether it took over from a runner on another host, as the user asked.
-    #[serde(default)]
-    pub took_over: bool,
 }
 
 /// What the user selected. Frozen with the first run.
@@ -139,8 +122,11 @@ pub enum MigrationEvent {
         /// The database that it is limited to, if any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         database: Option<DatabaseName>,
-        /// Who: the operating system's user and his host, `user@host`.
+        /// Who: the operating system's user and host, `user@host`.
         by: String,
+        /// `--reason`; absent where none was given, and in journals of before 0.2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The checks of the servers as a whole have been made.
     ClusterChecked {
@@ -211,6 +197,9 @@ pub enum DatabaseEvent {
         /// What was wrong with it, when something was known to be.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Box<Failure>>,
+        /// `--reason`; absent where none was given, and in journals of before 0.2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The copied rows, and the replication objects where there were any, are gone; the schema stays. The copy begins anew.
     DataDiscarded,
@@ -241,6 +230,13 @@ pub enum DatabaseEvent {
         /// The incomplete objects that the user accepted by name; empty in journals of versions that could not.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         accepted: Vec<String>,
+        /// `--reason`; absent where none was given, and in journals of before 0.2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The options that let something be left undone, such as `--force`. Empty: none was given, or the journal is of
+        /// before 0.2, where `forced` is all that is known.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        overrides: Vec<String>,
     },
     /// Nothing of ours is left on either side.
     Removed,
@@ -301,6 +297,8 @@ pub enum Event {
     Database(DatabaseName, DatabaseEvent),
     /// About a step of a database.
     DatabaseStep(DatabaseName, StepName, StepEvent),
+    /// What changes no state.
+    Note(NoteSubject, Note),
 }
 
 /// A journaled event with its place and time.
@@ -325,6 +323,7 @@ impl Event {
             Self::Migration(event) => event.into(),
             Self::ClusterStep(_, event) | Self::DatabaseStep(_, _, event) => event.into(),
             Self::Database(_, event) => event.into(),
+            Self::Note(_, note) => note.into(),
         }
     }
 
@@ -333,6 +332,7 @@ impl Event {
         match self {
             Self::Migration(_) | Self::ClusterStep(..) => None,
             Self::Database(database, _) | Self::DatabaseStep(database, ..) => Some(database),
+            Self::Note(subject, _) => subject.database.as_ref(),
         }
     }
 
@@ -341,6 +341,7 @@ impl Event {
         match self {
             Self::Migration(_) | Self::Database(..) => None,
             Self::ClusterStep(step, _) | Self::DatabaseStep(_, step, _) => Some(step),
+            Self::Note(subject, _) => subject.step.as_ref(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a durable journal promises. `pghaul-store` keeps it in SQLite; tests keep it in memory.
 
-use crate::event::{Event, UnknownRecord};
+use crate::event::{Event, Note, NoteSubject, UnknownRecord};
 use crate::id::{MigrationId, Seq};
 use crate::machine::{IllegalTransition, Migration};
 use async_trait::async_trait;
@@ -84,6 +84,12 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// See [`JournalError`]. After an error none of the events is part of the state.
     async fn append(&self, events: Vec<Event>) -> Result<Seq, JournalError>;
+
+    /// Adds a note without waiting: it becomes durable with the next append, or soon. Nothing may rest on it: a process
+    /// that is killed may lose it. A journal that keeps no notes ignores it.
+    fn note(&self, subject: NoteSubject, note: Note) {
+        let _ = (subject, note);
+    }
 
     /// Shows the state as of the last durable event.
     fn look(&self, look: &mut dyn FnMut(&Migration));

@@ -38,8 +38,7 @@ fn migration_event(kind: MigrationEventKind, epoch: u32) -> MigrationEvent {
             user: "me".to_owned(),
             epoch: Epoch(epoch),
             command: "run".to_owned(),
-            pghaul: None,
-            took_over: false,
+            ..Runner::default()
         }),
         MigrationEventKind::DatabasesSelected => MigrationEvent::DatabasesSelected {
             selection: Selection::default(),
@@ -49,6 +48,7 @@ fn migration_event(kind: MigrationEventKind, epoch: u32) -> MigrationEvent {
             check: "extensions".into(),
             database: Some("shop".into()),
             by: "me@here".to_owned(),
+            reason: None,
         },
         MigrationEventKind::ClusterChecked => MigrationEvent::ClusterChecked { findings: Vec::new() },
         MigrationEventKind::RunnerStopped => MigrationEvent::RunnerStopped {

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod support;
 
-use pghaul_core::event::{DatabaseEventKind, MigrationEventKind, StepEventKind, newest_version};
+use pghaul_core::event::{DatabaseEventKind, MigrationEventKind, NoteKind, StepEventKind, newest_version};
 use std::fmt::Write as _;
 use strum::IntoEnumIterator;
 
@@ -15,7 +15,7 @@ fn of_migration(kind: MigrationEventKind) -> (&'static str, &'static str) {
             "the first event: names, servers, versions",
         ),
         K::RunnerStarted => (
-            "`host`, `pid`, `user`, `epoch`, `command`, `pghaul`, `took_over`",
+            "`host`, `pid`, `user`, `epoch`, `command`, `pghaul`, `took_over`, `invocation`",
             "a runner took the lock and raised the epoch",
         ),
         K::DatabasesSelected => (
@@ -23,8 +23,8 @@ fn of_migration(kind: MigrationEventKind) -> (&'static str, &'static str) {
             "the databases are known and numbered from 1",
         ),
         K::CheckAccepted => (
-            "`check`, `database`, `by`",
-            "the user takes the errors of a check upon himself, for one database or all",
+            "`check`, `database`, `by`, `reason`",
+            "the user accepts the errors of a check, for one database or all",
         ),
         K::ClusterChecked => ("`findings`", "the checks of the servers as a whole were made"),
         K::RunnerStopped => ("`ending`, `failure`", "a runner ended in order"),
@@ -58,7 +58,7 @@ fn of_database(kind: DatabaseEventKind) -> (&'static str, &'static str) {
             "the source keeps more WAL for its slot than it should; once a run",
         ),
         K::DiscardStarted => (
-            "`failure`",
+            "`failure`, `reason`",
             "the copied rows are given up, as the user asked, and taken away",
         ),
         K::DataDiscarded => (
@@ -68,7 +68,7 @@ fn of_database(kind: DatabaseEventKind) -> (&'static str, &'static str) {
         K::Failed => ("`failure`", "it can't go on"),
         K::Resumed => ("", "a runner goes on where it failed"),
         K::RemovalStarted => (
-            "`forced`, `despite`, `left`, `connected`, `by`, `accepted`",
+            "`forced`, `despite`, `left`, `connected`, `by`, `accepted`, `reason`, `overrides`",
             "the removal of our objects begins; `left` is what the target lacks",
         ),
         K::Removed => ("", "nothing of ours is left on either side"),
@@ -102,6 +102,24 @@ fn of_step(kind: StepEventKind) -> (&'static str, &'static str) {
     }
 }
 
+fn of_note(kind: NoteKind) -> (&'static str, &'static str) {
+    use NoteKind as K;
+    match kind {
+        K::TablesStarted => (
+            "`tables`, `by`",
+            "the copy of a table begins, or of several in one transaction; `by` is `pghaul` or `target-workers`",
+        ),
+        K::Retried => (
+            "`what`, `failure`, `tries`, `pause_ms`, `left_out`",
+            "something failed and is done again after a pause",
+        ),
+        K::Waited => (
+            "`what`, `waited_ms`, `left_out`",
+            "a wait of more than a second has ended",
+        ),
+    }
+}
+
 fn rows<K: IntoEnumIterator + Copy + Into<&'static str>>(
     table: &mut String,
     about: &str,
@@ -125,5 +143,6 @@ fn the_documented_kinds_of_events_are_current() {
     rows(&mut table, "the migration", of_migration);
     rows(&mut table, "a database", of_database);
     rows(&mut table, "a step", of_step);
+    rows(&mut table, "any of these", of_note);
     support::document("docs/reference/journal.md", "kinds of events", &table);
 }

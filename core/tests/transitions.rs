@@ -256,3 +256,49 @@ fn overview(diagram: &str) -> String {
     }
     text
 }
+
+#[test]
+fn a_note_is_legal_in_every_state_and_changes_none() {
+    use pghaul_core::event::{Note, NoteSubject, Wait};
+    use pghaul_core::{Event, Migration};
+    let wait = || {
+        Note::Waited(Wait {
+            what: "a lock".to_owned(),
+            waited_ms: 1500,
+            left_out: 0,
+        })
+    };
+    let subject = NoteSubject {
+        database: Some("shop".into()),
+        step: Some("copy".into()),
+    };
+    let note = Event::Note(subject, wait());
+    let record = note.to_record().unwrap();
+    assert_eq!((record.kind.as_str(), record.version), ("waited", 1));
+    assert_eq!(Event::from_record(record).unwrap(), note);
+
+    assert!(
+        Migration::default().apply(&note).is_err(),
+        "the first event creates the migration"
+    );
+    let migration = Migration {
+        created: Some(pghaul_core::event::Created {
+            name: "a".to_owned(),
+            source: endpoint(),
+            target: endpoint(),
+            pghaul: "0".to_owned(),
+        }),
+        ..Migration::default()
+    };
+    let mut after = migration.clone();
+    after.apply(&note).unwrap();
+    assert_eq!(after, migration);
+}
+
+fn endpoint() -> pghaul_core::event::Endpoint {
+    pghaul_core::event::Endpoint {
+        conninfo: String::new(),
+        system_identifier: "1".to_owned(),
+        version: 150_000,
+    }
+}

@@ -158,8 +158,7 @@ async fn begin(file: &JournalFile, id: &MigrationId) -> Outcome<Writer> {
         user: "bench".to_owned(),
         epoch: Epoch(1),
         command: "run".to_owned(),
-        pghaul: None,
-        took_over: false,
+        ..Runner::default()
     };
     let databases = (1..=DATABASES).map(database).collect();
     let mut events = vec![

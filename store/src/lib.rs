@@ -12,6 +12,7 @@
 //! Every event carries a hash over itself and the event before, so that [`OpenMigration::verify`] finds an edit, a
 //! loss or a reordering. The file's format is described in `docs/reference/journal.md`.
 
+mod account;
 mod chain;
 mod clock;
 mod damage;
@@ -25,6 +26,7 @@ mod stored;
 mod transfer;
 mod writer;
 
+pub use account::account;
 pub use clock::Clock;
 pub use damage::{Damage, DamageReason};
 pub use error::StoreError;

@@ -4,6 +4,7 @@
 //! let two processes lock two different files of the same name. Rust opens files close-on-exec, so that no child
 //! keeps the lock.
 
+use crate::account::account;
 use crate::clock::Clock;
 use crate::error::StoreError;
 use pghaul_core::MigrationId;
@@ -34,7 +35,7 @@ pub struct Holder {
     pub pid: u32,
     /// Its host.
     pub host: String,
-    /// The operating system's user.
+    /// The operating system's effective user, by its number.
     pub user: String,
     /// When it took the lock: RFC 3339, UTC.
     pub since: String,
@@ -43,11 +44,10 @@ pub struct Holder {
 impl Holder {
     /// This process, now.
     pub fn this_process(clock: &Clock) -> Self {
-        let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
         Self {
             pid: std::process::id(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            user: user.unwrap_or_else(|_| format!("uid {}", rustix::process::geteuid().as_raw())),
+            user: account(nix::unistd::geteuid().as_raw()).name,
             since: clock.now(),
         }
     }

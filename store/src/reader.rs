@@ -85,6 +85,10 @@ impl OpenMigration {
     /// # Errors
     /// When the file can't be read.
     pub fn hash_at(&self, seq: Seq) -> Result<Option<String>, StoreError> {
+        Ok(self.stored_hash(seq)?.as_ref().map(chain::hex))
+    }
+
+    fn stored_hash(&self, seq: Seq) -> Result<Option<Hash>, StoreError> {
         let number = i64::try_from(seq.0).unwrap_or(i64::MAX);
         self.connection
             .query_row(
@@ -93,7 +97,6 @@ impl OpenMigration {
                 |row| row.get::<_, Hash>(0),
             )
             .optional()
-            .map(|hash| hash.as_ref().map(chain::hex))
             .map_err(|e| StoreError::sqlite("read an event", &self.path, e))
     }
 
@@ -108,6 +111,33 @@ impl OpenMigration {
             failure: None,
             ended: false,
         }
+    }
+
+    /// The events after one that was read before. Their hashes are checked from that of that event on.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn events_after(&self, seq: Seq) -> Result<Events<'_>, StoreError> {
+        let mut events = self.events();
+        if let Some(before) = self.stored_hash(seq)? {
+            events.links = Links { seq: seq.0, before };
+        }
+        Ok(events)
+    }
+
+    /// The state as it was after an event, or at the end where there are fewer.
+    ///
+    /// # Errors
+    /// See [`Self::load`].
+    pub fn load_until(&self, seq: Seq) -> Result<Loaded, StoreError> {
+        let mut migration = Migration::default();
+        let mut links = Links::new(&self.entry.id);
+        let limit = i64::try_from(seq.0).unwrap_or(i64::MAX);
+        self.scan(&mut links, limit, |_, row| {
+            row.replay(&mut migration, &self.versions)
+        })?;
+        let head = links.head();
+        Ok(Loaded { migration, head })
     }
 
     /// The file.

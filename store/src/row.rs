@@ -98,3 +98,6 @@ impl NewRow {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,19 +9,27 @@ use crate::lock::RunnerLock;
 use crate::row::{NewRow, signed};
 use crate::stored::Links;
 use async_trait::async_trait;
+use pghaul_core::event::{Note, NoteSubject};
 use pghaul_core::journal::{Head, JournalError};
 use pghaul_core::{Event, Journal, Migration, MigrationId, Seq};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How many requests one transaction takes at most, so that the first of them does not wait for ever.
 const MOST: usize = 1024;
+
+/// How long a note waits for an append that takes it along; then it is committed by itself.
+const NOTES_WAIT: Duration = Duration::from_secs(1);
+
+/// How many notes wait at most, so that a burst of them is neither lost for long nor kept in memory.
+const MOST_NOTES: usize = 1024;
 
 /// A migration open for writing, by this process alone.
 ///
@@ -29,6 +37,9 @@ const MOST: usize = 1024;
 /// and all that wait are committed in one transaction. A request that is refused does not disturb the others. When
 /// a commit fails, nothing of it becomes part of the state, and every later append fails with the same reason: open
 /// the migration again to learn what is in the file.
+///
+/// A note waits for the next append, so that it costs no transaction of its own; after a second it is committed without
+/// one. It keeps its place in the order of requests.
 ///
 /// An append whose future is dropped may still be written. Dropping the writer finishes what was asked for, then
 /// gives the lock back.
@@ -58,7 +69,19 @@ struct Durable {
 #[derive(Debug)]
 struct Request {
     events: Vec<Event>,
-    reply: oneshot::Sender<Result<Seq, JournalError>>,
+    /// When it happened, where it is committed later.
+    at: Option<String>,
+    /// Who waits for it; nobody waits for a note.
+    reply: Option<Reply>,
+}
+
+type Reply = oneshot::Sender<Result<Seq, JournalError>>;
+
+/// Answers whoever waits.
+fn answer(reply: Option<Reply>, outcome: Result<Seq, JournalError>) {
+    if let Some(reply) = reply {
+        let _ = reply.send(outcome);
+    }
 }
 
 impl Writer {
@@ -142,8 +165,21 @@ impl Journal for Writer {
         };
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        queue.send(Request { events, reply }).map_err(|_| stopped())?;
+        let (at, reply) = (None, Some(reply));
+        queue.send(Request { events, at, reply }).map_err(|_| stopped())?;
         answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    fn note(&self, subject: NoteSubject, note: Note) {
+        let request = Request {
+            events: vec![Event::Note(subject, note)],
+            at: Some(self.file.clock().now()),
+            reply: None,
+        };
+        if let Some(queue) = &self.queue {
+            // A journal that has stopped says so to the next append.
+            let _ = queue.send(request);
+        }
     }
 
     fn look(&self, look: &mut dyn FnMut(&Migration)) {
@@ -183,7 +219,7 @@ impl Journal for Writer {
 struct Accepted {
     events: Vec<Event>,
     last: Seq,
-    reply: oneshot::Sender<Result<Seq, JournalError>>,
+    reply: Option<Reply>,
 }
 
 /// The thread's side.
@@ -204,10 +240,8 @@ struct Committer {
 
 impl Committer {
     fn work(mut self, requests: &Receiver<Request>) {
-        while let Ok(first) = requests.recv() {
-            let group: Vec<Request> = std::iter::once(first)
-                .chain(requests.try_iter().take(MOST))
-                .collect();
+        while let Some(mut group) = gathered(requests) {
+            group.extend(requests.try_iter().take(MOST));
             self.serve(group);
         }
     }
@@ -216,13 +250,13 @@ impl Committer {
         let end = self.links.clone();
         let mut accepted: Vec<Accepted> = Vec::with_capacity(group.len());
         let mut rows = Vec::new();
-        for Request { events, reply } in group {
+        for Request { events, at, reply } in group {
             if let Some(broken) = &self.broken {
-                let _ = reply.send(Err(broken.clone()));
+                answer(reply, Err(broken.clone()));
                 continue;
             }
             let (links, count) = (self.links.clone(), rows.len());
-            match self.accept(&events, &mut rows) {
+            match self.accept(&events, at, &mut rows) {
                 Ok(()) => accepted.push(Accepted {
                     events,
                     last: Seq(self.links.seq),
@@ -232,7 +266,7 @@ impl Committer {
                     rows.truncate(count);
                     self.links = links;
                     self.expect_again(&accepted);
-                    let _ = reply.send(Err(refused));
+                    answer(reply, Err(refused));
                 }
             }
         }
@@ -245,7 +279,7 @@ impl Committer {
             Err(error) => {
                 self.stop(&error);
                 for request in accepted {
-                    let _ = request.reply.send(Err(error.clone()));
+                    answer(request.reply, Err(error.clone()));
                 }
             }
         }
@@ -260,10 +294,16 @@ impl Committer {
     }
 
     /// Validates a request against the state that those before it lead to, and makes its rows.
-    fn accept(&mut self, events: &[Event], rows: &mut Vec<NewRow>) -> Result<(), JournalError> {
+    fn accept(
+        &mut self,
+        events: &[Event],
+        at: Option<String>,
+        rows: &mut Vec<NewRow>,
+    ) -> Result<(), JournalError> {
         for event in events {
             self.expected.apply(event)?;
-            let (epoch, at) = (self.expected.epoch, self.clock.now());
+            let at = at.clone().unwrap_or_else(|| self.clock.now());
+            let epoch = self.expected.epoch;
             rows.push(NewRow::new(&mut self.links, &self.id, epoch, at, event)?);
         }
         Ok(())
@@ -335,9 +375,23 @@ impl Committer {
         durable.head = self.links.head();
         drop(durable);
         for request in accepted {
-            let _ = request.reply.send(Ok(request.last));
+            answer(request.reply, Ok(request.last));
         }
     }
+}
+
+/// The next requests that are to be committed: notes, as long as they may wait, and what comes after them. `None` when the
+/// writer is gone and nothing is left.
+fn gathered(requests: &Receiver<Request>) -> Option<Vec<Request>> {
+    let mut group = vec![requests.recv().ok()?];
+    let since = Instant::now();
+    while group.len() < MOST_NOTES && group.last().is_some_and(|request| request.reply.is_none()) {
+        match requests.recv_timeout(NOTES_WAIT.saturating_sub(since.elapsed())) {
+            Ok(request) => group.push(request),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    Some(group)
 }
 
 fn not_written(error: StoreError) -> JournalError {

@@ -272,6 +272,8 @@ async fn the_file_lists_and_finds_its_migrations() {
             connected: None,
             by: None,
             accepted: Vec::new(),
+            reason: None,
+            overrides: Vec::new(),
         }),
         database(pghaul_core::DatabaseEvent::Removed),
     ])
@@ -352,4 +354,48 @@ async fn a_clock_that_is_set_back_changes_nothing() {
         after.at
     );
     assert_eq!(state(&file.write_migration(&id()).unwrap()).epoch.0, 2);
+}
+
+/// Two notes for each table cost no transaction of their own, keep their order and their time, and are there in the end.
+#[tokio::test]
+async fn notes_ride_with_the_next_append_and_are_durable_soon() {
+    use pghaul_core::event::{CopiedBy, Note, NoteSubject};
+    let scratch = Scratch::new();
+    let writer = begin(&scratch.file, &id(), "app").await;
+    let note = |table: &str| {
+        let tables = vec![table.to_owned()];
+        let by = CopiedBy::Pghaul;
+        writer.note(NoteSubject::default(), Note::TablesStarted { tables, by });
+    };
+    let before = writer.commits();
+    for number in 0..100 {
+        note(&number.to_string());
+        writer.append(vec![fact(number.to_string())]).await.unwrap();
+    }
+    assert_eq!(writer.commits() - before, 100, "a note has no commit of its own");
+    let kinds = || {
+        let events = events(&scratch.file, &id());
+        events
+            .into_iter()
+            .skip(3)
+            .map(|e| e.event.kind())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(), ["tables_started", "step_recorded"].repeat(100));
+
+    // Without an append it is committed by itself.
+    note("alone");
+    let begun = std::time::Instant::now();
+    while kinds().len() < 201 {
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(20),
+            "the note never came"
+        );
+        tokio::task::yield_now().await;
+    }
+    // And what waits when the writer is dropped is written.
+    note("last");
+    drop(writer);
+    assert_eq!(kinds().len(), 202);
+    scratch.file.read_migration(&id()).unwrap().verify().unwrap();
 }

@@ -11,6 +11,7 @@
 
 mod after_the_end;
 mod aiven;
+mod audit;
 mod back_in_time;
 mod capacity;
 mod checking;

@@ -52,17 +52,31 @@ impl Ways {
         assert_nothing_of_it_is_left(&self.migration, self.pair, &self.name);
     }
 
+    /// The journal says what was tried again, and why.
     fn retried(&self, outcome: &Outcome) {
-        let kinds: Vec<String> = self
-            .migration
-            .events()
-            .iter()
-            .map(|e| e["kind"].to_string())
-            .collect();
-        // The copy itself goes on where its snapshot lives; the whole step begins again where that is gone.
-        let again = outcome.stderr.contains("copying again");
-        let retried = again || kinds.iter().any(|kind| kind.contains("step_failed"));
-        assert!(retried, "nothing was cut\n{outcome}");
+        let events = self.migration.events();
+        let retried = events.iter().find(|event| event["kind"] == "retried");
+        let retried = retried.unwrap_or_else(|| panic!("nothing was cut\n{outcome}"));
+        let payload = &retried["payload"];
+        assert!(
+            payload["failure"]["code"].is_string() && payload["tries"] == 1,
+            "{retried}"
+        );
+    }
+
+    /// The journal says who copied the table, how large it is and how long it took.
+    fn was_copied_by_the_workers(&self) {
+        let events = self.migration.events();
+        let mut items = events.iter().filter(|event| event["kind"] == "item_finished");
+        let copied = items
+            .find(|event| event["step"] == "initial-copy")
+            .expect("an item");
+        let outcome = &copied["payload"]["outcome"];
+        assert_eq!(outcome["by"], "target-workers", "{copied}");
+        assert!(
+            outcome["bytes"].as_u64() > Some(1_000_000) && outcome["took_ms"].is_u64(),
+            "{copied}"
+        );
     }
 }
 
@@ -100,6 +114,7 @@ fn the_targets_workers_lose_their_way_to_the_source_again_and_again() {
     ways.back.reset();
     run.wait(PATIENCE).succeeded();
     assert!(ways.back.passed() > before + 3_000_000, "the way was used");
+    ways.was_copied_by_the_workers();
     ways.pair
         .source
         .psql(&ways.name, "delete from many where id % 3 = 0");

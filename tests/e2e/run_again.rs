@@ -27,7 +27,12 @@ fn a_database_in_step_is_only_proven_again() {
     for _ in 0..2 {
         migration.run().succeeded();
         let events = migration.events();
-        let new: Vec<String> = events[before..].iter().map(kind).collect();
+        // A wait is journaled where it is a long one, which depends on the machine.
+        let new = events[before..]
+            .iter()
+            .map(kind)
+            .filter(|kind| !kind.ends_with("waited"));
+        let new: Vec<String> = new.collect();
         let expected = [
             "runner_started",
             "connection step_started",

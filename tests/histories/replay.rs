@@ -148,8 +148,16 @@ impl History {
             }
             assert!(shown["version"].as_u64() >= written["version"].as_u64());
         }
-        let text = lines(&["history"]);
-        assert_eq!(text.lines().count(), events.len(), "{}:\n{text}", self.name);
+        let flat = lines(&["history", "--flat"]);
+        assert_eq!(flat.lines().count(), events.len(), "{}:\n{flat}", self.name);
+        let numbered = |line: &&str| line.trim_start().starts_with(|c: char| c.is_ascii_digit());
+        let grouped = lines(&["history"]);
+        assert_eq!(
+            grouped.lines().filter(numbered).count(),
+            events.len(),
+            "{}:\n{grouped}",
+            self.name
+        );
     }
 
     /// Today's program takes it up: it finds nothing to refuse, and stops where the servers are.

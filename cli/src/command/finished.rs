@@ -33,7 +33,7 @@ pub(super) async fn finished(
         let sql = "SELECT 1 FROM pg_catalog.pg_database WHERE datname = ANY ($1::text[]) LIMIT 1";
         let doing = target.doing("look for the databases of a finished migration");
         if doing.query_opt(sql, &[&asked]).await?.is_some() {
-            let times = journals::times(&open)?;
+            let times = journals::times(&open, None)?;
             return Ok(Some(View::of_journal(
                 &entry.id,
                 &loaded.migration,

@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::run::{Worked, answer, conclude, interrupted, shown};
+use crate::anchor::Keeper;
 use crate::args::RemoveArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
@@ -18,6 +19,7 @@ const STOPPING: &str =
 
 /// Removes, and shows how the migration stands then.
 pub(crate) async fn remove(session: &Session, args: &RemoveArgs) -> Result<ExitCode, Failure> {
+    let keeper = Keeper::of(&args.audit)?;
     let signals = Signals::watch(&session.printer, STOPPING)?;
     let worked = match work(session, args, &signals).await {
         Ok(worked) => worked,
@@ -32,8 +34,13 @@ pub(crate) async fn remove(session: &Session, args: &RemoveArgs) -> Result<ExitC
     }
     if args.json || worked.outcome.is_ok() {
         answer(session, args.json, &worked.view)?;
+    } else {
+        session.printer.note(&format!("journal  {}", worked.view.head));
     }
-    Ok(conclude(session, &signals, &worked))
+    let code = conclude(session, &signals, &worked);
+    Ok(session
+        .anchor(keeper.as_ref(), "remove", &worked.view, code)
+        .await)
 }
 
 /// Removes, showing nothing but progress.
@@ -81,6 +88,7 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
     let start = Start {
         command: "remove",
         take_over: args.take_over,
+        reason: args.audit.reason.clone(),
     };
     let runner = locked.start(session, start, equipment).await?;
     let removal = args.removal();

@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::finished::finished;
+use crate::anchor::Keeper;
 use crate::args::{JournalArgs, RunArgs, SelectionArgs};
 use crate::exit_code::ExitCode;
 use crate::journals::{self, Choice};
@@ -36,6 +37,7 @@ pub(super) struct Worked {
 
 /// Runs a migration and shows how it stands then.
 pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<ExitCode, Failure> {
+    let keeper = Keeper::of(&args.audit)?;
     let signals = Signals::watch(&session.printer, STOPPING)?;
     let worked = match work(session, args, &signals).await {
         Ok(worked) => worked,
@@ -44,10 +46,11 @@ pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<ExitCode, F
     };
     if worked.over {
         over(session, args, &worked.view)?;
-        return Ok(ExitCode::Success);
+    } else {
+        answer(session, args.json, &worked.view)?;
     }
-    answer(session, args.json, &worked.view)?;
-    Ok(conclude(session, &signals, &worked))
+    let code = conclude(session, &signals, &worked);
+    Ok(session.anchor(keeper.as_ref(), "run", &worked.view, code).await)
 }
 
 /// Shows what stopped a command that worked, and says how the process is to exit.
@@ -103,6 +106,7 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
     let start = Start {
         command: "run",
         take_over: args.take_over,
+        reason: args.audit.reason.clone(),
     };
     let runner = locked.start(session, start, equipment).await?;
     let request = RunRequest {
@@ -191,7 +195,7 @@ async fn go_on(
 ) -> Result<Opened, Failure> {
     let open = file.read_migration(id)?;
     let loaded = open.load()?;
-    let view = View::of_journal(id, &loaded.migration, loaded.head, &journals::times(&open)?);
+    let view = View::of_journal(id, &loaded.migration, loaded.head, &journals::times(&open, None)?);
     let nothing_left = view.databases.iter().all(|d| d.phase == Phase::Removed);
     if view.is_over() && (nothing_left || args.restart_data.is_empty()) {
         return Ok(Opened::Over(Box::new(view)));

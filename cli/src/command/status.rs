@@ -4,9 +4,11 @@ use super::Session;
 use crate::args::StatusArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
+use crate::moment::Place;
 use crate::printer::Printer;
 use crate::progress::published;
 use crate::report;
+use crate::report::history::is_behind;
 use crate::servers::{Given, way_back};
 use crate::signals::Signals;
 use crate::view::{View, Worker};
@@ -33,6 +35,11 @@ const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 pub(crate) async fn status(session: &Session, args: &StatusArgs) -> Result<ExitCode, Failure> {
     let file = journals::open(session, &args.journal)?;
     let entry = journals::existing(&file, args.journal.name.as_deref())?;
+    if let Some(place) = args.at {
+        let view = as_it_was(&file, &entry.id, place)?;
+        show(session, args, &view, "")?;
+        return Ok(ExitCode::Success);
+    }
     let given = Given::new(&args.servers)?;
     if !args.watch {
         let view = look(session, &file, &entry.id, &given).await?;
@@ -72,6 +79,28 @@ fn show(session: &Session, args: &StatusArgs, view: &View, clear: &str) -> Resul
     }
 }
 
+/// What the journal said at an event or a time.
+fn as_it_was(file: &JournalFile, id: &MigrationId, place: Place) -> Result<View, Failure> {
+    let open = file.read_migration(id)?;
+    let mut last = None;
+    for envelope in open.events() {
+        let envelope = envelope?;
+        if is_behind(Some(place), &envelope) {
+            break;
+        }
+        last = Some((envelope.seq, envelope.at));
+    }
+    let Some((seq, at)) = last else {
+        return Err(Failure::new(Code::BadInput, "the journal had no event then")
+            .with_hint("`pghaul history --limit 1 --reverse` shows its last event, and `pghaul migrations` when each begins"));
+    };
+    let loaded = open.load_until(seq)?;
+    let times = journals::times(&open, Some(seq))?;
+    let view = View::of_journal(id, &loaded.migration, loaded.head, &times);
+    let as_of = Some(at);
+    Ok(View { as_of, ..view })
+}
+
 /// What the journal says, and what the servers say where they can be asked.
 pub(super) async fn look(
     session: &Session,
@@ -85,7 +114,7 @@ pub(super) async fn look(
         id,
         &loaded.migration,
         loaded.head.clone(),
-        &journals::times(&open)?,
+        &journals::times(&open, None)?,
     )
     .with_last_run(&loaded.migration)
     .with_worker(worker(file, id)?);

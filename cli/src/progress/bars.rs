@@ -98,7 +98,7 @@ impl Bars {
                     row.bar.finish_and_clear();
                 }
             }
-            Event::Migration(_) | Event::ClusterStep(..) | Event::DatabaseStep(..) => {}
+            Event::Migration(_) | Event::ClusterStep(..) | Event::DatabaseStep(..) | Event::Note(..) => {}
         }
         // Cluster steps come before any database's schema.
         if matches!(event, Event::Database(_, DatabaseEvent::SchemaStarted))

@@ -145,7 +145,7 @@ fn kept_lines(event: &Event, bars: bool) -> Vec<String> {
         Event::ClusterStep(step, StepEvent::StepFailed { .. }) => {
             vec![format!("{}: {}", paint(BOLD, step), sentence::of(event))]
         }
-        Event::DatabaseStep(..) | Event::ClusterStep(..) => Vec::new(),
+        Event::DatabaseStep(..) | Event::ClusterStep(..) | Event::Note(..) => Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod history;
 pub(crate) mod journal;
 pub(crate) mod json;
 pub(crate) mod legible;
+pub(crate) mod migrations;
 pub(crate) mod plan;
 pub(crate) mod quantity;
 pub(crate) mod sentence;

@@ -1,6 +1,7 @@
 //! Which overrides of checks are possible, and their way into the journal.
 
 use crate::Engine;
+use pghaul_core::event::Runner;
 use pghaul_core::{Acceptance, Code, DatabaseName, Event, Failure, MigrationEvent};
 use pghaul_step::Registry;
 
@@ -77,13 +78,15 @@ impl Engine {
         let selected: Vec<DatabaseName> = recorder.read(|m| m.databases.keys().cloned().collect());
         check_databases(accepted, &selected)?;
         let events = recorder.read(|m| {
-            let by = m.runner.as_ref().map(|r| format!("{}@{}", r.user, r.host));
+            let by = m.runner.as_ref().map(Runner::identity);
+            let reason = m.runner.as_ref().and_then(Runner::reason);
             let new = accepted.iter().filter(|a| !m.accepted.contains(a));
             new.map(|acceptance| {
                 Event::Migration(MigrationEvent::CheckAccepted {
                     check: acceptance.check.clone(),
                     database: acceptance.database.clone(),
                     by: by.clone().unwrap_or_default(),
+                    reason: reason.clone(),
                 })
             })
             .collect::<Vec<_>>()

@@ -10,7 +10,8 @@ use pghaul_step::ownership::Claim;
 use pghaul_step::scope::{Database, DatabaseSubject};
 use pghaul_step::step::ErasedStep;
 use pghaul_step::{
-    Context, Descriptor, Occasion, Ownership, Proof, Registry, Repeats, RunContext, Standing, StepPhase,
+    Context, Descriptor, Notes, Occasion, Ownership, Proof, Registry, Repeats, RunContext, Standing,
+    StepPhase,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -149,6 +150,8 @@ impl Journey<'_> {
     /// Raises our epoch in the target database, where it already exists.
     pub(crate) async fn claim(&self) -> Result<(), Failure> {
         let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
+        let notes = Notes::about(&self.run.recorder, Some(self.database), None);
+        let _waiting = notes.waiting("the claim of the target database for this run");
         let claim = ownership
             .claim(&self.run.target, self.database, &self.run.recorder)
             .await?;
@@ -302,6 +305,8 @@ impl Journey<'_> {
             match self.run_steps(method, StepPhase::Data).await {
                 Err(failure) if failure.code == Code::SnapshotLost && lost < SNAPSHOTS => {
                     lost += 1;
+                    let notes = Notes::about(&self.run.recorder, Some(self.database), None);
+                    notes.retried("the copy from a snapshot", &failure, lost, Duration::ZERO);
                     tracing::warn!(database = %self.database, %failure, "going on with another snapshot");
                 }
                 result => return result,

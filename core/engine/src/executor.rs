@@ -79,6 +79,7 @@ impl<S: Scope> Execution<'_, S> {
                 return Err(failure);
             };
             tracing::warn!(step = descriptor.name, %failure, tries, "trying again in {pause:?}");
+            context.notes().retried("the step", &failure, tries, pause);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.run.cancel.cancelled() => {}
@@ -142,7 +143,7 @@ impl<S: Scope> Execution<'_, S> {
             return Ok(());
         }
         let context = self.context();
-        patiently(|| self.step.undo(&context)).await?;
+        patiently(&context.notes(), "the step's undo", || self.step.undo(&context)).await?;
         self.append(StepEvent::StepUndone).await
     }
 }

@@ -17,7 +17,7 @@ use pghaul_step::check::{DiskSettings, Landscape, Rehearse, Secret, maintenance,
 use pghaul_step::retry::patiently;
 use pghaul_step::step::ErasedStep;
 use pghaul_step::throwaway::drop_abandoned;
-use pghaul_step::{Cluster, Descriptor, Registry, RunContext};
+use pghaul_step::{Cluster, Descriptor, Notes, Registry, RunContext};
 use std::sync::Arc;
 use std::time::Duration;
 use strum::{Display, EnumString};
@@ -187,6 +187,8 @@ impl Engine {
     }
 
     async fn end_sessions_before(&self, epoch: Epoch, timeout: Duration) -> Result<(), Failure> {
+        let notes = Notes::about(&self.run.recorder, None, None);
+        let _waiting = notes.waiting("the sessions of earlier runs to end");
         let migration = &self.run.migration;
         let source: Session<Source, ReadWrite> = maintenance(&self.run.source).await?;
         source.terminate_older_epochs(migration, epoch, timeout).await?;
@@ -356,7 +358,10 @@ impl Engine {
     pub(crate) async fn lend_again(&self) -> Result<(), Failure> {
         for step in self.registry.cluster_steps().map_err(Failure::from)? {
             let context = self.execution_of_cluster(step.as_ref()).context();
-            patiently(|| step.lend(&context)).await?;
+            patiently(&context.notes(), "granting pghaul's role its memberships", || {
+                step.lend(&context)
+            })
+            .await?;
         }
         Ok(())
     }
@@ -365,7 +370,12 @@ impl Engine {
     pub(crate) async fn give_back(&self) -> Result<(), Failure> {
         for step in self.registry.cluster_steps().map_err(Failure::from)? {
             let context = self.execution_of_cluster(step.as_ref()).context();
-            patiently(|| step.give_back(&context)).await?;
+            patiently(
+                &context.notes(),
+                "revoking the memberships of pghaul's role",
+                || step.give_back(&context),
+            )
+            .await?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! An event as a store keeps it, and back.
 
-use super::{Event, tagged, versions};
+use super::{Event, NoteSubject, tagged, versions};
 use crate::id::{DatabaseName, StepName};
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
@@ -61,6 +61,7 @@ impl Event {
             Self::Migration(event) => serde_json::to_value(event),
             Self::ClusterStep(_, event) | Self::DatabaseStep(_, _, event) => serde_json::to_value(event),
             Self::Database(_, event) => serde_json::to_value(event),
+            Self::Note(_, note) => serde_json::to_value(note),
         };
         let mut tagged = tagged.map_err(|e| UnknownRecord::Payload {
             kind: self.kind().to_owned(),
@@ -143,6 +144,10 @@ impl Event {
         kind: &str,
         payload: Option<P>,
     ) -> Result<Self, UnknownRecord> {
+        if versions::is_note(kind) {
+            let subject = NoteSubject { database, step };
+            return Ok(Self::Note(subject, tagged::read(kind, payload)?));
+        }
         Ok(match (database, step) {
             (None, None) => Self::Migration(tagged::read(kind, payload)?),
             (None, Some(step)) => Self::ClusterStep(step, tagged::read(kind, payload)?),

@@ -5,7 +5,7 @@
 //! newest version is always one more than the number of upcasters, so that no version is without its way up.
 
 use super::record::UnknownRecord;
-use super::{DatabaseEventKind, Event, MigrationEventKind, StepEvent, StepEventKind};
+use super::{DatabaseEventKind, Event, MigrationEventKind, NoteKind, StepEvent, StepEventKind};
 use crate::id::StepName;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -65,7 +65,15 @@ fn is_known(kind: &str) -> bool {
     let mut of_migration = MigrationEventKind::iter().map(<&str>::from);
     let mut of_database = DatabaseEventKind::iter().map(<&str>::from);
     let mut of_step = StepEventKind::iter().map(<&str>::from);
-    of_migration.any(|k| k == kind) || of_database.any(|k| k == kind) || of_step.any(|k| k == kind)
+    of_migration.any(|k| k == kind)
+        || of_database.any(|k| k == kind)
+        || of_step.any(|k| k == kind)
+        || is_note(kind)
+}
+
+/// Whether a kind is one of [`super::Note`].
+pub(super) fn is_note(kind: &str) -> bool {
+    NoteKind::iter().map(<&str>::from).any(|k| k == kind)
 }
 
 /// The payload as the newest version has it.

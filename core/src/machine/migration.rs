@@ -208,6 +208,12 @@ impl Migration {
         self.selection.is_some() && self.databases.values().all(|d| d.state == DatabaseState::Removed)
     }
 
+    /// Whether pghaul may have made anything on a server for it: only steps do.
+    pub fn has_acted(&self) -> bool {
+        let started = |steps: &BTreeMap<StepName, StepRecord>| steps.values().any(|step| step.starts > 0);
+        started(&self.steps) || self.databases.values().any(|database| started(&database.steps))
+    }
+
     /// The transition function. After an error nothing has changed.
     ///
     /// # Errors
@@ -222,6 +228,7 @@ impl Migration {
             return Err(illegal("the migration", state, event));
         }
         match event {
+            Event::Note(..) => Ok(()),
             Event::Migration(inner) => self.apply_own(inner, event),
             Event::ClusterStep(step, inner) => {
                 // A step record that does not exist yet is idle: only a start may create it.

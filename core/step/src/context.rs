@@ -4,6 +4,7 @@ mod cluster;
 
 use crate::contract::{Contract, Itemized};
 use crate::json::{from_json, named, to_json};
+use crate::notes::Notes;
 use crate::ownership::{OwnedTransaction, Ownership};
 use crate::progress::Progress;
 use crate::run::{Copying, RunContext, WayBack};
@@ -170,6 +171,12 @@ impl<S: Scope> Context<S> {
         let result = effect.await;
         self.run.recorder.faults().pass(&format!("after {what}"));
         result
+    }
+
+    /// The way to note what is for readers of the journal alone.
+    pub fn notes(&self) -> Notes {
+        let database = S::database(&self.subject);
+        Notes::about(&self.run.recorder, database, Some(self.step.clone()))
     }
 
     async fn append(&self, event: StepEvent) -> Result<(), Failure> {

@@ -13,6 +13,7 @@
 //! - [`kept`]: what lives no longer than a run
 //! - [`ownership`]: the schema `pghaul` in each target database: who may write, and which effects are there
 //! - [`recorder`]: the one way into the journal
+//! - [`notes`]: what is journaled for readers alone: retries, waits, starts of tables
 //! - [`registry`]: the set of all plug-ins, and the order they run in
 //! - [`fault`]: positions at which a test stops the process
 //! - [`retry`]: what is tried again, how often
@@ -33,6 +34,7 @@ mod json;
 pub mod kept;
 mod lookout;
 mod memo;
+pub mod notes;
 pub mod owners;
 pub mod ownership;
 pub mod progress;
@@ -54,6 +56,7 @@ pub use finding::{FindingKind, exclude_database, listed, quoted, shell_word};
 pub use home::{Expressions, Home};
 pub use kept::Kept;
 pub use lookout::SharedSession;
+pub use notes::{Notes, Waiting};
 pub use ownership::{OwnedTransaction, Ownership};
 pub use progress::{Observer, Progress};
 pub use recorder::Recorder;
@@ -67,7 +70,7 @@ pub use workers::Workers;
 // The vocabulary that plug-ins need, so that they depend on this package alone.
 pub use async_trait::async_trait;
 pub use pghaul_core::drift;
-pub use pghaul_core::event::{Incomplete, NotedBy, Positions, Proof, ServerPosition, StepUpcaster};
+pub use pghaul_core::event::{CopiedBy, Incomplete, NotedBy, Positions, Proof, ServerPosition, StepUpcaster};
 pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 pub use pghaul_core::{

@@ -1,7 +1,9 @@
 //! The one way into the journal: append, count the fault positions, tell the observer.
 
 use crate::fault::Faults;
+use crate::notes::Limits;
 use crate::progress::{Observer, Progress};
+use pghaul_core::event::{Note, NoteSubject};
 use pghaul_core::journal::Head;
 use pghaul_core::{
     Code, DatabaseName, Event, Failure, Journal, JournalError, Migration, Seq, StepName, StepVersions,
@@ -15,6 +17,7 @@ pub struct Recorder {
     faults: Arc<Faults>,
     observer: Arc<dyn Observer>,
     versions: Arc<StepVersions>,
+    limits: Limits,
 }
 
 impl Recorder {
@@ -25,6 +28,7 @@ impl Recorder {
             faults,
             observer,
             versions: Arc::default(),
+            limits: Limits::default(),
         }
     }
 
@@ -62,6 +66,17 @@ impl Recorder {
             self.observer.journaled(event);
         }
         Ok(seq)
+    }
+
+    /// Adds what changes no state and nobody waits for; see [`crate::notes::Notes`].
+    pub(crate) fn note(&self, subject: NoteSubject, note: Note) {
+        let shown = Event::Note(subject.clone(), note.clone());
+        self.journal.note(subject, note);
+        self.observer.journaled(&shown);
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Reads something out of the state as of the last durable event.

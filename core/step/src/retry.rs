@@ -1,8 +1,9 @@
 //! Which failures are tried again by themselves, how often and after how long: the one table for it.
 //!
-//! A retry is journaled: the step's failure, then another start. It is always preceded by a probe, so nothing
-//! is done twice. Workers that copy tables repeat a single unit by the same table. `docs/reference/retries.md` is generated from here.
+//! A retry is journaled: the step's failure, a note with the pause, then another start. It is always preceded by a probe, so
+//! nothing is done twice. Workers that copy tables repeat a single unit by the same table. `docs/reference/retries.md` is generated from here.
 
+use crate::notes::Notes;
 use pghaul_core::{Code, Failure};
 use std::time::Duration;
 
@@ -51,11 +52,11 @@ pub fn pause_before_retry(code: Code, tries: u32) -> Option<Duration> {
     (tries < retry.tries).then_some(pause)
 }
 
-/// Does something until it succeeds or fails for good.
+/// Does something until it succeeds or fails for good. `what` names it in the journal.
 ///
 /// # Errors
 /// The last failure.
-pub async fn patiently<T, F>(mut act: impl FnMut() -> F) -> Result<T, Failure>
+pub async fn patiently<T, F>(notes: &Notes, what: &str, mut act: impl FnMut() -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
@@ -66,7 +67,10 @@ where
             Err(failure) => failure,
         };
         tries += 1;
-        let pause = pause_before_retry(failure.code, tries).ok_or(failure)?;
+        let Some(pause) = pause_before_retry(failure.code, tries) else {
+            return Err(failure);
+        };
+        notes.retried(what, &failure, tries, pause);
         tokio::time::sleep(pause).await;
     }
 }

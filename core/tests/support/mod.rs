@@ -53,6 +53,7 @@ pub(crate) fn database_event(kind: DatabaseEventKind, method: Method) -> Databas
         },
         K::DiscardStarted => DatabaseEvent::DiscardStarted {
             failure: Some(failure()),
+            reason: None,
         },
         K::DataDiscarded => DatabaseEvent::DataDiscarded,
         K::Failed => DatabaseEvent::Failed { failure: failure() },
@@ -64,6 +65,8 @@ pub(crate) fn database_event(kind: DatabaseEventKind, method: Method) -> Databas
             connected: None,
             by: None,
             accepted: Vec::new(),
+            reason: None,
+            overrides: Vec::new(),
         },
         K::Removed => DatabaseEvent::Removed,
     }

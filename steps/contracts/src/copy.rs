@@ -110,6 +110,13 @@ pub struct CopiedTable {
     pub rows: Option<u64>,
     /// The bytes of COPY data.
     pub bytes: u64,
+    /// How long the copy took, in milliseconds, from the begin of its first part to the end of its last. Absent in journals of
+    /// before 0.2, and where the process was killed before it could note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
+    /// How many tables were copied in the same transaction, and took this time together. Absent: it was the only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<u32>,
     /// What the table was like on the source then. Absent in journals of before 0.2, and where the process was killed before
     /// it could note it: whether the table was written to since can't be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -73,7 +73,9 @@ impl Step for Copy {
         ctx.progress(Progress::Waiting {
             what: "a snapshot of the source".to_owned(),
         });
+        let waiting = ctx.notes().waiting("a snapshot of the source");
         let snapshot = take_snapshot(ctx).await?;
+        drop(waiting);
         let mut loads = matched(ctx, &planned, &snapshot).await?;
         loads.retain(|load| !kept.contains_key(&load.number));
         let attempt = ctx.facts::<Attempt>()?.last().map_or(1, |last| last.number + 1);

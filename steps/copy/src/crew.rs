@@ -4,9 +4,12 @@
 //! also notes the effect keys of its tables or part. A broken connection repeats its unit, not the run: with new
 //! sessions, as long as the snapshot is there, and after a look whether the commit had come through.
 
+mod account;
+mod lock;
+
 use crate::load::{Load, act_as_replica};
 use futures_util::future::try_join_all;
-use pghaul_contracts::{CopiedTable, CopyItem, EffectKey};
+use pghaul_contracts::{CopyItem, EffectKey};
 use pghaul_copy::{Copied, Cutting, Flow, Order, Range, RateLimit, Snapshot, Table, Unit, copy, cut, tables};
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
@@ -15,14 +18,11 @@ use pghaul_step::{Code, Context, Database, Expressions, Failure, Home, Progress,
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 use tokio::sync::OnceCell;
 
 /// How long a worker waits for ACCESS SHARE on tables before it comes back to them.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '5s'";
-
-/// How often a worker comes back to a table that somebody has locked.
-const LOCK_TRIES: u32 = 24;
 
 /// Everything that the workers share.
 pub(crate) struct Crew<'a> {
@@ -49,6 +49,8 @@ struct Parts {
     finished: u32,
     rows: Option<u64>,
     bytes: u64,
+    /// When the first of them began.
+    begun: Option<Instant>,
 }
 
 /// A pair of sessions of one worker.
@@ -60,6 +62,7 @@ struct Pair {
 /// A unit on its way: what is known of it when the connection breaks.
 struct Attempt {
     unit: Unit,
+    begun: Instant,
     /// What was copied when the commit was sent.
     sent: Option<Vec<(usize, Copied)>>,
 }
@@ -121,8 +124,14 @@ impl<'a> Crew<'a> {
 
     /// Copies a unit, again with new sessions where a connection breaks.
     async fn complete(&self, sessions: &mut Option<Pair>, unit: Unit) -> Result<(), Failure> {
-        let mut attempt = Attempt { unit, sent: None };
+        let begun = Instant::now();
+        let mut attempt = Attempt {
+            unit,
+            begun,
+            sent: None,
+        };
         let mut tries = 0;
+        self.started(&attempt.unit);
         loop {
             self.ctx.check_cancelled()?;
             let Err(failure) = self.attempt(sessions, &mut attempt).await else {
@@ -138,6 +147,8 @@ impl<'a> Crew<'a> {
                 return Err(failure);
             };
             tracing::warn!(%failure, tries, "copying again what was on its way, in {pause:?}");
+            let what = format!("the copy of {}", self.named(&attempt.unit));
+            self.ctx.notes().retried(&what, &failure, tries, pause);
             tokio::time::sleep(pause).await;
         }
     }
@@ -149,7 +160,7 @@ impl<'a> Crew<'a> {
         };
         if let Some(sent) = &attempt.sent {
             if self.is_committed(&pair.target, &attempt.unit).await? {
-                return self.finished(&attempt.unit, sent).await;
+                return self.finished(attempt, sent).await;
             }
             attempt.sent = None;
         }
@@ -202,7 +213,7 @@ impl<'a> Crew<'a> {
             attempt.unit = Unit::Whole(places);
             transaction.commit("copy tables").await?;
             tables::unlock(&pair.source).await?;
-            return self.finished(&attempt.unit, &sent).await;
+            return self.finished(attempt, &sent).await;
         }
         tables::unlock(&pair.source).await
     }
@@ -235,7 +246,7 @@ impl<'a> Crew<'a> {
         attempt.sent = Some(sent.clone());
         transaction.commit("copy a part of a table").await?;
         tables::unlock(&pair.source).await?;
-        self.finished(&attempt.unit, &sent).await
+        self.finished(attempt, &sent).await
     }
 
     /// Empties a table that is copied in parts, before the first of them.
@@ -246,81 +257,6 @@ impl<'a> Crew<'a> {
             .forget_matching(&EffectKey::copies_of([load.number]))
             .await?;
         transaction.commit("empty a table").await
-    }
-
-    /// Takes ACCESS SHARE on the source's tables, so that nobody can rewrite them under the copy, and leaves out
-    /// those that somebody has rewritten since the snapshot. `None`: they go back into the queue, one by one.
-    ///
-    /// The locks are taken under a time limit: they never wait long behind a waiting ALTER TABLE.
-    async fn lock(
-        &self,
-        source: &Session<Source, ReadOnly>,
-        places: Vec<usize>,
-    ) -> Result<Option<Vec<usize>>, Failure> {
-        let wanted: Vec<&Table> = places
-            .iter()
-            .filter_map(|place| self.loads.get(*place).map(|load| &load.table))
-            .collect();
-        let mut tries = 0;
-        while let Err(failure) = tables::lock(source, &wanted).await {
-            if failure.code != Code::LockTimeout {
-                return self.dropped(source, failure, &places);
-            }
-            if places.len() > 1 {
-                let alone = places.iter().map(|place| Unit::Whole(vec![*place]));
-                held(&self.queue).extend(alone);
-                return Ok(None);
-            }
-            tries += 1;
-            self.wait_for_lock(&wanted, tries).await?;
-        }
-        let rewritten = tables::rewritten(source, &wanted).await?;
-        let mut left = Vec::with_capacity(places.len());
-        for (order, place) in places.into_iter().enumerate() {
-            match self.loads.get(place) {
-                Some(load) if rewritten.contains(&order) => {
-                    held(&self.rewritten).insert(load.number);
-                }
-                _ => left.push(place),
-            }
-        }
-        Ok(Some(left))
-    }
-
-    /// A table that is gone can't be locked: with others it is tried again alone, alone it counts as rewritten.
-    fn dropped(
-        &self,
-        source: &Session<Source, ReadOnly>,
-        failure: Failure,
-        places: &[usize],
-    ) -> Result<Option<Vec<usize>>, Failure> {
-        let undefined_table = failure.sqlstate.as_deref() == Some("42P01");
-        if !undefined_table || source.is_closed() {
-            return Err(failure);
-        }
-        match places {
-            [place] => {
-                let number = self.loads.get(*place).map(|load| load.number);
-                held(&self.rewritten).extend(number);
-            }
-            many => held(&self.queue).extend(many.iter().map(|place| Unit::Whole(vec![*place]))),
-        }
-        Ok(None)
-    }
-
-    async fn wait_for_lock(&self, wanted: &[&Table], tries: u32) -> Result<(), Failure> {
-        let name = wanted.first().map(|t| t.name.to_string()).unwrap_or_default();
-        if tries >= LOCK_TRIES {
-            let message = format!("table {name} stays locked on the source");
-            return Err(Failure::new(Code::StatementCancelled, message).with_hint(
-                "look in pg_locks for the session that holds it, end its transaction, and run again",
-            ));
-        }
-        self.ctx.check_cancelled()?;
-        let what = format!("the lock on table {name} of the source");
-        self.ctx.progress(Progress::Waiting { what });
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        Ok(())
     }
 
     /// Whether the transaction of a unit was committed, although nobody told us.
@@ -351,44 +287,6 @@ impl<'a> Crew<'a> {
 
     fn key_of(&self, table: u32) -> String {
         EffectKey::copied_whole(self.item(table)).to_string()
-    }
-
-    /// Journals the tables that are complete now.
-    async fn finished(&self, unit: &Unit, sent: &[(usize, Copied)]) -> Result<(), Failure> {
-        let mut items = Vec::with_capacity(sent.len());
-        for (place, copied) in sent {
-            let Some(load) = self.loads.get(*place) else {
-                continue;
-            };
-            let sums = match unit {
-                Unit::Whole(_) => Some((Some(copied.rows_written), copied.bytes)),
-                Unit::Part { parts, .. } => self.add_part(*place, *parts, copied),
-            };
-            let Some((rows, bytes)) = sums else { continue };
-            let item = CopiedTable {
-                table: load.table.name.to_string(),
-                attempt: self.attempt,
-                as_of: self.snapshot.position().to_string(),
-                rows,
-                bytes,
-                mark: Some(self.snapshot.mark(&load.table)),
-            };
-            items.push((self.item(load.number), item));
-        }
-        self.ctx.items_finished(&items).await?;
-        self.done.fetch_add(items.len() as u64, Ordering::Relaxed);
-        self.show();
-        Ok(())
-    }
-
-    /// Adds a part up; the sums of the whole table with its last part.
-    fn add_part(&self, place: usize, parts: u32, copied: &Copied) -> Option<(Option<u64>, u64)> {
-        let mut all = held(&self.parts);
-        let sums = all.entry(place).or_default();
-        sums.finished += 1;
-        sums.rows = Some(sums.rows.unwrap_or(0) + copied.rows_written);
-        sums.bytes += copied.bytes;
-        (sums.finished == parts).then_some((sums.rows, sums.bytes))
     }
 
     fn flow(&self) -> Flow<'_> {

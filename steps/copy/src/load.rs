@@ -38,7 +38,7 @@ impl Load {
 
 /// Takes a snapshot of the source, also of one that is just being restarted.
 pub(crate) async fn take_snapshot(ctx: &Context<Database>) -> Result<Snapshot, Failure> {
-    patiently(|| async move {
+    patiently(&ctx.notes(), "taking a snapshot of the source", || async move {
         ctx.check_cancelled()?;
         Snapshot::take(ctx.source_server(), ctx.database().as_str()).await
     })

@@ -251,6 +251,8 @@ async fn unfinished(
                 as_of: slot.consistent_point.to_string(),
                 rows: None,
                 bytes: 0,
+                took_ms: None,
+                together: None,
                 mark: None,
             };
             items.push((name, item));

@@ -173,6 +173,10 @@ async fn come_near(
 ) -> Result<(), Failure> {
     let mut nearest = u64::MAX;
     let mut since = Instant::now();
+    let _waiting = ctx.notes().waiting(format!(
+        "subscription {} to apply the WAL up to {fence}",
+        link.subscription
+    ));
     loop {
         ctx.check_cancelled()?;
         let confirmed = confirmed(source, &link.slot.name).await?;

@@ -1,6 +1,7 @@
 //! Step `initial-copy`: waits until the target's workers have copied every table and caught up with it.
 
 use crate::subscription::commit_asynchronously;
+use crate::worker_copies::WorkerCopies;
 use async_trait::async_trait;
 use pghaul_contracts::{
     ConnectionOutput, Generation, Generations, InitialCopyOutput, Rest, SlotOutput, SubscriptionOutput,
@@ -113,10 +114,14 @@ async fn await_workers(ctx: &Context<Database>, generation: Generation) -> Resul
     let total: i64 = doing.query_one(include_str!("total.sql"), &[]).await?.get(0);
     let total_bytes = total.unsigned_abs();
     let mut patience = Patience::new(look(&target, &subscription).await?);
+    let mut copies = WorkerCopies::new(ctx, generation, &subscription)?;
     loop {
         ctx.check_cancelled()?;
         let look = look(&target, &subscription).await?;
         show(ctx, &look, total_bytes);
+        copies
+            .journal(&target, look.tables, look.ready == look.tables)
+            .await?;
         if look.ready == look.tables {
             commit_asynchronously(ctx, &mut target, &subscription).await?;
             return Ok(look.tables.unsigned_abs());

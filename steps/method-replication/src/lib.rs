@@ -34,6 +34,7 @@ mod relation;
 mod rights;
 mod slot;
 mod subscription;
+mod worker_copies;
 mod worker_settings;
 
 pub use connection::Connection;

@@ -190,6 +190,9 @@ async fn await_older_transactions(ctx: &Context<Database>) -> Result<(), Failure
     let now: i64 = doing.query_one(sql, &[]).await?.get(0);
     let sql = "SELECT pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()) >= $1";
     let mut said = Instant::now();
+    let _waiting = ctx
+        .notes()
+        .waiting("transactions on the source to end, before the slot can be created");
     while !doing.query_one(sql, &[&now]).await?.get::<_, bool>(0) {
         ctx.check_cancelled()?;
         if said.elapsed() > LOOK_EVERY {

@@ -134,7 +134,9 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
         encoding: &encoding,
         lock_wait_seconds: None,
     };
+    let waiting = ctx.notes().waiting("pg_dump to read the schema");
     dump.write(&writing).await?;
+    drop(waiting);
     seal::set(&writing).map_err(|e| on_disk(&writing, &e))?;
     std::fs::rename(&writing, directory).map_err(|e| on_disk(directory, &e))?;
     let archive = Archive::read(directory)?;

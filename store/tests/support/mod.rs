@@ -78,8 +78,7 @@ pub(crate) fn runner(epoch: u32) -> Event {
         user: "me".to_owned(),
         epoch: Epoch(epoch),
         command: "run".to_owned(),
-        pghaul: None,
-        took_over: false,
+        ..Runner::default()
     }))
 }
 

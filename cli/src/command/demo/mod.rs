@@ -4,7 +4,9 @@ mod compare;
 mod shop;
 
 use super::{Session, remove, run, status};
-use crate::args::{CheckArgs, DemoArgs, JournalArgs, RemoveArgs, RunArgs, SelectionArgs, ServerArgs};
+use crate::args::{
+    AuditArgs, CheckArgs, DemoArgs, JournalArgs, RemoveArgs, RunArgs, SelectionArgs, ServerArgs,
+};
 use crate::copying::CopyingArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
@@ -128,6 +130,7 @@ async fn play(
         force: false,
         applications_still_write: false,
         take_over: false,
+        audit: AuditArgs::default(),
         json: false,
     };
     remove::work(session, &arguments, signals).await?.outcome?;
@@ -186,6 +189,7 @@ fn run_arguments(servers: &ServerArgs, journal: &JournalArgs) -> RunArgs {
         on_wal_limit: pghaul_engine::OnWalLimit::Warn,
         restart_data: Vec::new(),
         take_over: false,
+        audit: AuditArgs::default(),
         json: false,
     }
 }

@@ -178,8 +178,7 @@ fn who_works_and_at_what_is_said_instead_of_guessing() {
         user: "u".to_owned(),
         epoch: Epoch(1),
         command: "run".to_owned(),
-        pghaul: None,
-        took_over: false,
+        ..Runner::default()
     };
     let open = |here| {
         let runner = runner.clone();

@@ -9,7 +9,7 @@ mod writers;
 
 use crate::database::Journey;
 use crate::run::Engine;
-use pghaul_core::event::{Incomplete, Selection};
+use pghaul_core::event::{Incomplete, Runner, Selection};
 use pghaul_core::{
     Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, MigrationEvent, Phase,
 };
@@ -49,6 +49,20 @@ impl Removal {
 
     fn leaves_anything(&self) -> bool {
         self.allowed == Allowed::Anything
+    }
+
+    /// The options that let something be left undone.
+    fn overrides(&self) -> Vec<String> {
+        let allowed = match &self.allowed {
+            Allowed::Nothing => None,
+            Allowed::Named(_) => Some("--accept-incomplete"),
+            Allowed::Incomplete => Some("--incomplete"),
+            Allowed::Anything => Some("--force"),
+        };
+        let writes = self
+            .applications_still_write
+            .then_some("--applications-still-write");
+        allowed.into_iter().chain(writes).map(str::to_owned).collect()
     }
 
     /// The objects that are accepted by name.
@@ -352,9 +366,9 @@ impl Engine {
     }
 
     fn started(&self, removal: &Removal, despite: Option<Box<Failure>>, left: Left) -> DatabaseEvent {
-        let by = self.run.recorder.read(|m| {
-            let runner = m.runner.as_ref()?;
-            Some(format!("{}@{}", runner.user, runner.host))
+        let (by, reason) = self.run.recorder.read(|m| {
+            let runner = m.runner.as_ref();
+            (runner.map(Runner::identity), runner.and_then(Runner::reason))
         });
         DatabaseEvent::RemovalStarted {
             // Where only what is listed may be left, a database without such a list is complete.
@@ -362,6 +376,8 @@ impl Engine {
             despite,
             accepted: removal.accepted().to_vec(),
             by: by.filter(|_| !left.items.is_empty()),
+            reason,
+            overrides: removal.overrides(),
             left: left.items,
             connected: left.connected.filter(|connected| *connected > 0),
         }

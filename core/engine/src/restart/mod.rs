@@ -6,6 +6,7 @@
 
 use crate::database::Journey;
 use crate::run::Engine;
+use pghaul_core::event::Runner;
 use pghaul_core::plan::RelationKind;
 use pghaul_core::{
     Code, DatabaseEvent, DatabaseName, DatabasePlan, DatabaseState, Event, Failure, Method, Side, TableClass,
@@ -93,6 +94,10 @@ impl Engine {
             let resumed = failed.then(|| event(DatabaseEvent::Resumed));
             let begun = event(DatabaseEvent::DiscardStarted {
                 failure: failure.clone().map(Box::new),
+                reason: self
+                    .run
+                    .recorder
+                    .read(|m| m.runner.as_ref().and_then(Runner::reason)),
             });
             let events = resumed.into_iter().chain([begun]).collect();
             match self.run.recorder.append_all(events).await {

@@ -380,8 +380,7 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
             user: "conformance".to_owned(),
             epoch,
             command: "run".to_owned(),
-            pghaul: None,
-            took_over: false,
+            ..Runner::default()
         };
         self.append(Event::Migration(MigrationEvent::RunnerStarted(facts)))
             .await?;

@@ -107,6 +107,9 @@ pub(super) async fn await_fence(
 ) -> Result<(), Failure> {
     let fence = source.wal_insert_lsn().await?;
     let begun = Instant::now();
+    let _waiting = ctx
+        .notes()
+        .waiting(format!("the slots to confirm position {fence}"));
     let mut watched: Vec<Watched<'_>> = Vec::new();
     loop {
         let confirmed = look_at_slots(source, links, standing).await?;

@@ -1,4 +1,12 @@
-//! One event of the journal as a line, or as JSON.
+//! A history: one event as a line or as JSON, all of them in groups, and which of them are shown.
+
+mod filter;
+mod grouped;
+mod weight;
+
+pub(crate) use filter::{Filter, is_behind};
+pub(crate) use grouped::Grouped;
+pub(crate) use weight::Weight;
 
 use super::{legible, sentence};
 use crate::style::{BOLD, DIM, paint};
@@ -23,7 +31,10 @@ pub(crate) fn line(envelope: &Envelope) -> String {
     )
 }
 
-/// The whole event, in one line.
+/// The version of the lines of `history --json`: raised by a change that a reader must know of. New keys come without one.
+const SCHEMA: u32 = 1;
+
+/// The whole event, in one line. `docs/reference/history-json.md` describes it.
 ///
 /// # Errors
 /// When the event can't be written as JSON.
@@ -39,5 +50,8 @@ pub(crate) fn json(envelope: &Envelope) -> Result<Value, UnknownRecord> {
         "kind": record.kind,
         "version": record.version,
         "payload": record.payload,
+        "schema": SCHEMA,
+        "severity": weight::weight(&envelope.event).to_string(),
+        "text": anstream::adapter::strip_str(&sentence::of(&envelope.event)).to_string(),
     }))
 }
