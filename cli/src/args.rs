@@ -17,12 +17,14 @@ mod checks;
 mod generated;
 mod history;
 mod migrations;
+mod report;
 
 pub(crate) use audit::AuditArgs;
 pub(crate) use checks::CheckArgs;
 pub(crate) use generated::{CompletionsArgs, ManArgs};
 pub(crate) use history::HistoryArgs;
 pub(crate) use migrations::{CloseArgs, MigrationsArgs, MigrationsCommand};
+pub(crate) use report::ReportArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,6 +57,15 @@ Examples:
 
 The servers are taken from the journal and asked anew. A database whose servers can't be reached keeps its
 journaled state, marked as not checked. Exit code 9 means that a database is failed.";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  pghaul report --output migration.html          of the only open migration, or of the last one
+  pghaul report --name shops --markdown          for a ticket
+  pghaul report | less                           HTML on standard output
+
+The report is made from the journal alone: who ran what and why, what the checks found, how long every phase, step and
+table took, failures and retries, what is not exact on the target, and the journal's head.";
 
 const HISTORY_EXAMPLES: &str = "\
 Examples:
@@ -136,6 +147,9 @@ pub(crate) enum Command {
     /// Show what the journal holds: all of it, or what the filters let through
     #[command(after_help = HISTORY_EXAMPLES)]
     History(HistoryArgs),
+    /// Write a report of the whole migration: one HTML file, or Markdown
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
     /// List the migrations of the journal; close one that never began
     Migrations(MigrationsArgs),
     /// Take every object of pghaul off both servers, and never a row

@@ -15,6 +15,7 @@
 //! - `progress` watches the engine, with bars or with lines
 //! - [`ExitCode`] is how it all ends
 
+mod account;
 mod anchor;
 mod args;
 mod cli;

@@ -8,6 +8,7 @@ mod history;
 mod journal;
 mod migrations;
 mod remove;
+mod report;
 mod run;
 mod status;
 mod steps;
@@ -68,6 +69,7 @@ impl Session {
             Command::Doctor(args) => doctor::doctor(self, &args).await,
             Command::Journal(args) => journal::journal(self, &args.command),
             Command::Migrations(args) => migrations::migrations(self, &args).await,
+            Command::Report(args) => report::report(self, &args),
             Command::Remove(args) => remove::remove(self, &args).await,
             Command::Steps(args) => steps::steps(self, &args),
             Command::Demo(args) => demo::demo(self, &args).await,

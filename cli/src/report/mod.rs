@@ -1,5 +1,6 @@
 //! Renderers: functions from data to text or JSON. They print nothing and know no terminal.
 
+pub(crate) mod account;
 pub(crate) mod columns;
 pub(crate) mod doctor;
 pub(crate) mod failure;

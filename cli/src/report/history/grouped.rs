@@ -243,7 +243,7 @@ impl Line {
 }
 
 /// The phase that an event begins.
-fn phase_of(event: &DatabaseEvent) -> Option<&'static str> {
+pub(crate) fn phase_of(event: &DatabaseEvent) -> Option<&'static str> {
     match event {
         DatabaseEvent::CheckingStarted => Some("checking"),
         DatabaseEvent::SchemaStarted => Some("schema"),

@@ -5,8 +5,8 @@ mod grouped;
 mod weight;
 
 pub(crate) use filter::{Filter, is_behind};
-pub(crate) use grouped::Grouped;
-pub(crate) use weight::Weight;
+pub(crate) use grouped::{Grouped, phase_of};
+pub(crate) use weight::{Weight, weight};
 
 use super::{legible, sentence};
 use crate::style::{BOLD, DIM, paint};

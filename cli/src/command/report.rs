@@ -1,0 +1,66 @@
+//! `pghaul report`: a whole migration in one file, from the journal alone.
+
+use super::Session;
+use crate::account::Fold;
+use crate::args::ReportArgs;
+use crate::exit_code::ExitCode;
+use crate::journals;
+use crate::report::account::{markdown, page};
+use crate::view::View;
+use pghaul_core::{Code, Failure};
+use std::io::Write as _;
+use std::path::Path;
+
+/// Writes it.
+pub(crate) fn report(session: &Session, args: &ReportArgs) -> Result<ExitCode, Failure> {
+    let file = journals::open(session, &args.journal)?;
+    let entry = journals::existing(&file, args.journal.name.as_deref())?;
+    let open = file.read_migration(&entry.id)?;
+    let mut fold = Fold::default();
+    let mut last = pghaul_core::Seq(0);
+    for envelope in open.events() {
+        let envelope = envelope?;
+        last = envelope.seq;
+        fold.add(&envelope);
+    }
+    // A run may have written more since.
+    let loaded = open.load_until(last)?;
+    let times = journals::times(&open, Some(last))?;
+    let view = View::of_journal(&entry.id, &loaded.migration, loaded.head, &times);
+    let account = fold.account(view).ok_or_else(|| {
+        Failure::new(Code::JournalDamaged, "the migration has no first event")
+            .with_hint("restore the journal from a backup")
+    })?;
+    let version = env!("CARGO_PKG_VERSION");
+    let text = if args.markdown {
+        markdown(&account, version)
+    } else {
+        page(&account, version)
+    };
+    match &args.output {
+        Some(path) => write(path, &text)?,
+        None => session.printer.verbatim(&text)?,
+    }
+    Ok(ExitCode::Success)
+}
+
+/// The file appears whole or not at all, readable by its owner alone.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let written = tempfile::NamedTempFile::new_in(directory).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.persist(path).map_err(|error| error.error)
+    });
+    let failed = |error| {
+        Failure::new(
+            Code::OutOfResources,
+            format!("{} can't be written", path.display()),
+        )
+        .with_cause(error)
+        .with_hint("name another file with --output, or leave it out for standard output")
+    };
+    written.map(drop).map_err(failed)
+}

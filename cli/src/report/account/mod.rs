@@ -1,0 +1,49 @@
+//! `report`: the account of a migration as one HTML file, or as Markdown.
+
+mod findings;
+mod markdown;
+mod page;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod throughput;
+
+pub(crate) use markdown::markdown;
+pub(crate) use page::page;
+
+use crate::account::Span;
+use crate::report::quantity;
+use time::format_description::FormatItem;
+use time::macros::format_description;
+
+const MINUTE: &[FormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+
+/// `2026-11-29 18:00:05 UTC`.
+fn moment(moment: Option<crate::moment::Moment>) -> String {
+    let shown = moment.and_then(|moment| moment.0.to_offset(time::UtcOffset::UTC).format(MINUTE).ok());
+    shown.map(|shown| format!("{shown} UTC")).unwrap_or_default()
+}
+
+/// How long it took, where that is known.
+fn took(span: Span) -> String {
+    span.took().map(quantity::duration).unwrap_or_default()
+}
+
+/// Of less than so many bytes, a rate says nothing.
+const LEAST: u64 = 1024 * 1024;
+
+/// Bytes in a second, where that means something.
+fn rate(bytes: u64, span: Span) -> String {
+    let seconds = span.took().map_or(0.0, |took| took.as_secs_f64());
+    if seconds <= 0.0 || bytes < LEAST {
+        return String::new();
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a rate is shown with two digits"
+    )]
+    let rate = (bytes as f64 / seconds) as u64;
+    format!("{}/s", quantity::bytes(rate))
+}
