@@ -1,14 +1,16 @@
 //! The builder: a program of one's own with further steps and checks.
 
-use crate::args::{Command, CommandLine};
+use crate::args::CommandLine;
 use crate::command;
+use crate::configuration::{Configuration, Places};
 use crate::exit_code::ExitCode;
 use crate::logging;
 use crate::printer::Printer;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 use pghaul_core::{Code, Failure};
-use pghaul_step::{Check, Cluster, Database, Registry, Step};
+use pghaul_step::{Check, Cluster, Database, Origin, Registry, Step};
 use std::sync::Arc;
+use tokio::runtime::Runtime;
 
 /// pghaul's command line, made of steps and checks.
 ///
@@ -34,6 +36,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct Cli {
     registry: Registry,
+    name: Option<(&'static str, &'static str)>,
 }
 
 impl Cli {
@@ -42,10 +45,18 @@ impl Cli {
         Self::default()
     }
 
+    /// The program's own name and version: for `--help`, `--version`, and the commands in hints.
+    #[must_use]
+    pub fn with_name(mut self, name: &'static str, version: &'static str) -> Self {
+        self.name = Some((name, version));
+        self
+    }
+
     /// Adds the steps and checks that come with pghaul.
     #[must_use]
     pub fn with_builtin(mut self) -> Self {
-        self.registry = pghaul_steps::builtin(self.registry);
+        self.registry = self.registry.from_now_on(Origin::BuiltIn);
+        self.registry = pghaul_steps::builtin(self.registry).from_now_on(Origin::Program);
         self
     }
 
@@ -79,7 +90,7 @@ impl Cli {
 
     /// Reads the process' arguments, does what they say, and says how it ended.
     pub fn run(self) -> std::process::ExitCode {
-        let line = match CommandLine::try_parse() {
+        let line = match self.parse() {
             Ok(line) => line,
             Err(error) => {
                 // Help and the version go to stdout, mistakes to stderr; a closed pipe is no error.
@@ -92,25 +103,25 @@ impl Cli {
                 .into();
             }
         };
-        let printer = Printer::new(line.general.color, line.general.quiet);
+        let name = self.name.map_or("pghaul", |(name, _)| name);
+        let printer = Printer::new(line.general.color, line.general.quiet).of_program(name);
         logging::start(&printer, line.general.verbose, line.general.quiet);
-        self.start(line.command, &printer).into()
+        self.start(line, &printer).into()
     }
 
-    fn start(self, command: Command, printer: &Printer) -> ExitCode {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let outcome = self.registry.validate().map_err(Failure::from).and_then(|()| {
-            runtime.map_err(|error| {
-                Failure::new(Code::OutOfResources, "no threads can be started").with_cause(error)
-            })
-        });
-        match outcome {
-            Ok(runtime) => {
-                let session = command::Session {
-                    registry: Arc::new(self.registry),
-                    printer: printer.clone(),
-                };
-                let code = runtime.block_on(session.execute(command));
+    fn parse(&self) -> Result<CommandLine, clap::Error> {
+        let mut command = CommandLine::command();
+        if let Some((name, version)) = self.name {
+            command = command.name(name).bin_name(name).version(version);
+        }
+        let matches = command.try_get_matches()?;
+        CommandLine::from_arg_matches(&matches)
+    }
+
+    fn start(self, line: CommandLine, printer: &Printer) -> ExitCode {
+        match self.equip(&line, printer) {
+            Ok((runtime, session)) => {
+                let code = runtime.block_on(session.execute(line.command));
                 // What still runs in the background has been told to end; nobody waits for it.
                 runtime.shutdown_background();
                 code
@@ -120,5 +131,35 @@ impl Cli {
                 failure.code.into()
             }
         }
+    }
+
+    /// Threads, and the steps and checks of the program and of the configuration.
+    fn equip(self, line: &CommandLine, printer: &Printer) -> Result<(Runtime, command::Session), Failure> {
+        self.registry.validate()?;
+        let (registry, configuration) = match line.command.configured() {
+            None => (self.registry, Configuration::default()),
+            Some(journal) => {
+                let given = &line.general.configuration;
+                let places = Places {
+                    config: given.config.as_deref(),
+                    sql_checks: given.sql_checks.as_deref(),
+                    journal,
+                };
+                Configuration::load(self.registry, &places)?
+            }
+        };
+        registry.validate()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                Failure::new(Code::OutOfResources, "no threads can be started").with_cause(error)
+            })?;
+        let session = command::Session {
+            registry: Arc::new(registry),
+            configuration: Arc::new(configuration),
+            printer: printer.clone(),
+        };
+        Ok((runtime, session))
     }
 }

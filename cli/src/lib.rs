@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - `args` is the command line as it is written; `command` has a module for each command
+//! - `configuration` adds the steps and checks that are no code of the program
 //! - `journals` finds the journal and the migration in it, `servers` the two servers
 //! - `runner` is a process that has the lock: it opens, journals its start and its end
 //! - `view` is what is shown of a migration; `report` makes texts of it, `printer` alone prints them
@@ -16,6 +17,7 @@
 mod args;
 mod cli;
 mod command;
+mod configuration;
 mod copying;
 mod exit_code;
 mod journals;

@@ -1,5 +1,6 @@
 //! The commands. Each decides; `report` says how it looks.
 
+mod config;
 mod demo;
 mod doctor;
 mod finished;
@@ -13,6 +14,7 @@ mod steps;
 mod survey;
 
 use crate::args::Command;
+use crate::configuration::Configuration;
 use crate::exit_code::ExitCode;
 use crate::printer::Printer;
 use pghaul_core::Failure;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) registry: Arc<Registry>,
+    pub(crate) configuration: Arc<Configuration>,
     pub(crate) printer: Printer,
 }
 
@@ -39,6 +42,9 @@ impl Session {
             Command::Journal(args) => journal::journal(self, &args.command),
             Command::Remove(args) => remove::remove(self, &args).await,
             Command::Steps(args) => steps::steps(self, &args),
+            Command::Checks(args) => steps::checks(self, &args),
+            Command::Describe(args) => steps::describe(self, &args),
+            Command::Config(args) => config::config(self, &args),
             Command::Demo(args) => demo::demo(self, &args).await,
             Command::Completions(args) => generated::completions(self, &args),
             Command::Man(args) => generated::man(&args),

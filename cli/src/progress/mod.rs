@@ -4,6 +4,7 @@ mod bars;
 mod lines;
 pub(crate) mod published;
 mod row;
+pub(crate) mod told;
 
 use crate::printer::Printer;
 use crate::report::{legible, sentence};

@@ -1,6 +1,7 @@
 //! Renderers: functions from data to text or JSON. They print nothing and know no terminal.
 
 pub(crate) mod columns;
+pub(crate) mod describe;
 pub(crate) mod doctor;
 pub(crate) mod failure;
 pub(crate) mod finding;

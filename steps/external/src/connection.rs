@@ -1,0 +1,120 @@
+//! How a program reaches the servers: a conninfo in its request, and a service file that libpq's programs read.
+//!
+//! Neither an argument nor a variable holds a password. The files are in a directory that only this user can enter, and go
+//! with it.
+
+use pghaul_step::postgres::{Server, SideMarker, child};
+use pghaul_step::{Code, Failure};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The sessions of a check can't write.
+pub(crate) const READ_ONLY: &[(&str, &str)] = &[("default_transaction_read_only", "on")];
+
+/// The longest line that libpq of every version reads from a service file.
+const LONGEST_LINE: usize = 250;
+
+/// One side, for a program.
+#[derive(Debug)]
+pub(crate) struct Way {
+    side: &'static str,
+    parameters: Vec<(&'static str, String)>,
+}
+
+impl Way {
+    /// The way to a database as pghaul reaches it.
+    pub(crate) async fn to<S: SideMarker>(
+        side: &'static str,
+        server: &Server<S>,
+        database: &str,
+        settings: &[(&'static str, &'static str)],
+    ) -> Result<Self, Failure> {
+        let pinned = server.pinned().await;
+        let endpoint = pinned.or_else(|| server.resolved().endpoints().first().cloned());
+        let endpoint = endpoint.ok_or_else(|| Failure::bug("a conninfo without a host"))?;
+        Ok(Self {
+            side,
+            parameters: child::parameters(server, &endpoint, database, settings),
+        })
+    }
+
+    /// `key='value'` pairs, with the password.
+    pub(crate) fn conninfo(&self) -> String {
+        let quoted = |value: &str| value.replace('\\', r"\\").replace('\'', r"\'");
+        let pairs = self.parameters.iter();
+        let pairs: Vec<String> = pairs
+            .map(|(key, value)| format!("{key}='{}'", quoted(value)))
+            .collect();
+        pairs.join(" ")
+    }
+
+    /// The lines of a service; `None` where the format can't express a value.
+    fn service(&self, password_file: &Path) -> Option<String> {
+        let mut lines = format!("[{}]\n", self.side);
+        let own = self.parameters.iter().filter(|(key, _)| *key != "password");
+        for (key, value) in own {
+            lines.push_str(&line(key, value)?);
+        }
+        lines.push_str(&line("passfile", &password_file.to_string_lossy())?);
+        Some(lines)
+    }
+
+    /// The line of a password file; `None` where there is no password.
+    fn password_line(&self) -> Option<String> {
+        let (_, password) = self.parameters.iter().find(|(key, _)| *key == "password")?;
+        let escaped = password.replace('\\', r"\\").replace(':', r"\:");
+        Some(format!("*:*:*:*:{escaped}\n"))
+    }
+}
+
+fn line(key: &str, value: &str) -> Option<String> {
+    let expressible = value.trim_end() == value && !value.contains(['\n', '\r']);
+    let line = format!("{key}={value}\n");
+    (expressible && line.len() <= LONGEST_LINE).then_some(line)
+}
+
+/// The files of one request.
+#[derive(Debug)]
+pub(crate) struct ServiceFile {
+    directory: TempDir,
+}
+
+impl ServiceFile {
+    /// Writes the services `source` and `target`.
+    pub(crate) fn write(ways: &[&Way]) -> Result<Self, Failure> {
+        let unwritable = |error: std::io::Error| {
+            Failure::new(
+                Code::OutOfResources,
+                "the service file for a program can't be written",
+            )
+            .with_cause(error)
+        };
+        let directory = tempfile::Builder::new()
+            .prefix("pghaul-")
+            .tempdir()
+            .map_err(unwritable)?;
+        let mut services = String::new();
+        for way in ways {
+            let password_file = directory.path().join(way.side);
+            let password = way.password_line().unwrap_or_default();
+            private(&password_file, &password).map_err(unwritable)?;
+            services.push_str(&way.service(&password_file).unwrap_or_default());
+        }
+        private(&directory.path().join("services"), &services).map_err(unwritable)?;
+        Ok(Self { directory })
+    }
+
+    /// For `PGSERVICEFILE`.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory.path().join("services")
+    }
+}
+
+fn private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
