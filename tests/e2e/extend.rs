@@ -141,6 +141,49 @@ fn which(program: &str) -> PathBuf {
     directories.expect("client programs").join(program)
 }
 
+/// The first block of code of a page in this language.
+fn block(page: &str, language: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+    let text = fs::read_to_string(path).expect("a page");
+    let (_, rest) = text.split_once(&format!("```{language}\n")).expect("a block");
+    let (block, _) = rest.split_once("```").expect("its end");
+    block.to_owned()
+}
+
+#[test]
+fn the_checks_of_the_page_work_as_they_stand_beside_the_journal() {
+    let pair = shared_pair(Kind::Ordinary);
+    let database = pair.fresh_database("by_the_page");
+    let schema = "create table \"Book\" (id int primary key); select lo_create(0)";
+    pair.source.psql(&database, schema);
+    let page = "how-to/add-a-check.md";
+    let folder = configured(&block(page, "toml"), "");
+    let program = folder.path().join("no-large-objects.sh");
+    fs::write(&program, block(page, "sh")).expect("write the script");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("make it executable");
+    fs::create_dir(folder.path().join("sql-checks")).expect("create the folder");
+    fs::write(folder.path().join("sql-checks/case.sql"), block(page, "sql")).expect("write the check");
+    let journal = folder.path().join("journal.db");
+    // A password with everything that files of passwords and services, and conninfos, give a meaning.
+    let (role, password) = (&database, "s:e c\\r'e\"t= ");
+    let create = format!("create role {role} superuser login password $p${password}$p$");
+    pair.source.psql("postgres", &create);
+    let source = pair.source.conninfo_as(role, password, "postgres");
+    let migration = Migration::between(&source, &pair.target.conninfo("postgres"))
+        .options(["--database", &database])
+        .env("PGHAUL_JOURNAL", journal.to_str().expect("UTF-8"));
+    let check = migration.with_options("check").args(["--json"]).run();
+    let found = findings(&check, &["no-upper-case", "no-large-objects"]);
+    let mut messages: Vec<&str> = found.iter().filter_map(|f| f["message"].as_str()).collect();
+    messages.sort_unstable();
+    let expected = [
+        "it has 1 large objects",
+        "table public.Book has capitals in its name",
+    ];
+    assert_eq!(messages, expected, "{check}");
+    pair.source.psql("postgres", &format!("drop role {role}"));
+}
+
 #[test]
 fn a_check_in_sql_that_is_wrong_is_named_with_its_line() {
     let pair = shared_pair(Kind::Ordinary);

@@ -376,3 +376,69 @@ fn arrows<S: Scope>(steps: &BTreeMap<(StepPhase, &'static str), StepOf<S>>) -> D
     }
     graph
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Registry, RegistryError};
+    use crate::{Context, Database, Descriptor, Probe, Step, StepPhase, async_trait};
+    use pghaul_core::{Failure, Route};
+
+    struct Named(&'static str, &'static [&'static str]);
+
+    #[async_trait]
+    impl Step for Named {
+        type Scope = Database;
+        type Output = ();
+
+        fn descriptor(&self) -> Descriptor {
+            Descriptor {
+                before: self.1,
+                ..Descriptor::new(self.0, "", StepPhase::Data)
+            }
+        }
+
+        async fn probe(&self, _: &Context<Database>) -> Result<Probe<()>, Failure> {
+            Ok(Probe::Absent)
+        }
+
+        async fn run(&self, _: &Context<Database>) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_step_can_be_placed_before_one_that_does_not_know_it() {
+        let registry = Registry::new()
+            .with_step(Named("copy", &[]))
+            .with_step(Named("later", &["copy"]));
+        registry.validate().unwrap();
+        let names = registry.step_names(Route::Dump).unwrap();
+        assert_eq!(
+            names.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
+            ["later", "copy"]
+        );
+        let circle = Registry::new()
+            .with_step(Named("one", &["two"]))
+            .with_step(Named("two", &["one"]));
+        assert!(matches!(circle.validate(), Err(RegistryError::Cycle { .. })));
+    }
+
+    #[test]
+    fn names_that_nobody_could_write_are_refused_and_those_that_are_meant_offered() {
+        for name in ["", "Copy", "my step", "-x", "x-", "a--b", "1st", "é"] {
+            let refused = Registry::new()
+                .with_step(Named(name, &[]))
+                .validate()
+                .unwrap_err();
+            assert!(
+                matches!(refused, RegistryError::BadName { .. }),
+                "{name}: {refused}"
+            );
+        }
+        let registry = Registry::new()
+            .with_step(Named("post-data", &[]))
+            .with_step(Named("own", &["post-dta"]));
+        let refused = registry.validate().unwrap_err().to_string();
+        assert!(refused.ends_with("did you mean \"post-data\"?"), "{refused}");
+    }
+}

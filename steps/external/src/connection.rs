@@ -1,15 +1,13 @@
 //! How a program reaches the servers: a conninfo in its request, and a service file that libpq's programs read.
 //!
-//! Neither an argument nor a variable holds a password. The files are in a directory that only this user can enter, and go
-//! with it.
+//! Neither an argument nor a variable holds a password.
+
+mod private_file;
 
 use pghaul_step::postgres::{Server, SideMarker, child};
 use pghaul_step::{Code, Failure};
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use tempfile::TempDir;
+use private_file::PrivateFile;
+use std::path::Path;
 
 /// The sessions of a check can't write.
 pub(crate) const READ_ONLY: &[(&str, &str)] = &[("default_transaction_read_only", "on")];
@@ -76,10 +74,11 @@ fn line(key: &str, value: &str) -> Option<String> {
     (expressible && line.len() <= LONGEST_LINE).then_some(line)
 }
 
-/// The files of one request.
+/// The files of one request. They are in memory, where the system can do that: not even a killed process leaves one.
 #[derive(Debug)]
 pub(crate) struct ServiceFile {
-    directory: TempDir,
+    services: PrivateFile,
+    _passwords: Vec<PrivateFile>,
 }
 
 impl ServiceFile {
@@ -92,29 +91,22 @@ impl ServiceFile {
             )
             .with_cause(error)
         };
-        let directory = tempfile::Builder::new()
-            .prefix("pghaul-")
-            .tempdir()
-            .map_err(unwritable)?;
         let mut services = String::new();
+        let mut passwords = Vec::new();
         for way in ways {
-            let password_file = directory.path().join(way.side);
             let password = way.password_line().unwrap_or_default();
-            private(&password_file, &password).map_err(unwritable)?;
-            services.push_str(&way.service(&password_file).unwrap_or_default());
+            let file = PrivateFile::new(&password).map_err(unwritable)?;
+            services.push_str(&way.service(file.path()).unwrap_or_default());
+            passwords.push(file);
         }
-        private(&directory.path().join("services"), &services).map_err(unwritable)?;
-        Ok(Self { directory })
+        Ok(Self {
+            services: PrivateFile::new(&services).map_err(unwritable)?,
+            _passwords: passwords,
+        })
     }
 
     /// For `PGSERVICEFILE`.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.directory.path().join("services")
+    pub(crate) fn path(&self) -> &Path {
+        self.services.path()
     }
-}
-
-fn private(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())
 }
