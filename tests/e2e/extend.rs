@@ -351,6 +351,16 @@ fn a_step_that_is_a_program_is_journaled_tried_again_and_told_why_it_is_undone()
     ];
     assert_eq!(kinds, expected);
     assert_eq!(of_step[5]["payload"]["output"], serde_json::json!({ "rows": 2 }));
+
+    // A step that the configuration gains runs where it still can.
+    let config_file = folder.path().join("pghaul.toml");
+    let gained = "[[step]]\nname = \"late\"\ncommand = [\"./late\"]\nafter = [\"follow\"]\nagain = \"every-run\"\n\
+                  on_failure = \"continue\"\n";
+    fs::write(&config_file, format!("{text}{gained}")).expect("change the configuration");
+    migration.run().succeeded();
+    let late = |event: &Value| event["step"] == "late" && event["kind"] == "step_finished";
+    assert!(migration.events().iter().any(late), "it was not asked");
+
     migration.remove().succeeded();
     let asked = fs::read_to_string(&log).expect("it was asked");
     assert_eq!(asked, "probe \nrun \nprobe \nrun \nundo completed\n");

@@ -12,12 +12,15 @@ use pghaul_step::postgres::child;
 use pghaul_step::{Code, Failure, escaped};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::ChildStdin;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How much of a program's standard output one request may take, without messages of progress: it goes into the journal.
 pub(crate) const MOST_BYTES: usize = 1 << 20;
@@ -72,6 +75,7 @@ impl Program<'_> {
         let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
             return Err(Failure::bug("a process without pipes"));
         };
+        let ended = Arc::new(AtomicBool::new(false));
         let log = tokio::spawn(lines::log(stderr, self.what.clone()));
         let mut conversation = Conversation {
             program: self,
@@ -79,6 +83,7 @@ impl Program<'_> {
             stdin: Some(writer(stdin)),
             greeted: false,
             left: MOST_BYTES,
+            ended: Arc::clone(&ended),
         };
         let hello = Sent::Hello {
             protocol: VERSION,
@@ -87,24 +92,33 @@ impl Program<'_> {
         conversation.send(&hello)?;
         conversation.send(sent)?;
         let deadline = Instant::now() + self.time;
-        let heard = timeout_at(deadline, conversation.hear(listener)).await;
-        let heard = heard.unwrap_or_else(|_| Err(self.too_slow()));
+        let heard = {
+            let mut hearing = pin!(conversation.hear(listener));
+            tokio::select! {
+                heard = timeout_at(deadline, &mut hearing) => heard.unwrap_or_else(|_| Err(self.too_slow())),
+                // What it has left in the background may hold the pipe open, and does not speak for it.
+                _ = group.exited() => {
+                    ended.store(true, Ordering::Relaxed);
+                    timeout_at(deadline, hearing).await.unwrap_or_else(|_| Err(self.too_slow()))
+                }
+            }
+        };
         drop(conversation);
-        let ended = match &heard {
+        let status = match &heard {
             Ok(_) => group.ended_within(GRACE).await,
             Err(_) => None,
         };
-        let status = match ended {
-            Some(status) => Some(status),
-            None => {
-                group.terminate(GRACE).await;
-                None
-            }
-        };
-        let last_lines = timeout_at(Instant::now() + GRACE, log).await;
-        let last_lines = last_lines.ok().and_then(Result::ok).unwrap_or_default();
+        if status.is_none() {
+            group.terminate(GRACE).await;
+        }
+        let last_lines = timeout(GRACE, log).await.ok().and_then(Result::ok);
         let judged = heard.and_then(|done| self.judge(status, done));
-        judged.map_err(|failure| last_lines.into_iter().fold(failure, Failure::with_cause))
+        judged.map_err(|failure| {
+            last_lines
+                .into_iter()
+                .flatten()
+                .fold(failure, Failure::with_cause)
+        })
     }
 
     fn start(&self, name: &str, request: &Request, files: &ServiceFile) -> tokio::process::Command {
@@ -159,6 +173,8 @@ struct Conversation<'a, 'p> {
     greeted: bool,
     /// How many bytes the program may still write.
     left: usize,
+    /// Whether the program has exited: what its output still holds is read, and nothing is waited for.
+    ended: Arc<AtomicBool>,
 }
 
 impl Conversation<'_, '_> {
@@ -174,11 +190,11 @@ impl Conversation<'_, '_> {
     /// Until `done` or `error`; `None` where the output ends before.
     async fn hear(&mut self, listener: &mut impl Listener) -> Result<Option<Done>, Failure> {
         loop {
-            let line = self
-                .lines
-                .next()
-                .await
-                .map_err(|problem| self.program.failed(&problem))?;
+            let line = match timeout(GRACE, self.lines.next()).await {
+                Ok(line) => line.map_err(|problem| self.program.failed(&problem))?,
+                Err(_) if self.ended.load(Ordering::Relaxed) => None,
+                Err(_) => continue,
+            };
             let Some(line) = line else {
                 return Ok(None);
             };

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 pub(crate) struct Group {
     child: Option<Child>,
     id: Option<Pid>,
+    status: Option<ExitStatus>,
 }
 
 impl Group {
@@ -20,21 +21,31 @@ impl Group {
         Self {
             child: Some(child),
             id,
+            status: None,
         }
     }
 
-    /// How the program ended, where it does in time. What it has started is killed then.
+    /// Waits for the end of the program. What it has started is killed then: not even what it has left in the background goes
+    /// on.
+    pub(crate) async fn exited(&mut self) -> Option<ExitStatus> {
+        if let Some(child) = &mut self.child {
+            self.status = child.wait().await.ok();
+            self.child = None;
+            self.signal(Signal::KILL);
+        }
+        self.status
+    }
+
+    /// How the program ended, where it does in time.
     pub(crate) async fn ended_within(&mut self, limit: Duration) -> Option<ExitStatus> {
-        let child = self.child.as_mut()?;
-        let status = timeout(limit, child.wait()).await.ok()?.ok()?;
-        self.child = None;
-        // Not even what it has left in the background goes on.
-        self.signal(Signal::KILL);
-        Some(status)
+        timeout(limit, self.exited()).await.ok()?
     }
 
     /// Ends all of it: SIGTERM, a while, SIGKILL.
     pub(crate) async fn terminate(mut self, grace: Duration) {
+        if self.child.is_none() {
+            return;
+        }
         self.signal(Signal::TERM);
         if self.ended_within(grace).await.is_none()
             && let Some(mut child) = self.child.take()
@@ -61,6 +72,7 @@ impl Drop for Group {
         let group = Self {
             child: Some(child),
             id: self.id,
+            status: None,
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {

@@ -18,21 +18,24 @@ const KEPT: usize = 10;
 /// The lines of standard output.
 pub(crate) struct Lines {
     reader: BufReader<ChildStdout>,
+    /// What was read of the next line.
+    begun: Vec<u8>,
 }
 
 impl Lines {
     pub(crate) fn new(stdout: ChildStdout) -> Self {
         Self {
             reader: BufReader::new(stdout),
+            begun: Vec::new(),
         }
     }
 
-    /// The next line, without its end; `None` at the end of the output.
+    /// The next line, without its end; `None` at the end of the output. It may be dropped and called again.
     ///
     /// # Errors
     /// What is wrong with it, as it stands after the program's name.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
-        match bounded_line(&mut self.reader, LONGEST_LINE).await {
+        match bounded_line(&mut self.reader, &mut self.begun, LONGEST_LINE).await {
             Ok(Some((_, true))) => Err(format!("wrote a line of more than {LONGEST_LINE} bytes")),
             Ok(line) => Ok(line.map(|(line, _)| line)),
             Err(error) => Err(format!("can't be read from: {error}")),
@@ -43,9 +46,10 @@ impl Lines {
 /// Logs standard error, and returns its last lines. Whatever comes after the limit is read and dropped.
 pub(crate) async fn log(stderr: ChildStderr, what: String) -> Vec<String> {
     let mut reader = BufReader::new(stderr);
+    let mut begun = Vec::new();
     let mut last = VecDeque::new();
     let mut logged = 0;
-    while let Ok(Some((line, cut))) = bounded_line(&mut reader, LONGEST_LOGGED).await {
+    while let Ok(Some((line, cut))) = bounded_line(&mut reader, &mut begun, LONGEST_LOGGED).await {
         let line = escaped(&String::from_utf8_lossy(&line)).into_owned();
         logged += 1;
         if logged <= LOGGED {
@@ -65,13 +69,13 @@ pub(crate) async fn log(stderr: ChildStderr, what: String) -> Vec<String> {
 /// A line of at most so many bytes, and whether it goes on.
 async fn bounded_line<R: AsyncRead + Unpin>(
     reader: &mut BufReader<R>,
+    line: &mut Vec<u8>,
     most: usize,
 ) -> std::io::Result<Option<(Vec<u8>, bool)>> {
-    let mut line = Vec::new();
     loop {
         let available = reader.fill_buf().await?;
         if available.is_empty() {
-            return Ok((!line.is_empty()).then_some((line, false)));
+            return Ok((!line.is_empty()).then(|| (std::mem::take(line), false)));
         }
         let end = available.iter().position(|byte| *byte == b'\n');
         let taken = end.unwrap_or(available.len());
@@ -79,11 +83,11 @@ async fn bounded_line<R: AsyncRead + Unpin>(
         line.extend(available.iter().take(taken.min(room)));
         if taken > room {
             reader.consume(room);
-            return Ok(Some((line, true)));
+            return Ok(Some((std::mem::take(line), true)));
         }
         reader.consume(taken + usize::from(end.is_some()));
         if end.is_some() {
-            return Ok(Some((line, false)));
+            return Ok(Some((std::mem::take(line), false)));
         }
     }
 }

@@ -71,6 +71,10 @@ async fn a_program_is_told_the_request_and_answers() {
 async fn misbehaviour_is_a_failure_that_says_so() {
     let cases = [
         ("exit 3".to_owned(), "ended without \"done\", with exit status: 3"),
+        (
+            format!("{HELLO}; setsid sleep 30 & exit 4"),
+            "ended without \"done\", with exit status: 4",
+        ),
         (HELLO.to_owned(), "ended without \"done\", with exit status: 0"),
         (
             format!("{HELLO}; kill -SEGV $$"),
