@@ -3,8 +3,8 @@
 
 use crate::command::Session;
 use crate::journals;
+use crate::progress::notify::NotifyingObserver;
 use crate::progress::published::Publisher;
-use crate::progress::told::Telling;
 use crate::servers::Servers;
 use crate::signals::Signals;
 use pghaul_core::event::{Ending, Runner as RunnerFacts};
@@ -173,7 +173,7 @@ impl Locked {
         };
         let journal: Arc<dyn Journal> = Arc::clone(&self.writer) as Arc<dyn Journal>;
         let observing = Arc::new(Observing::start(&session.configuration.observers));
-        let observer = Telling {
+        let observer = NotifyingObserver {
             shown: equipment.observer,
             observing: Arc::clone(&observing),
             migration: self

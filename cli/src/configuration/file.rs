@@ -27,7 +27,7 @@ pub(crate) struct File {
     /// Steps that are programs.
     #[serde(default)]
     pub(crate) step: Vec<StepDefinition>,
-    /// Programs that are told every event.
+    /// Programs that receive every event.
     #[serde(default)]
     pub(crate) observer: Vec<ObserverDefinition>,
 }

@@ -12,7 +12,7 @@ const SQL_CHECKS: &str = "sql-checks";
 /// Anyone may write.
 const OTHERS: u32 = 0o002;
 
-/// What the user says about the places.
+/// The places that the user gives.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Places<'a> {
     /// `--config`
@@ -54,7 +54,7 @@ impl Places<'_> {
     }
 }
 
-/// What a file of the configuration says is run as this user.
+/// The configuration names programs that run as this user.
 pub(super) fn refuse_writable_by_all(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     let failure =

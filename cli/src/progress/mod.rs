@@ -2,9 +2,9 @@
 
 mod bars;
 mod lines;
+pub(crate) mod notify;
 pub(crate) mod published;
 mod row;
-pub(crate) mod told;
 
 use crate::printer::Printer;
 use crate::report::{legible, sentence};

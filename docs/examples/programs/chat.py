@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An observer: tells a chat room, by the webhook in CHAT_WEBHOOK, what becomes of each database."""
+"""An observer: posts what becomes of each database to the webhook in CHAT_WEBHOOK."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sys
 import urllib.request
 
 
-def tell(text):
+def post(text):
     body = json.dumps({"text": text}).encode()
     request = urllib.request.Request(os.environ["CHAT_WEBHOOK"], body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10):
@@ -19,6 +19,6 @@ for line in sys.stdin:
     if message["type"] == "event":
         about = message.get("database") or message["migration"]
         try:
-            tell(f"{about}: {message['text']}")
+            post(f"{about}: {message['text']}")
         except OSError as error:
-            print(f"the chat room was not told: {error}", file=sys.stderr)
+            print(f"the chat room could not be reached: {error}", file=sys.stderr)

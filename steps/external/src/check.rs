@@ -1,6 +1,6 @@
 //! A check that is a program.
 
-use crate::connection::{READ_ONLY, ServiceFile, Way};
+use crate::connection::{READ_ONLY, ServerAccess, ServiceFile};
 use crate::definition::{CheckDefinition, OnCheckFailure};
 use crate::program::{Done, Listener, Program, bounded};
 use crate::protocol::{Answer, FoundByProgram, Request, Sent};
@@ -83,9 +83,9 @@ impl CheckDefinition {
     ) -> Result<Done, Failure> {
         let (source, target) = (ctx.source_server(), ctx.target_server());
         let in_source = database.map_or(source.resolved().database(), DatabaseName::as_str);
-        let source = Way::to("source", source, in_source, READ_ONLY).await?;
+        let source = ServerAccess::to("source", source, in_source, READ_ONLY).await?;
         // The target mostly has no such database yet.
-        let target = Way::to("target", target, target.resolved().database(), READ_ONLY).await?;
+        let target = ServerAccess::to("target", target, target.resolved().database(), READ_ONLY).await?;
         let request = Request {
             name: self.name.clone(),
             database: database.map(ToString::to_string),

@@ -17,13 +17,13 @@ const LONGEST_LINE: usize = 250;
 
 /// One side, for a program.
 #[derive(Debug)]
-pub(crate) struct Way {
+pub(crate) struct ServerAccess {
     side: &'static str,
     parameters: Vec<(&'static str, String)>,
 }
 
-impl Way {
-    /// The way to a database as pghaul reaches it.
+impl ServerAccess {
+    /// The access to a database, as pghaul has it.
     pub(crate) async fn to<S: SideMarker>(
         side: &'static str,
         server: &Server<S>,
@@ -83,7 +83,7 @@ pub(crate) struct ServiceFile {
 
 impl ServiceFile {
     /// Writes the services `source` and `target`.
-    pub(crate) fn write(ways: &[&Way]) -> Result<Self, Failure> {
+    pub(crate) fn write(accesses: &[&ServerAccess]) -> Result<Self, Failure> {
         let unwritable = |error: std::io::Error| {
             Failure::new(
                 Code::OutOfResources,
@@ -93,10 +93,10 @@ impl ServiceFile {
         };
         let mut services = String::new();
         let mut passwords = Vec::new();
-        for way in ways {
-            let password = way.password_line().unwrap_or_default();
+        for access in accesses {
+            let password = access.password_line().unwrap_or_default();
             let file = PrivateFile::new(&password).map_err(unwritable)?;
-            services.push_str(&way.service(file.path()).unwrap_or_default());
+            services.push_str(&access.service(file.path()).unwrap_or_default());
             passwords.push(file);
         }
         Ok(Self {

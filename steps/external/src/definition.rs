@@ -1,4 +1,4 @@
-//! What the configuration says of programs. The doc comments of the fields are its documentation.
+//! How the configuration defines programs. The doc comments of the fields are its documentation.
 
 use crate::check::{ClusterProgramCheck, DatabaseProgramCheck};
 use crate::interned::interned;
@@ -237,13 +237,13 @@ pub struct StepDefinition {
     pub environment: BTreeMap<String, String>,
 }
 
-/// A program that is told every event of a run. It can't stop or delay anything.
+/// A program that receives every event of a run. It can't stop or delay anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObserverDefinition {
     /// The name in the log.
     pub name: String,
-    /// The kinds of events that it is told; all where none is given. See `docs/reference/journal.md`.
+    /// The kinds of events that it receives; all where none is given. See `docs/reference/journal.md`.
     #[serde(default)]
     pub kinds: Vec<String>,
     /// The program and its arguments. No shell reads them. A path with a slash is relative to the folder of this file.

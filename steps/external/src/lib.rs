@@ -4,7 +4,7 @@
 //! The page `docs/reference/protocol.md` is for those who write such programs.
 //!
 //! - [`sql`]: checks that are files of SQL
-//! - [`definition`]: what the configuration says of a program
+//! - [`definition`]: how the configuration defines a program
 //! - `protocol`: the messages; `program`: the process that speaks it, and its limits
 //! - `connection`: how the program reaches the servers, without a password on any command line
 //! - `check`, `step`, [`observer`]: what it is used for

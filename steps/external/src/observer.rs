@@ -1,4 +1,4 @@
-//! A program that is told the events of a run. It can't stop or delay anything.
+//! A program that receives the events of a run. It can't stop or delay anything.
 
 use crate::definition::ObserverDefinition;
 use crate::program::{group::Group, lines};
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 /// So many events wait for a program that does not read; those that come then are dropped.
 const WAITING: usize = 4096;
 
-/// An event, as observers are told it.
+/// An event, as observers receive it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Notice {
     /// `event`
@@ -80,8 +80,8 @@ impl Observing {
         ))
     }
 
-    /// Tells every program that wants events of this kind. It never waits.
-    pub fn tell(&self, notice: &Notice) {
+    /// Sends an event to every program that wants its kind. It never waits.
+    pub fn notify(&self, notice: &Notice) {
         let Ok(mut line) = serde_json::to_vec(notice) else {
             return;
         };
@@ -111,7 +111,7 @@ impl Observing {
             match dropped.into_inner() {
                 0 => {}
                 dropped => tracing::warn!(
-                    "observer {name} was not told {dropped} events: it did not read, or had ended"
+                    "observer {name} did not receive {dropped} events: it did not read them, or had ended"
                 ),
             }
         }
@@ -123,7 +123,7 @@ impl Observer {
         let name = definition.name.clone();
         let words = &definition.command.0;
         let mut command = tokio::process::Command::new(words.first().map_or("", String::as_str));
-        // It is told what happens, and needs no connection.
+        // It receives events, and needs no connection.
         child::without_our_variables(command.as_std_mut());
         command
             .args(words.iter().skip(1))

@@ -47,7 +47,7 @@ pub(crate) struct Done {
 
 /// Takes the messages of a program before its `done`.
 pub(crate) trait Listener: Send {
-    /// Takes one. Returns whether the program is told that it is durable.
+    /// Takes one. returns whether the program receives `recorded`.
     fn hear(&mut self, answer: Answer) -> impl Future<Output = Result<bool, Failure>> + Send;
 }
 

@@ -1,6 +1,6 @@
 //! A step that is a program.
 
-use crate::connection::{ServiceFile, Way};
+use crate::connection::{ServerAccess, ServiceFile};
 use crate::definition::{Again, Method, OnStepFailure, Phase, Reason, StepDefinition};
 use crate::interned::interned_list;
 use crate::program::{Done, Listener, Program, bounded};
@@ -171,7 +171,7 @@ impl Definition {
         }
     }
 
-    /// For the end of a migration as well: the reasons say which the program is told.
+    /// For the end of a migration as well: the definition lists the reasons for which the program is called.
     async fn undo<S: Scope>(&self, ctx: &Context<S>, about: About<'_>) -> Result<(), Failure> {
         let Some(reason) = ctx.undo_reason() else {
             return Ok(());
@@ -210,14 +210,14 @@ impl Definition {
     ) -> Result<(Request, ServiceFile), Failure> {
         let (source, target) = (ctx.source_server(), ctx.target_server());
         let name = about.database.map(DatabaseName::as_str);
-        let source = Way::to(
+        let source = ServerAccess::to(
             "source",
             source,
             name.unwrap_or(source.resolved().database()),
             &[],
         )
         .await?;
-        let target = Way::to(
+        let target = ServerAccess::to(
             "target",
             target,
             name.unwrap_or(target.resolved().database()),

@@ -10,7 +10,7 @@ use pghaul_step::{
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// So many findings of one check are shown; the next one says that there are more.
+/// The most findings of one check; one more reports that there are further rows.
 const ROWS: usize = 100;
 
 /// The most characters of a value of a row that a sentence or a fact keeps.

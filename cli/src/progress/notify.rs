@@ -1,4 +1,4 @@
-//! Tells the observers of the configuration every event that became durable.
+//! Passes every durable event to the observers of the configuration.
 
 use crate::report::sentence;
 use pghaul_core::{DatabaseName, Event};
@@ -6,15 +6,15 @@ use pghaul_external::{Notice, Observing};
 use pghaul_step::{Observer, Progress};
 use std::sync::Arc;
 
-/// Shows what another observer shows, and tells the programs.
-pub(crate) struct Telling {
+/// Shows progress through another observer, and passes events to the programs.
+pub(crate) struct NotifyingObserver {
     pub(crate) shown: Arc<dyn Observer>,
     pub(crate) observing: Arc<Observing>,
     /// The name of the migration.
     pub(crate) migration: String,
 }
 
-impl Observer for Telling {
+impl Observer for NotifyingObserver {
     fn progress(&self, database: Option<&DatabaseName>, progress: Progress) {
         self.shown.progress(database, progress);
     }
@@ -28,6 +28,6 @@ impl Observer for Telling {
         if let Ok(record) = event.to_record() {
             notice.payload = record.payload;
         }
-        self.observing.tell(&notice);
+        self.observing.notify(&notice);
     }
 }
