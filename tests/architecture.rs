@@ -36,6 +36,7 @@ fn allowed(from: &Package) -> &'static [&'static str] {
         "pghaul" => &[
             "pghaul-store",
             "pghaul-steps",
+            "pghaul-external",
             "pghaul-engine",
             "pghaul-step",
             "pghaul-postgres",

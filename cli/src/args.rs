@@ -10,10 +10,11 @@ use pghaul_core::event::Selection;
 use pghaul_core::journal::Head;
 use pghaul_core::{InitialCopy, Method};
 use pghaul_engine::{Allowed, OnCheckFailure, OnWalLimit, Removal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 mod audit;
 mod checks;
+mod configuration;
 mod generated;
 mod history;
 mod migrations;
@@ -21,6 +22,7 @@ mod report;
 
 pub(crate) use audit::AuditArgs;
 pub(crate) use checks::CheckArgs;
+pub(crate) use configuration::{ConfigCommand, ConfigCommandArgs, ConfigurationArgs, DescribeArgs, ListArgs};
 pub(crate) use generated::{CompletionsArgs, ManArgs};
 pub(crate) use history::HistoryArgs;
 pub(crate) use migrations::{CloseArgs, MigrationsArgs, MigrationsCommand};
@@ -130,6 +132,8 @@ pub(crate) struct General {
     /// Write nothing to stderr but errors
     #[arg(short, long, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -161,7 +165,13 @@ pub(crate) enum Command {
     /// Verify the journal; carry it to another machine
     Journal(JournalCommandArgs),
     /// List the steps and checks in the order in which they run
-    Steps(StepsArgs),
+    Steps(ListArgs),
+    /// List the checks
+    Checks(ListArgs),
+    /// Show everything that is known of a step or a check
+    Describe(DescribeArgs),
+    /// Validate the configuration, or show what it can hold
+    Config(ConfigCommandArgs),
     /// Watch a whole migration between two throwaway clusters
     Demo(DemoArgs),
     /// Print a script that completes commands and options in a shell
@@ -170,6 +180,33 @@ pub(crate) enum Command {
     /// Write the manual pages to a directory
     #[command(hide = true)]
     Man(ManArgs),
+}
+
+impl Command {
+    /// The `--journal` of a command that reads the configuration, which may stand beside it; `None` for the others.
+    pub(crate) fn configured(&self) -> Option<Option<&Path>> {
+        let journal = match self {
+            Self::Plan(args) | Self::Check(args) => &args.journal.journal,
+            Self::Run(args) => &args.journal.journal,
+            Self::Status(args) => &args.journal.journal,
+            Self::Remove(args) => &args.journal.journal,
+            Self::Doctor(args) => &args.journal.journal,
+            Self::Steps(args) | Self::Checks(args) => &args.journal,
+            Self::Describe(args) => &args.list.journal,
+            Self::Config(args) => match &args.command {
+                ConfigCommand::Check(args) => &args.journal,
+                ConfigCommand::Example | ConfigCommand::Schema => return None,
+            },
+            Self::History(_)
+            | Self::Report(_)
+            | Self::Migrations(_)
+            | Self::Journal(_)
+            | Self::Demo(_)
+            | Self::Completions(_)
+            | Self::Man(_) => return None,
+        };
+        Some(journal.as_deref())
+    }
 }
 
 /// The two servers.
@@ -470,13 +507,6 @@ impl RemoveArgs {
             applications_still_write: self.applications_still_write,
         }
     }
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct StepsArgs {
-    /// Answer in JSON
-    #[arg(long, help_heading = "Output")]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Args)]

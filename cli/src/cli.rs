@@ -1,7 +1,8 @@
 //! The builder: a program of one's own with further steps and checks.
 
-use crate::args::{Command, CommandLine};
+use crate::args::CommandLine;
 use crate::command;
+use crate::configuration::{Configuration, Places};
 use crate::exit_code::ExitCode;
 use crate::invocation;
 use crate::logging;
@@ -9,8 +10,9 @@ use crate::printer::Printer;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use pghaul_core::event::Invocation;
 use pghaul_core::{Code, Failure};
-use pghaul_step::{Check, Cluster, Database, Registry, Step};
+use pghaul_step::{Check, Cluster, Database, Origin, Registry, Step};
 use std::sync::Arc;
+use tokio::runtime::Runtime;
 
 /// pghaul's command line, made of steps and checks.
 ///
@@ -36,6 +38,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct Cli {
     registry: Registry,
+    name: Option<(&'static str, &'static str)>,
 }
 
 impl Cli {
@@ -44,10 +47,18 @@ impl Cli {
         Self::default()
     }
 
+    /// The program's own name and version: for `--help`, `--version`, and the commands in hints.
+    #[must_use]
+    pub fn with_name(mut self, name: &'static str, version: &'static str) -> Self {
+        self.name = Some((name, version));
+        self
+    }
+
     /// Adds the steps and checks that come with pghaul.
     #[must_use]
     pub fn with_builtin(mut self) -> Self {
-        self.registry = pghaul_steps::builtin(self.registry);
+        self.registry = self.registry.from_now_on(Origin::BuiltIn);
+        self.registry = pghaul_steps::builtin(self.registry).from_now_on(Origin::Program);
         self
     }
 
@@ -81,15 +92,7 @@ impl Cli {
 
     /// Reads the process' arguments, does what they say, and says how it ended.
     pub fn run(self) -> std::process::ExitCode {
-        let mut command = CommandLine::command();
-        command.build();
-        let parsed = command
-            .try_get_matches_from_mut(std::env::args_os())
-            .and_then(|matches| {
-                let invocation = invocation::of_process(&command, &matches);
-                Ok((CommandLine::from_arg_matches(&matches)?, invocation))
-            });
-        let (line, invocation) = match parsed {
+        let (line, invocation) = match self.parse() {
             Ok(parsed) => parsed,
             Err(error) => {
                 // Help and the version go to stdout, mistakes to stderr; a closed pipe is no error.
@@ -102,26 +105,27 @@ impl Cli {
                 .into();
             }
         };
-        let printer = Printer::new(line.general.color, line.general.quiet);
+        let name = self.name.map_or("pghaul", |(name, _)| name);
+        let printer = Printer::new(line.general.color, line.general.quiet).of_program(name);
         logging::start(&printer, line.general.verbose, line.general.quiet);
-        self.start(line.command, invocation, &printer).into()
+        self.start(line, invocation, &printer).into()
     }
 
-    fn start(self, command: Command, invocation: Invocation, printer: &Printer) -> ExitCode {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let outcome = self.registry.validate().map_err(Failure::from).and_then(|()| {
-            runtime.map_err(|error| {
-                Failure::new(Code::OutOfResources, "no threads can be started").with_cause(error)
-            })
-        });
-        match outcome {
-            Ok(runtime) => {
-                let session = command::Session {
-                    registry: Arc::new(self.registry),
-                    printer: printer.clone(),
-                    invocation: Arc::new(invocation),
-                };
-                let code = runtime.block_on(session.execute(command));
+    fn parse(&self) -> Result<(CommandLine, Invocation), clap::Error> {
+        let mut command = CommandLine::command();
+        if let Some((name, version)) = self.name {
+            command = command.name(name).bin_name(name).version(version);
+        }
+        command.build();
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let invocation = invocation::of_process(&command, &matches);
+        Ok((CommandLine::from_arg_matches(&matches)?, invocation))
+    }
+
+    fn start(self, line: CommandLine, invocation: Invocation, printer: &Printer) -> ExitCode {
+        match self.equip(&line, invocation, printer) {
+            Ok((runtime, session)) => {
+                let code = runtime.block_on(session.execute(line.command));
                 // What still runs in the background has been told to end; nobody waits for it.
                 runtime.shutdown_background();
                 code
@@ -131,5 +135,41 @@ impl Cli {
                 failure.code.into()
             }
         }
+    }
+
+    /// Threads, and the steps and checks of the program and of the configuration.
+    fn equip(
+        self,
+        line: &CommandLine,
+        invocation: Invocation,
+        printer: &Printer,
+    ) -> Result<(Runtime, command::Session), Failure> {
+        self.registry.validate()?;
+        let (registry, configuration) = match line.command.configured() {
+            None => (self.registry, Configuration::default()),
+            Some(journal) => {
+                let given = &line.general.configuration;
+                let places = Places {
+                    config: given.config.as_deref(),
+                    sql_checks: given.sql_checks.as_deref(),
+                    journal,
+                };
+                Configuration::load(self.registry, &places)?
+            }
+        };
+        registry.validate()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                Failure::new(Code::OutOfResources, "no threads can be started").with_cause(error)
+            })?;
+        let session = command::Session {
+            registry: Arc::new(registry),
+            configuration: Arc::new(configuration),
+            printer: printer.clone(),
+            invocation: Arc::new(invocation),
+        };
+        Ok((runtime, session))
     }
 }

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - `args` is the command line as it is written; `command` has a module for each command
+//! - `configuration` adds the steps and checks that are no code of the program
 //! - `journals` finds the journal and the migration in it, `servers` the two servers
 //! - `invocation` is who started this process and how, `redacted` keeps secrets out of it
 //! - `anchor` keeps the journal's head outside of it
@@ -20,6 +21,7 @@ mod anchor;
 mod args;
 mod cli;
 mod command;
+mod configuration;
 mod copying;
 mod exit_code;
 mod invocation;

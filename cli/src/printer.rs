@@ -6,9 +6,13 @@
 use crate::report::{failure, legible};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use pghaul_core::{Code, Failure};
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The name that texts have, to be replaced by that of another program.
+const PGHAUL: &str = "pghaul";
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -31,6 +35,7 @@ pub(crate) struct Printer {
     bars: MultiProgress,
     draws: bool,
     closed: Arc<AtomicBool>,
+    program: &'static str,
 }
 
 impl Printer {
@@ -56,6 +61,21 @@ impl Printer {
             bars: MultiProgress::with_draw_target(target),
             draws,
             closed: Arc::new(AtomicBool::new(false)),
+            program: PGHAUL,
+        }
+    }
+
+    /// The same for a program with another name, which the commands in its texts then have.
+    pub(crate) fn of_program(mut self, name: &'static str) -> Self {
+        self.program = name;
+        self
+    }
+
+    /// A text in which commands to type have the name of the program.
+    fn named<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.program {
+            PGHAUL => Cow::Borrowed(text),
+            other => Cow::Owned(text.replace("`pghaul ", &format!("`{other} "))),
         }
     }
 
@@ -126,7 +146,7 @@ impl Printer {
     /// # Errors
     /// As [`answer`](Self::answer).
     pub(crate) fn raw_answer(&self, control: &str, text: &str) -> Result<(), Failure> {
-        let text = shown(text, self.color_stdout);
+        let text = shown(&self.named(text), self.color_stdout);
         self.write(&format!("{control}{text}"))
     }
 
@@ -160,7 +180,7 @@ impl Printer {
 
     /// Text on stderr as it is. What can't be written there has nowhere else to go.
     pub(crate) fn to_stderr(&self, text: &str) {
-        let text = shown(text, self.color_stderr);
+        let text = shown(&self.named(text), self.color_stderr);
         self.bars.suspend(|| {
             let _ = io::stderr().lock().write_all(text.as_bytes());
         });

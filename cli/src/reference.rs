@@ -92,3 +92,25 @@ fn every_error_has_a_section() {
         "a section without a code"
     );
 }
+
+#[test]
+fn the_configuration_is_documented() {
+    let example = crate::configuration::example().unwrap();
+    let text = format!(
+        "# The configuration file\n\n\
+         Generated from `steps/external/src/definition.rs` and `cli/src/configuration/file.rs`. No command needs a configuration: it adds\n\
+         [checks](../how-to/add-a-check.md), [steps](../how-to/add-a-step.md) and observers that are programs, or checks in SQL.\n\n\
+         The file is the one that `--config` or `PGHAUL_CONFIG` names; else `pghaul.toml` beside the journal; else `pghaul/pghaul.toml` in\n\
+         `$XDG_CONFIG_HOME` or `~/.config`. The commands `plan`, `check`, `run`, `status`, `remove`, `doctor`, `steps`, `checks` and `describe` read\n\
+         it, and refuse one with any mistake, with its line and column. One that everyone can write is refused too: it names programs that run\n\
+         as you.\n\n\
+         | command | shows |\n|---|---|\n\
+         | `pghaul config check` | whether the configuration and the checks in SQL are right, and where they are |\n\
+         | `pghaul config example` | the example below |\n\
+         | `pghaul config schema` | a JSON Schema, for editors |\n\
+         | `pghaul steps`, `pghaul checks` | what it has added, with its origin |\n\
+         | `pghaul describe NAME` | everything that is known of a step or a check |\n\n\
+         What programs are sent and answer: [the protocol](protocol.md).\n\n```toml\n{example}```\n"
+    );
+    check("configuration.md", &text);
+}

@@ -3,6 +3,7 @@
 
 use crate::command::Session;
 use crate::journals;
+use crate::progress::notify::NotifyingObserver;
 use crate::progress::published::Publisher;
 use crate::servers::Servers;
 use crate::signals::Signals;
@@ -13,7 +14,8 @@ use pghaul_core::{
     Code, DatabaseEvent, DatabaseState, Epoch, Event, Failure, Journal, Migration, MigrationEvent,
     MigrationId, id,
 };
-use pghaul_engine::{Engine, Purpose, refuse_other_release};
+use pghaul_engine::{Engine, Purpose, changed_definitions, refuse_other_release};
+use pghaul_external::Observing;
 use pghaul_step::progress::Blind;
 use pghaul_step::{Copying, Faults, Kept, Observer, Recorder, RunContext, WayBack, Workers};
 use pghaul_store::{Clock, Holder, JournalFile, Writer};
@@ -55,6 +57,7 @@ pub(crate) struct Runner {
     pub(crate) engine: Engine,
     locked: Locked,
     publisher: Publisher,
+    observing: Arc<Observing>,
 }
 
 impl Locked {
@@ -90,12 +93,17 @@ impl Locked {
         }
     }
 
-    /// Refuses a migration that this program can't go on with, since it lacks a step or is older than the journal.
+    /// Refuses a migration that this program can't go on with, since it lacks a step or is older than the journal. Steps that
+    /// are defined otherwise than when it was planned are shown.
     ///
     /// # Errors
     /// [`Code::OtherRelease`] with what is missing.
     pub(crate) fn check_release(&self, session: &Session, purpose: Purpose) -> Result<(), Failure> {
-        self.read(|m| refuse_other_release(&session.registry, m, purpose))
+        self.read(|m| refuse_other_release(&session.registry, m, purpose))?;
+        for changed in self.read(|m| changed_definitions(&session.registry, m)) {
+            session.printer.note(&format!("warning: {changed}"));
+        }
+        Ok(())
     }
 
     /// Reads something out of the state.
@@ -193,7 +201,15 @@ impl Locked {
         let epoch = self.next_epoch();
         let facts = self.facts(session, &start, took_over);
         let journal: Arc<dyn Journal> = Arc::clone(&self.writer) as Arc<dyn Journal>;
-        let publisher = Publisher::start(equipment.observer, directory);
+        let observing = Arc::new(Observing::start(&session.configuration.observers));
+        let observer = NotifyingObserver {
+            shown: equipment.observer,
+            observing: Arc::clone(&observing),
+            migration: self
+                .read(|m| m.created.as_ref().map(|created| created.name.clone()))
+                .unwrap_or_default(),
+        };
+        let publisher = Publisher::start(Arc::new(observer), directory);
         let faults = Arc::new(Faults::from_environment());
         let recorder =
             Recorder::new(journal, faults, publisher.observer()).with_versions(session.registry.versions());
@@ -221,6 +237,7 @@ impl Locked {
             engine,
             locked: self,
             publisher,
+            observing,
         })
     }
 }
@@ -242,6 +259,7 @@ impl Runner {
         }
         self.engine.run.recorder.faults().report();
         drop(self.publisher);
+        self.observing.finish().await;
         self.locked
     }
 }

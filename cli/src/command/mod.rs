@@ -1,5 +1,6 @@
 //! The commands. Each decides; `report` says how it looks.
 
+mod config;
 mod demo;
 mod doctor;
 mod finished;
@@ -16,6 +17,7 @@ mod survey;
 
 use crate::anchor::{Anchor, Keeper};
 use crate::args::Command;
+use crate::configuration::Configuration;
 use crate::exit_code::ExitCode;
 use crate::printer::Printer;
 use crate::view::View;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) registry: Arc<Registry>,
+    pub(crate) configuration: Arc<Configuration>,
     pub(crate) printer: Printer,
     /// Who started this process, and how.
     pub(crate) invocation: Arc<Invocation>,
@@ -72,6 +75,9 @@ impl Session {
             Command::Report(args) => report::report(self, &args),
             Command::Remove(args) => remove::remove(self, &args).await,
             Command::Steps(args) => steps::steps(self, &args),
+            Command::Checks(args) => steps::checks(self, &args),
+            Command::Describe(args) => steps::describe(self, &args),
+            Command::Config(args) => config::config(self, &args),
             Command::Demo(args) => demo::demo(self, &args).await,
             Command::Completions(args) => generated::completions(self, &args),
             Command::Man(args) => generated::man(&args),

@@ -2,6 +2,7 @@
 
 mod bars;
 mod lines;
+pub(crate) mod notify;
 pub(crate) mod published;
 mod row;
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod columns;
+pub(crate) mod describe;
 pub(crate) mod doctor;
 pub(crate) mod failure;
 pub(crate) mod finding;

@@ -3,13 +3,10 @@
 use crate::Engine;
 use pghaul_core::event::Runner;
 use pghaul_core::{Acceptance, Code, DatabaseName, Event, Failure, MigrationEvent};
-use pghaul_step::Registry;
+use pghaul_step::{Registry, alike};
 
 /// Checks without which nothing can be moved, whoever accepts what they found.
 const INDISPENSABLE: [&str; 3] = ["connection", "database-connection", "same-server"];
-
-/// How alike a name must be to be offered instead of one that does not exist.
-const ALIKE: f64 = 0.75;
 
 /// Refuses overrides of checks that don't exist or can't be overridden.
 ///
@@ -60,12 +57,7 @@ pub fn check_databases(accepted: &[Acceptance], selected: &[DatabaseName]) -> Re
 }
 
 fn offer(failure: Failure, name: &str, known: &[&str], otherwise: &str) -> Failure {
-    let likeness = |other: &str| strsim::jaro_winkler(name, other);
-    let nearest = known
-        .iter()
-        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
-        .filter(|nearest| likeness(nearest) >= ALIKE);
-    match nearest {
+    match alike(name, known.iter().copied()) {
         Some(nearest) => failure.with_hint(format!("did you mean {nearest:?}?")),
         None => failure.with_hint(otherwise),
     }

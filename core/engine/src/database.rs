@@ -11,7 +11,7 @@ use pghaul_step::scope::{Database, DatabaseSubject};
 use pghaul_step::step::ErasedStep;
 use pghaul_step::{
     Context, Descriptor, Notes, Occasion, Ownership, Proof, Registry, Repeats, RunContext, Standing,
-    StepPhase,
+    StepPhase, UndoReason,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -278,7 +278,8 @@ impl Journey<'_> {
             if !self.may_fall_back(&failure)? {
                 return Err(failure);
             }
-            self.undo_steps(Method::Replication, StepPhase::Data).await?;
+            self.undo_steps(Method::Replication, StepPhase::Data, UndoReason::FellBack)
+                .await?;
             return self
                 .append(DatabaseEvent::FellBack {
                     failure: Box::new(failure),
@@ -424,14 +425,21 @@ impl Journey<'_> {
     }
 
     /// Undoes the steps of a method in reverse order: all that ever began.
-    pub(crate) async fn undo_steps(&self, method: Method, from: StepPhase) -> Result<(), Failure> {
-        self.undo_steps_that(method, |step| step.phase >= from).await
+    pub(crate) async fn undo_steps(
+        &self,
+        method: Method,
+        from: StepPhase,
+        reason: UndoReason,
+    ) -> Result<(), Failure> {
+        self.undo_steps_that(method, reason, |step| step.phase >= from)
+            .await
     }
 
     /// Undoes those of the steps of a method that are meant, in reverse order.
     pub(crate) async fn undo_steps_that(
         &self,
         method: Method,
+        reason: UndoReason,
         meant: impl Fn(&Descriptor) -> bool + Send,
     ) -> Result<(), Failure> {
         let subject = self.subject()?;
@@ -443,7 +451,7 @@ impl Journey<'_> {
                 subject: &subject,
                 occasion: None,
             }
-            .undo()
+            .undo(reason)
             .await?;
         }
         Ok(())

@@ -5,7 +5,7 @@ use pghaul_core::{Code, DatabaseEvent, DatabaseState, Event, Failure, StepEvent,
 use pghaul_step::retry::{patiently, pause_before_retry};
 use pghaul_step::scope::Scope;
 use pghaul_step::step::ErasedStep;
-use pghaul_step::{Context, Descriptor, Occasion, Probe, Progress, Repeats, RunContext};
+use pghaul_step::{Context, Descriptor, Occasion, Probe, Progress, Repeats, RunContext, UndoReason};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -137,13 +137,21 @@ impl<S: Scope> Execution<'_, S> {
         Ok(())
     }
 
-    /// Takes the step's effects back, where it ever began.
-    pub(crate) async fn undo(&self) -> Result<(), Failure> {
+    /// Takes the step's effects back, where it ever began; for a completed migration, what the target needs no more.
+    pub(crate) async fn undo(&self, reason: UndoReason) -> Result<(), Failure> {
         if matches!(self.state(), StepState::Idle | StepState::Undone) {
             return Ok(());
         }
-        let context = self.context();
-        patiently(&context.notes(), "the step's undo", || self.step.undo(&context)).await?;
+        let context = self.context().undone_because(reason);
+        patiently(&context.notes(), "the step's undo", || async {
+            match reason {
+                UndoReason::Completed => self.step.complete(&context).await,
+                UndoReason::Abandoned | UndoReason::FellBack | UndoReason::Restarted => {
+                    self.step.undo(&context).await
+                }
+            }
+        })
+        .await?;
         self.append(StepEvent::StepUndone).await
     }
 }

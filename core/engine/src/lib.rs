@@ -32,7 +32,7 @@ mod wal_watch;
 
 pub use acceptance::{check_acceptances, check_databases};
 pub use estimate::{Estimate, Needs};
-pub use release::{Purpose, refuse_other_release};
+pub use release::{Purpose, changed_definitions, refuse_other_release};
 pub use removal::{Allowed, Removal};
 pub use run::{
     Engine, FEWEST_CONNECTIONS, OnCheckFailure, RunRequest, candidates, connections_within,

@@ -63,6 +63,32 @@ fn hint(migration: &Migration, purpose: Purpose) -> String {
     }
 }
 
+/// The steps that are still to run and are defined otherwise than when the plan was made, with a database each: a sentence for
+/// each. The new definition counts.
+pub fn changed_definitions(registry: &Registry, migration: &Migration) -> Vec<String> {
+    let now: BTreeMap<&str, &str> = registry
+        .steps()
+        .filter_map(|step| Some((step.name, step.definition?)))
+        .collect();
+    let mut changed = BTreeMap::new();
+    for (database, record) in &migration.databases {
+        if matches!(record.state, DatabaseState::Done | DatabaseState::Removed) {
+            continue;
+        }
+        for (step, planned) in record.plan.iter().flat_map(|plan| &plan.definitions) {
+            if now.get(step.as_str()).is_some_and(|hash| hash != planned) {
+                changed.entry(step).or_insert(database);
+            }
+        }
+    }
+    let sentence = |(step, database)| {
+        format!(
+            "step {step} is defined otherwise than when the plan of database {database} was made; the new definition is used"
+        )
+    };
+    changed.into_iter().map(sentence).collect()
+}
+
 /// The steps of this program.
 struct Known {
     cluster: BTreeMap<StepName, u32>,
@@ -214,10 +240,17 @@ pub(crate) fn passed(record: &DatabaseRecord, order: &[Descriptor]) -> BTreeSet<
 /// The steps that are to begin after this one or beside it, as they have said, directly or through others.
 fn followers(step: &'static str, order: &[Descriptor]) -> BTreeSet<&'static str> {
     let mut followers = BTreeSet::from([step]);
+    let placed_before = |name: &'static str, followers: &BTreeSet<&str>| {
+        let mut earlier = order.iter().filter(|other| followers.contains(other.name));
+        earlier.any(|other| other.before.contains(&name))
+    };
     // In this order, what follows a step comes after it.
     for other in order {
         let after = other.after.iter().any(|name| followers.contains(name));
-        if after || other.beside.is_some_and(|name| followers.contains(name)) {
+        if after
+            || placed_before(other.name, &followers)
+            || other.beside.is_some_and(|name| followers.contains(name))
+        {
             followers.insert(other.name);
         }
     }

@@ -187,6 +187,7 @@ impl Surveyor<'_> {
         surveyed.sizes = catalog.table_sizes();
         surveyed.bytes = surveyed.sizes.values().sum();
         let tables = classify(&catalog);
+        let route = Route::of(choice.method, self.landscape.initial_copy);
         surveyed.plan = Some(DatabasePlan {
             database: surveyed.database.clone(),
             number,
@@ -194,9 +195,8 @@ impl Surveyor<'_> {
             initial_copy: self.landscape.initial_copy,
             forced: self.landscape.forced.is_some(),
             reasons: choice.reasons,
-            steps: self
-                .registry
-                .step_names(Route::of(choice.method, self.landscape.initial_copy))?,
+            steps: self.registry.step_names(route)?,
+            definitions: self.registry.definitions(route)?,
             held_back: hold_back(&tables, &catalog),
             tables,
         });

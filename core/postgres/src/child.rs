@@ -2,6 +2,7 @@
 
 use crate::conninfo::{Endpoint, Host};
 use crate::session::{Server, SideMarker};
+use std::path::Path;
 use std::process::Stdio;
 use tokio::process::Command;
 
@@ -15,50 +16,81 @@ pub fn connect_like_us<S: SideMarker>(
     endpoint: &Endpoint,
     database: &str,
 ) {
-    let resolved = server.resolved();
-    let settings = server.settings_for_programs();
     without_our_variables(command.as_std_mut());
-    match &endpoint.host {
-        Host::Tcp { name, address } => {
-            if let Some(name) = name {
-                command.env("PGHOST", name);
-            }
-            if let Some(address) = address {
-                command.env("PGHOSTADDR", address.to_string());
-            }
-        }
-        Host::Socket { directory } => {
-            command.env("PGHOST", directory);
+    for (keyword, value) in parameters(server, endpoint, database, &[]) {
+        let variable = VARIABLES.iter().find(|(known, _)| *known == keyword);
+        if let Some((_, variable)) = variable {
+            command.env(variable, value);
         }
     }
     command
-        .env("PGPORT", endpoint.port.to_string())
-        .env("PGUSER", resolved.user())
-        .env("PGDATABASE", database)
-        .env("PGAPPNAME", server.application_name())
-        .env("PGSSLMODE", resolved.tls().mode.as_str())
-        .env(
-            "PGOPTIONS",
-            crate::conninfo::startup_options(resolved.options(), &settings),
-        )
         .env("PGPASSFILE", NO_FILE)
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    if let Some(password) = resolved.password_for(endpoint, database) {
-        command.env("PGPASSWORD", password.reveal());
+    die_with_parent(command);
+}
+
+/// The keywords of a conninfo that [`parameters`] has, and libpq's variables for them.
+const VARIABLES: [(&str, &str); 13] = [
+    ("host", "PGHOST"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("port", "PGPORT"),
+    ("user", "PGUSER"),
+    ("dbname", "PGDATABASE"),
+    ("application_name", "PGAPPNAME"),
+    ("sslmode", "PGSSLMODE"),
+    ("options", "PGOPTIONS"),
+    ("password", "PGPASSWORD"),
+    ("sslrootcert", "PGSSLROOTCERT"),
+    ("sslcert", "PGSSLCERT"),
+    ("sslkey", "PGSSLKEY"),
+    ("connect_timeout", "PGCONNECT_TIMEOUT"),
+];
+
+/// The parameters with which a libpq program connects as we do, **with the password**. `settings` are further settings of its
+/// sessions.
+pub fn parameters<S: SideMarker>(
+    server: &Server<S>,
+    endpoint: &Endpoint,
+    database: &str,
+    settings: &[(&'static str, &'static str)],
+) -> Vec<(&'static str, String)> {
+    let resolved = server.resolved();
+    let for_programs = server.settings_for_programs();
+    let settings = for_programs.iter().chain(settings);
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut parameters = Vec::new();
+    match &endpoint.host {
+        Host::Tcp { name, address } => {
+            parameters.extend(name.clone().map(|name| ("host", name)));
+            parameters.extend(address.map(|address| ("hostaddr", address.to_string())));
+        }
+        Host::Socket { directory } => parameters.push(("host", text(directory))),
     }
+    parameters.extend([
+        ("port", endpoint.port.to_string()),
+        ("user", resolved.user().to_owned()),
+        ("dbname", database.to_owned()),
+        ("application_name", server.application_name().to_owned()),
+        ("sslmode", resolved.tls().mode.as_str().to_owned()),
+        (
+            "options",
+            crate::conninfo::startup_options(resolved.options(), settings),
+        ),
+    ]);
+    let password = resolved.password_for(endpoint, database);
+    parameters.extend(password.map(|password| ("password", password.reveal().to_owned())));
     if let Some(file) = &resolved.tls().root_file {
-        command.env("PGSSLROOTCERT", file);
+        parameters.push(("sslrootcert", text(file)));
     } else if resolved.tls().system_roots {
-        command.env("PGSSLROOTCERT", "system");
+        parameters.push(("sslrootcert", "system".to_owned()));
     }
     if let Some((certificate, key)) = &resolved.tls().client {
-        command.env("PGSSLCERT", certificate).env("PGSSLKEY", key);
+        parameters.extend([("sslcert", text(certificate)), ("sslkey", text(key))]);
     }
-    if let Some(timeout) = resolved.connect_timeout() {
-        command.env("PGCONNECT_TIMEOUT", timeout.as_secs().max(2).to_string());
-    }
-    die_with_parent(command);
+    let timeout = resolved.connect_timeout();
+    parameters.extend(timeout.map(|timeout| ("connect_timeout", timeout.as_secs().max(2).to_string())));
+    parameters
 }
 
 /// Keeps libpq's and pghaul's variables from a program: the passwords of both servers are among them.
@@ -79,7 +111,7 @@ const NO_FILE: &str = "/dev/null/none";
     unsafe_code,
     reason = "pre_exec; the closure makes one async-signal-safe system call"
 )]
-fn die_with_parent(command: &mut Command) {
+pub fn die_with_parent(command: &mut Command) {
     // SAFETY: between fork and exec only prctl(2) is called, which is async-signal-safe and allocates nothing.
     unsafe {
         command.pre_exec(|| {
@@ -89,5 +121,6 @@ fn die_with_parent(command: &mut Command) {
     }
 }
 
+/// Other systems have no such signal.
 #[cfg(not(target_os = "linux"))]
-fn die_with_parent(_: &mut Command) {}
+pub fn die_with_parent(_: &mut Command) {}

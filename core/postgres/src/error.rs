@@ -5,7 +5,7 @@ use pghaul_core::{Code, Failure, Side};
 use std::error::Error;
 use std::fmt;
 use std::io;
-use tokio_postgres::error::{DbError, Severity};
+use tokio_postgres::error::{DbError, ErrorPosition, Severity};
 
 /// A limit of the server's configuration is reached, such as that of replication slots.
 const CONFIGURATION_LIMIT: &str = "53400";
@@ -36,6 +36,7 @@ struct Inner {
     operation: String,
     message: String,
     sqlstate: Option<String>,
+    position: Option<u32>,
     detail: Option<String>,
     context: Option<String>,
     server_hint: Option<String>,
@@ -59,6 +60,7 @@ impl PgError {
             operation: operation.into(),
             message: message.into(),
             sqlstate: None,
+            position: None,
             detail: None,
             context: None,
             server_hint: None,
@@ -114,6 +116,10 @@ impl PgError {
             message_without_values(state, db.message(), context.is_some()),
         );
         error.0.sqlstate = Some(state.to_owned());
+        error.0.position = match db.position() {
+            Some(ErrorPosition::Original(position)) => Some(*position),
+            Some(ErrorPosition::Internal { .. }) | None => None,
+        };
         if !sqlstate::detail_shows_rows(state) {
             error.0.detail = db.detail().filter(|detail| !detail.is_empty()).map(str::to_owned);
         }
@@ -145,6 +151,11 @@ impl PgError {
     /// The SQLSTATE, when a server reported the error.
     pub fn sqlstate(&self) -> Option<&str> {
         self.0.sqlstate.as_deref()
+    }
+
+    /// Where in the statement the server found the error: the number of a character, from 1.
+    pub fn position(&self) -> Option<u32> {
+        self.0.position
     }
 
     /// The sentence of the server or the driver alone.

@@ -87,6 +87,8 @@ pub struct DatabaseRecord {
     pub failure: Option<Failure>,
     /// What the target lacked, or may have lacked, when the removal began.
     pub left: Vec<Incomplete>,
+    /// Whether the removal began from `syncing` or `done`, with nothing wrong: it ends the migration, and does not give it up.
+    pub completed: bool,
 }
 
 impl DatabaseRecord {
@@ -111,7 +113,14 @@ impl DatabaseRecord {
         if forced && matches!(event, DatabaseEvent::FellBack { .. }) {
             return None;
         }
-        self.state = self.state.apply(event)?;
+        let before = std::mem::take(&mut self.state);
+        match before.apply(event) {
+            Some(state) => self.state = state,
+            None => {
+                self.state = before;
+                return None;
+            }
+        }
         match event {
             DatabaseEvent::Checked { findings } => {
                 self.findings.clone_from(findings);
@@ -127,9 +136,13 @@ impl DatabaseRecord {
             DatabaseEvent::Failed { failure } => self.failure = Some((**failure).clone()),
             DatabaseEvent::DataDiscarded => self.proof = None,
             DatabaseEvent::Resumed => self.failure = None,
-            DatabaseEvent::RemovalStarted { left, .. } => {
+            DatabaseEvent::RemovalStarted { left, despite, .. } => {
                 self.failure = None;
                 self.leave(left);
+                if !matches!(before.work(), DatabaseState::Removing) {
+                    let arrived = matches!(before, DatabaseState::Syncing | DatabaseState::Done);
+                    self.completed = arrived && despite.is_none();
+                }
             }
             DatabaseEvent::SchemaStarted
             | DatabaseEvent::ReplicatingStarted

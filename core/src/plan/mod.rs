@@ -11,6 +11,7 @@ use crate::catalog::TableName;
 use crate::finding::Finding;
 use crate::id::DatabaseName;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use strum::{Display, EnumIter, EnumString};
 
 /// How the data of a database gets to the target.
@@ -234,6 +235,9 @@ pub struct DatabasePlan {
     pub reasons: Vec<String>,
     /// The steps in the order in which they run.
     pub steps: Vec<crate::id::StepName>,
+    /// The hashes of what defines those of its steps that are no code of the program; absent in journals of before 0.2.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub definitions: BTreeMap<crate::id::StepName, String>,
     /// Every table, in the order of their numbers.
     pub tables: Vec<TablePlan>,
     /// Objects that would break or be broken by replication: not active on the target until the cutover. A

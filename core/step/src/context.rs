@@ -9,7 +9,7 @@ use crate::ownership::{OwnedTransaction, Ownership};
 use crate::progress::Progress;
 use crate::run::{Copying, RunContext, WayBack};
 use crate::scope::{Database, DatabaseSubject, Scope};
-use crate::step::Occasion;
+use crate::step::{Occasion, UndoReason};
 use pghaul_core::event::Proof;
 use pghaul_core::plan::Route;
 use pghaul_core::{
@@ -32,6 +32,7 @@ pub struct Context<S: Scope> {
     step: StepName,
     subject: S::Subject,
     occasion: Option<Occasion>,
+    undo_reason: Option<UndoReason>,
 }
 
 impl<S: Scope> Context<S> {
@@ -42,7 +43,20 @@ impl<S: Scope> Context<S> {
             step,
             subject,
             occasion: None,
+            undo_reason: None,
         }
+    }
+
+    /// The same, for a step whose effects are taken back.
+    #[must_use]
+    pub fn undone_because(mut self, reason: UndoReason) -> Self {
+        self.undo_reason = Some(reason);
+        self
+    }
+
+    /// Why the step's effects are taken back; `None` in every other call.
+    pub fn undo_reason(&self) -> Option<UndoReason> {
+        self.undo_reason
     }
 
     /// The same, for a step that is done once more.
@@ -160,6 +174,11 @@ impl<S: Scope> Context<S> {
     /// The version that the step notes its facts and items in.
     fn version(&self) -> u32 {
         self.run.recorder.version_of(&self.step)
+    }
+
+    /// Shows progress.
+    pub fn progress(&self, progress: Progress) {
+        self.run.recorder.progress(S::database(&self.subject), progress);
     }
 
     /// Runs a side effect that is not an owned transaction, with a fault position on both sides.
@@ -416,10 +435,5 @@ impl Context<Database> {
     /// Lets go of it.
     pub fn let_go<T: Any + Send + Sync>(&self) {
         self.run.kept.remove::<T>(self.database());
-    }
-
-    /// Shows progress.
-    pub fn progress(&self, progress: Progress) {
-        self.run.recorder.progress(Some(self.database()), progress);
     }
 }

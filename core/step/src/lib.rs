@@ -60,10 +60,10 @@ pub use notes::{Notes, Waiting};
 pub use ownership::{OwnedTransaction, Ownership};
 pub use progress::{Observer, Progress};
 pub use recorder::Recorder;
-pub use registry::{Registry, RegistryError};
+pub use registry::{Origin, Registry, RegistryError, alike};
 pub use run::{Copying, RunContext, WayBack};
 pub use scope::{Cluster, Database, Scope};
-pub use step::{Descriptor, Occasion, Probe, Repeats, Standing, Step, StepPhase};
+pub use step::{Descriptor, Occasion, Probe, Repeats, Standing, Step, StepPhase, UndoReason};
 pub use throwaway::ThrowawayDatabase;
 pub use workers::Workers;
 

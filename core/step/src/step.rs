@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use pghaul_core::Failure;
 use pghaul_core::event::{Incomplete, Proof, StepUpcaster};
 use pghaul_core::plan::Route;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use strum::Display;
+use strum::{Display, EnumIter};
 
 /// When a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display)]
@@ -46,6 +46,23 @@ pub enum Occasion {
     Refused,
 }
 
+/// Why a step's effects are taken back: see [`Context::undo_reason`].
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Display, EnumIter,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum UndoReason {
+    /// The migration is removed before the database has arrived, or although it may lack something.
+    Abandoned,
+    /// Replication is not possible after all: the database is dumped instead.
+    FellBack,
+    /// Its rows are discarded and copied again, or its slot was dropped.
+    Restarted,
+    /// The migration is removed from a database that has arrived. [`Step::complete`] is called, not [`Step::undo`].
+    Completed,
+}
+
 /// What the engine knows of a step without running it.
 #[derive(Debug, Clone)]
 pub struct Descriptor {
@@ -62,6 +79,11 @@ pub struct Descriptor {
     pub routes: &'static [Route],
     /// Steps that must have finished before, where the way has them.
     pub after: &'static [&'static str],
+    /// Steps that must not have begun before this one has finished, where the route has them. A step of the configuration is
+    /// placed with it, where the other step can't name it.
+    pub before: &'static [&'static str],
+    /// The hash of what defines the step, where that is no code of the program: the frozen plan keeps it.
+    pub definition: Option<&'static str>,
     /// The step that it runs beside: it starts together with that one, watches its items, and may end later.
     pub beside: Option<&'static str>,
     /// Whether rows get to the target: once it has started, there is no falling back to a dump.
@@ -103,6 +125,8 @@ impl Descriptor {
             phase,
             routes: EVERY_ROUTE,
             after: &[],
+            before: &[],
+            definition: None,
             beside: None,
             copies_rows: false,
             repeats: Repeats::Never,
@@ -223,10 +247,17 @@ pub trait Step: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Takes the effects back: for a fallback, or for `remove`.
+    /// Takes the effects back: for a fallback, or for `remove`. [`Context::undo_reason`] has the reason.
     async fn undo(&self, ctx: &Context<Self::Scope>) -> Result<(), Failure> {
         let _ = ctx;
         Ok(())
+    }
+
+    /// Takes back what only the migration needed, where `remove` ends it and the database has arrived. What the
+    /// applications need on the target stays, such as rights. It is idempotent. Unless a step says otherwise, everything
+    /// is taken back.
+    async fn complete(&self, ctx: &Context<Self::Scope>) -> Result<(), Failure> {
+        self.undo(ctx).await
     }
 
     /// For a step of the cluster that has finished: lends anew what [`give_back`](Self::give_back) took. A run asks it
@@ -302,6 +333,8 @@ pub trait ErasedStep<S: Scope>: sealed::Sealed<S> + Send + Sync {
     async fn run(&self, ctx: &Context<S>) -> Result<Value, Failure>;
     /// See [`Step::undo`].
     async fn undo(&self, ctx: &Context<S>) -> Result<(), Failure>;
+    /// See [`Step::complete`].
+    async fn complete(&self, ctx: &Context<S>) -> Result<(), Failure>;
     /// See [`Step::lend`].
     async fn lend(&self, ctx: &Context<S>) -> Result<(), Failure>;
     /// See [`Step::give_back`].
@@ -350,6 +383,10 @@ impl<T: Step> ErasedStep<T::Scope> for T {
 
     async fn undo(&self, ctx: &Context<T::Scope>) -> Result<(), Failure> {
         Step::undo(self, ctx).await
+    }
+
+    async fn complete(&self, ctx: &Context<T::Scope>) -> Result<(), Failure> {
+        Step::complete(self, ctx).await
     }
 
     async fn lend(&self, ctx: &Context<T::Scope>) -> Result<(), Failure> {

@@ -139,7 +139,10 @@ async fn take_snapshot(ctx: &Context<Database>) -> Result<Snapshot, Failure> {
     ctx.progress(Progress::Waiting {
         what: "a snapshot of the source".to_owned(),
     });
-    patiently(|| Snapshot::take(ctx.source_server(), ctx.database().as_str())).await
+    patiently(&ctx.notes(), "the snapshot of the large objects", || {
+        Snapshot::take(ctx.source_server(), ctx.database().as_str())
+    })
+    .await
 }
 
 async fn copy(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<LargeObjectsOutput, Failure> {

@@ -76,7 +76,7 @@ pub fn client_from(name: &str, major: u32) -> PathBuf {
 }
 
 /// Where the client programs of the newest version are that the system has, which is what its `PATH` leads to.
-pub(crate) fn newest_programs() -> Option<PathBuf> {
+pub fn newest_programs() -> Option<PathBuf> {
     newest_installed().map(|installation| installation.bin)
 }
 

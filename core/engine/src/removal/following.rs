@@ -3,6 +3,7 @@
 use crate::database::Journey;
 use pghaul_core::event::Incomplete;
 use pghaul_core::{DatabaseState, Failure, Method};
+use pghaul_step::UndoReason;
 
 impl Journey<'_> {
     /// What was written on the source after the method's steps have copied it, and does not reach the target by itself.
@@ -41,6 +42,7 @@ impl Journey<'_> {
 
     /// Undoes, in reverse order, the steps of a dump that are done once more when its rows are copied again.
     pub(crate) async fn undo_steps_of_rows(&self) -> Result<(), Failure> {
-        self.undo_steps_that(Method::Dump, |step| step.follows_rows).await
+        self.undo_steps_that(Method::Dump, UndoReason::Restarted, |step| step.follows_rows)
+            .await
     }
 }

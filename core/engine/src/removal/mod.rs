@@ -13,7 +13,7 @@ use pghaul_core::event::{Incomplete, Runner, Selection};
 use pghaul_core::{
     Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, MigrationEvent, Phase,
 };
-use pghaul_step::{Repeats, StepPhase};
+use pghaul_step::{Repeats, StepPhase, UndoReason};
 use reasons::Reasons;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -340,19 +340,41 @@ impl Engine {
                     });
                     despite = Some(Box::new(failure));
                 }
-                outcome => outcome?,
+                Err(failure) => {
+                    // What was done for the removal is taken back, as far as that is possible; a `run` would do it too.
+                    if let Err(failure) = journey.follow_again().await {
+                        tracing::warn!(database = %journey.database, %failure, "the source is not followed again yet");
+                    }
+                    return Err(failure);
+                }
+                Ok(()) => {}
             }
         }
         if state != DatabaseState::Removing {
             journey.append(self.started(removal, despite, left)).await?;
         }
+        let reason = self.undo_reason(journey.database);
         // After a fallback, steps of the other method may have left something too: undo is idempotent.
         if method == Method::Dump {
-            journey.undo_steps(Method::Replication, StepPhase::Data).await?;
+            journey
+                .undo_steps(Method::Replication, StepPhase::Data, reason)
+                .await?;
         }
-        journey.undo_steps(method, StepPhase::Schema).await?;
+        journey.undo_steps(method, StepPhase::Schema, reason).await?;
         self.give_back_before_the_last(journey.database).await?;
         journey.append(DatabaseEvent::Removed).await
+    }
+
+    /// Whether the removal ends a migration or gives it up, as it was when the removal began.
+    fn undo_reason(&self, database: &DatabaseName) -> UndoReason {
+        let completed = self
+            .run
+            .recorder
+            .read(|m| m.databases.get(database).is_some_and(|d| d.completed));
+        match completed {
+            true => UndoReason::Completed,
+            false => UndoReason::Abandoned,
+        }
     }
 
     /// Gives back what was lent pghaul's role, where this is the last database to be removed: once it is, nothing is left to
@@ -425,10 +447,7 @@ impl Engine {
         left.items.extend(accepted);
         match Reasons::refusal(&[(Some(journey.database.clone()), reasons)]) {
             None => Ok(()),
-            Some(refusal) => {
-                journey.follow_again().await?;
-                Err(refusal)
-            }
+            Some(refusal) => Err(refusal),
         }
     }
 }

@@ -14,7 +14,7 @@ use pghaul_core::{
 };
 use pghaul_postgres::{QualifiedName, ReadWrite, Session, Target};
 use pghaul_step::ownership::is_established;
-use pghaul_step::{Ownership, StepPhase};
+use pghaul_step::{Ownership, StepPhase, UndoReason};
 
 impl Engine {
     /// Journals that the data of a database is given up.
@@ -125,7 +125,10 @@ impl Journey<'_> {
         let plan = self.subject()?.plan;
         let mut session: Session<Target, ReadWrite> = self.run.target.connect(self.database.as_str()).await?;
         match method {
-            Method::Replication => self.undo_steps(Method::Replication, StepPhase::Data).await?,
+            Method::Replication => {
+                self.undo_steps(Method::Replication, StepPhase::Data, UndoReason::Restarted)
+                    .await?;
+            }
             Method::Dump => {
                 if !is_established(&session).await? {
                     let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);

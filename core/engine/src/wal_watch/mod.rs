@@ -13,7 +13,7 @@ use crate::run::{Engine, connections_within};
 use pghaul_core::{Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, Side};
 use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source, Target};
 use pghaul_step::check::{maintenance, maintenance_for_reading};
-use pghaul_step::{RunContext, StepPhase};
+use pghaul_step::{RunContext, StepPhase, UndoReason};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -283,7 +283,11 @@ impl Engine {
             ends.push(drop_slot(&watch.source, slot).await);
         }
         self.end_sessions_in(database).await;
-        ends.push(journey.undo_steps(Method::Replication, StepPhase::Data).await);
+        ends.push(
+            journey
+                .undo_steps(Method::Replication, StepPhase::Data, UndoReason::Restarted)
+                .await,
+        );
         let failure = ends
             .into_iter()
             .filter_map(Result::err)

@@ -34,7 +34,7 @@ use crate::progress::Blind;
 use crate::recorder::Recorder;
 use crate::run::{Copying, RunContext, WayBack};
 use crate::scope::{Database, DatabaseSubject, Scope as _};
-use crate::step::{Probe, Repeats, Step, StepPhase};
+use crate::step::{Probe, Repeats, Step, StepPhase, UndoReason};
 use crate::workers::Workers;
 use pghaul_core::event::{Created, Endpoint, Runner, Selection};
 use pghaul_core::plan::InitialCopy;
@@ -44,7 +44,7 @@ use pghaul_core::{
 };
 use pghaul_postgres::{ReadWrite, Right, Server, Session, SideMarker, Source, Target};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -104,6 +104,7 @@ pub fn plan(database: &str, method: Method) -> DatabasePlan {
         forced: true,
         reasons: Vec::new(),
         steps: Vec::new(),
+        definitions: BTreeMap::new(),
         tables: Vec::new(),
         held_back: Vec::new(),
     }
@@ -254,7 +255,20 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
         for _ in 0..2 {
             self.probe("after the run").await?;
         }
-        self.undo("after the run").await
+        self.undo("after the run").await?;
+        self.ended().await
+    }
+
+    /// The end of a migration, twice; what stays is undone after it.
+    async fn ended(&mut self) -> Result<(), Violation> {
+        const ENDED: &str = "after the end of the migration";
+        self.complete(ENDED).await?;
+        for _ in 0..2 {
+            let context = self.context().undone_because(UndoReason::Completed);
+            let completed = self.step.complete(&context).await;
+            completed.map_err(failed("complete", ENDED))?;
+        }
+        self.undo(ENDED).await
     }
 
     /// Dropped at ever later instants, until it comes to its end before.
@@ -332,7 +346,7 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
     async fn undo(&mut self, when: &'static str) -> Result<(), Violation> {
         for _ in 0..2 {
             self.step
-                .undo(&self.context())
+                .undo(&self.context().undone_because(UndoReason::Abandoned))
                 .await
                 .map_err(failed("undo", when))?;
         }

@@ -3,7 +3,7 @@
 use super::{Trial, Violation, failed};
 use crate::fault::Stopped;
 use crate::scope::Database;
-use crate::step::Step;
+use crate::step::{Step, UndoReason};
 use pghaul_core::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
@@ -40,7 +40,7 @@ impl<T: Step<Scope = Database>> Trial<'_, T> {
             self.start(IN_UNDO).await?;
             let output = self.act(IN_UNDO).await?;
             self.note(self.finished(output), IN_UNDO).await?;
-            let context = self.context();
+            let context = self.context().undone_because(UndoReason::Abandoned);
             self.faults().unwind_after(position);
             let outcome = until_stopped(self.step.undo(&context)).await;
             let stopped = self.was_stopped(outcome).map_err(failed("undo", IN_UNDO))?;

@@ -1,0 +1,58 @@
+//! The configuration: the file `pghaul.toml`, and the folder of checks in SQL.
+//!
+//! `file` reads and validates it, `place` finds it, `example` shows it.
+
+mod example;
+mod file;
+mod place;
+
+pub(crate) use example::{example, schema};
+pub(crate) use place::Places;
+
+use pghaul_core::Failure;
+use pghaul_external::{Definitions, ObserverDefinition, sql};
+use pghaul_step::Registry;
+use std::path::{Path, PathBuf};
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Configuration {
+    /// The file, where there is one.
+    pub(crate) file: Option<PathBuf>,
+    /// The folder of checks in SQL, where there is one.
+    pub(crate) sql_checks: Option<PathBuf>,
+    /// The observers, with their programs found.
+    pub(crate) observers: Vec<ObserverDefinition>,
+}
+
+impl Configuration {
+    /// Reads the configuration and adds its checks and steps to those of the program.
+    ///
+    /// # Errors
+    /// Every mistake in the file, with its place; the first one in a file of SQL.
+    pub(crate) fn load(registry: Registry, places: &Places<'_>) -> Result<(Registry, Self), Failure> {
+        let mut configuration = Self::default();
+        let mut registry = registry;
+        let mut folder = None;
+        if let Some(path) = places.file()? {
+            let contents = file::read(&path, &registry)?;
+            let parent = path.parent().unwrap_or(Path::new("."));
+            folder = contents.sql_checks.map(|folder| parent.join(folder));
+            let observers = contents.observer.iter();
+            configuration.observers = observers.map(|observer| observer.found_from(parent)).collect();
+            let definitions = Definitions {
+                file: path.clone(),
+                checks: contents.check,
+                steps: contents.step,
+            };
+            registry = definitions.register(registry);
+            configuration.file = Some(path);
+        }
+        if let Some(folder) = places.sql_checks(folder) {
+            place::refuse_writable_by_all(&folder)?;
+            registry = sql::register(registry, &folder)?;
+            configuration.sql_checks = Some(folder);
+        }
+        Ok((registry, configuration))
+    }
+}
