@@ -34,7 +34,7 @@ Examples:
   export PGHAUL_TARGET='host=new.example.com user=mover sslmode=verify-full'
   pghaul plan            what would be moved, and how; writes nothing
   pghaul run             move everything; stopped at any instant, the same command goes on
-  pghaul status          is the target in step? Asks the servers, not only the journal
+  pghaul status          is the target up to date? Asks the servers, not only the journal
   pghaul remove          after the cutover: take publications, slots and subscriptions away
   pghaul demo            all of that between two throwaway clusters, in a few seconds
 

@@ -16,7 +16,7 @@ pub enum ExitCode {
     Bug = 1,
     /// An argument, a conninfo or a pattern makes no sense; nothing was done.
     Usage = 2,
-    /// A check found something that must be mended first; nothing was created for the databases in question.
+    /// A check found something that must be fixed first; nothing was created for the databases in question.
     CheckFailed = 3,
     /// A server can't be reached, or the connection to it broke; for `status`, what it shows of a replicated database is as of
     /// the last check.
@@ -31,7 +31,7 @@ pub enum ExitCode {
     NotSafeToRemove = 8,
     /// A database failed; for `status`, a database is failed or its replication is broken.
     MigrationFailed = 9,
-    /// An object of ours is gone, or a server is not the one that the journal knows.
+    /// An object of pghaul's is gone, or a server is not the one that the journal knows.
     StateLost = 10,
     /// `check` found nothing that stops the migration, but something that may surprise: a warning, a reason to dump
     /// instead of replicating, or an error that was accepted.
@@ -59,7 +59,7 @@ impl ExitCode {
             Self::Bug => "pghaul itself is wrong. Please report it.",
             Self::Usage => "An argument, a conninfo or a pattern makes no sense. Nothing was done.",
             Self::CheckFailed => {
-                "A check found something that must be mended first. Nothing was created for the databases in question; with `--on-check-failure database`, the others are `syncing` or `done`."
+                "A check found something that must be fixed first. Nothing was created for the databases in question; with `--on-check-failure database`, the others are `syncing` or `done`."
             }
             Self::Connection => {
                 "A server can't be reached, or the connection to it broke; for `status`, what it shows of a replicated database is as of the last check."
@@ -74,7 +74,7 @@ impl ExitCode {
                 "A database failed; for `status`, a database is failed or its replication is broken."
             }
             Self::StateLost => {
-                "An object of ours is gone or belongs to somebody else, or a server is not the one that the journal knows."
+                "An object of pghaul's is gone or belongs to somebody else, or a server is not the one that the journal knows."
             }
             Self::ReadyWithWarnings => {
                 "`check` found nothing that stops the migration, but something that may surprise: a warning, a reason to dump instead of replicating, or an error that was accepted."

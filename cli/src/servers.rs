@@ -174,7 +174,7 @@ impl Ways {
         let (source_identity, target_identity) = tokio::join!(identity(&source), identity(&target));
         let (source_identity, target_identity) = match (source_identity, target_identity) {
             (Ok(of_source), Ok(of_target)) => (of_source, of_target),
-            // Both are told at once, so that both can be mended at once.
+            // Both are told at once, so that both can be fixed at once.
             (Err(of_source), Err(of_target)) => {
                 return Err(of_source.with_cause(format!(
                     "nor the target: {}{}",

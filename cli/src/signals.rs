@@ -74,7 +74,7 @@ impl Signals {
     }
 }
 
-/// Ends the process at once. The kernel ends our children, and the next runner what is left on the servers.
+/// Ends the process at once. The kernel ends pghaul's children, and the next runner what is left on the servers.
 #[expect(clippy::exit, reason = "the user asked twice: nothing may be waited for")]
 fn leave(code: ExitCode) -> ! {
     std::process::exit(i32::from(code.number()))

@@ -210,11 +210,11 @@ pub enum DatabaseEvent {
     },
     /// A runner goes on where it failed.
     Resumed,
-    /// The removal of our objects begins.
+    /// The removal of pghaul's objects begins.
     RemovalStarted {
         /// Whether the user insisted although something was incomplete or unsafe.
         forced: bool,
-        /// What was wrong with a database that was in step when the user insisted.
+        /// What was wrong with a database that was up to date when the user insisted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         despite: Option<Box<Failure>>,
         /// What the target lacks, or may lack, for good. Absent: nothing, or, in journals of before 0.2, what the last
@@ -238,7 +238,7 @@ pub enum DatabaseEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         overrides: Vec<String>,
     },
-    /// Nothing of ours is left on either side.
+    /// Nothing of pghaul is left on either side.
     Removed,
 }
 

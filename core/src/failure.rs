@@ -76,15 +76,15 @@ pub enum Code {
     OutOfResources,
     /// Logical replication is not possible here.
     ReplicationImpossible,
-    /// A replication slot of ours is gone or no longer usable.
+    /// A replication slot of pghaul's is gone or no longer usable.
     SlotLost,
     /// The snapshot that tables were copied from ended with the connection that held it.
     SnapshotLost,
-    /// A replication slot of ours kept more WAL than it may, and was dropped.
+    /// A replication slot of pghaul's kept more WAL than it may, and was dropped.
     WalLimit,
     /// The target's subscription does not make progress.
     ApplyFailed,
-    /// An object of ours was changed or removed behind our back.
+    /// An object of pghaul's was changed or removed behind pghaul's back.
     StateLost,
     /// The target belongs to another migration or is not empty.
     TargetNotOurs,
@@ -107,7 +107,7 @@ pub enum Code {
     UnsupportedVersion,
     /// A program we need, such as pg_dump, is missing, too old or failed.
     ToolFailed,
-    /// A check found something that must be mended first.
+    /// A check found something that must be fixed first.
     CheckFailed,
     /// The source, or what was moved to the target, has changed since the plan was frozen.
     PlanChanged,
@@ -125,7 +125,7 @@ pub enum Code {
     TableRewritten,
     /// A column's type differs from that of the plan or of the other side, or the column was replaced.
     ColumnChanged,
-    /// A publication of ours was altered: some changes are not, or were not for a while, published.
+    /// A publication of pghaul's was altered: some changes are not, or were not for a while, published.
     PublicationChanged,
     /// The source is in an earlier state than one that was proven, or was promoted.
     SourceWentBack,

@@ -101,7 +101,7 @@ pub fn application_name(migration: &MigrationId, epoch: Epoch) -> String {
     format!("pghaul/{migration}/{epoch}")
 }
 
-/// The name of a publication, slot or subscription of ours: the migration, the database's number in it, the
+/// The name of a publication, slot or subscription of pghaul's: the migration, the database's number in it, the
 /// generation of the copy and the attempt at it. A name is never used twice and fits PostgreSQL's 63 bytes.
 ///
 /// ```
@@ -112,7 +112,7 @@ pub fn object_name(migration: &MigrationId, database: u32, generation: u32, atte
     format!("pghaul_{migration}_{database}_g{generation}a{attempt}")
 }
 
-/// The migration in the name of a publication, slot, subscription or temporary database of ours.
+/// The migration in the name of a publication, slot, subscription or temporary database of pghaul's.
 ///
 /// ```
 /// use pghaul_core::id::{migration_of_object, MigrationId};

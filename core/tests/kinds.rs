@@ -69,9 +69,9 @@ fn of_database(kind: DatabaseEventKind) -> (&'static str, &'static str) {
         K::Resumed => ("", "a runner goes on where it failed"),
         K::RemovalStarted => (
             "`forced`, `despite`, `left`, `connected`, `by`, `accepted`, `reason`, `overrides`",
-            "the removal of our objects begins; `left` is what the target lacks",
+            "the removal of pghaul's objects begins; `left` is what the target lacks",
         ),
-        K::Removed => ("", "nothing of ours is left on either side"),
+        K::Removed => ("", "nothing of pghaul is left on either side"),
     }
 }
 

@@ -304,7 +304,7 @@ impl StoreError {
                 "two machines worked on this migration; the target knows the right journal: `pghaul run` with the other one is refused"
             }
             Self::Io { .. } | Self::Sqlite { .. } => {
-                "see the cause; run again when it is mended: it continues after the last event written"
+                "see the cause; run again when it is fixed: it continues after the last event written"
             }
         }
     }

@@ -128,7 +128,7 @@ proptest! {
     }
 }
 
-/// A journal that somebody edits with SQL after taking our triggers away.
+/// A journal that somebody edits with SQL after taking pghaul's triggers away.
 async fn edited(sql: &str) -> StoreError {
     let scratch = Scratch::new();
     let writer = begin(&scratch.file, &id(), "app").await;

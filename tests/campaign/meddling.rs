@@ -1,4 +1,4 @@
-//! How each trouble is made, and mended.
+//! How each trouble is made, and fixed.
 
 use crate::fault::{Line, Server};
 use crate::trouble::Trouble as T;

@@ -40,7 +40,7 @@ pub(crate) struct Round {
     as_mover: bool,
     /// When each strikes, after the one before.
     faults: Vec<(Duration, Fault)>,
-    /// Also when it comes; `None` when the database is in step.
+    /// Also when it comes; `None` when the database is up to date.
     trouble: Option<(Trouble, Option<Duration>)>,
 }
 
@@ -207,7 +207,7 @@ impl Play<'_> {
         }
     }
 
-    /// It is named, and when it is mended the migration goes on.
+    /// It is named, and when it is fixed the migration goes on.
     fn troubled(&mut self, what: Trouble, moment: Option<Duration>, migration: Migration) -> Migration {
         let mut running = moment.map(|moment| {
             let running = migration.with_options("run").spawn();

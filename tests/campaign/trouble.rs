@@ -1,4 +1,4 @@
-//! What does not pass by itself: it must be named, somebody mends it, and the migration goes on.
+//! What does not pass by itself: it must be named, somebody fixes it, and the migration goes on.
 
 use crate::dice::Dice;
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl Trouble {
         T::TargetColumnDropped,
     ];
 
-    /// Those for a database that is in step.
+    /// Those for a database that is up to date.
     const IN_STEP: [Self; 18] = [
         T::AddressChanged,
         T::PasswordChanged,
@@ -86,7 +86,7 @@ impl Trouble {
         T::TargetColumnDropped,
     ];
 
-    /// One for a round, and when it comes: so long after the first run began, or when the database is in step.
+    /// One for a round, and when it comes: so long after the first run began, or when the database is up to date.
     pub(crate) fn any(dice: &mut Dice, replicated: bool) -> Option<(Self, Option<Duration>)> {
         match (replicated, dice.below(4)) {
             (_, 0) => {

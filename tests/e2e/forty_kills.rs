@@ -10,7 +10,7 @@ const KILLS: u32 = 40;
 /// What the move takes without kills on a fast machine.
 const EXPECTED: Duration = Duration::from_millis(1500);
 
-/// Slots of ours that may be there at any time: one is abandoned before the next is made, but not yet dropped.
+/// Slots of pghaul's that may be there at any time: one is abandoned before the next is made, but not yet dropped.
 const SLOTS: usize = 2;
 
 /// A dozen tables with keys, of different sizes.

@@ -219,7 +219,7 @@ fn problems(migration: &Migration, database: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Makes the changes in a database that is in step, and looks whether each is named and nothing else is claimed.
+/// Makes the changes in a database that is up to date, and looks whether each is named and nothing else is claimed.
 fn are_named(pair: &ClusterPair, database: &str, changes: &[&Change], options: [&str; 2]) {
     let source = &pair.source;
     for change in changes {

@@ -47,7 +47,7 @@ fn what_is_incomplete_is_listed_and_left_only_to_who_says_so() {
         "1"
     );
 
-    // What is not in step is another matter than what is known to be incomplete.
+    // What is not up to date is another matter than what is known to be incomplete.
     let subscription = target.psql(
         &database,
         "select subname from pg_subscription join pg_database d on d.oid = subdbid and datname = current_database()",

@@ -100,7 +100,7 @@ impl Killed {
             .collect()
     }
 
-    /// Our slots and subscriptions, without the id of the migration.
+    /// pghaul's slots and subscriptions, without the id of the migration.
     fn objects(&self) -> [String; 2] {
         let name = |column: &str| format!("string_agg({column}::text, ' ' order by {column})");
         let slots = format!(

@@ -127,7 +127,7 @@ impl Slow {
     }
 }
 
-/// The last run proves, then nothing of ours is left and both sides are the same.
+/// The last run proves, then nothing of pghaul is left and both sides are the same.
 fn ends_equal(migration: &Migration, pair: &ClusterPair, database: &str) {
     migration.run().succeeded();
     assert_eq!(migration.status_of(database)["status"], "syncing");
@@ -217,7 +217,7 @@ fn killed_in_the_middle_it_keeps_what_is_complete() {
     ends_equal(&slow.migration, slow.pair, &slow.database);
 }
 
-/// Ends sessions of ours on the source.
+/// Ends sessions of pghaul's on the source.
 fn end_sessions(slow: &Slow, condition: &str) -> bool {
     let sql = format!(
         "select count(pg_terminate_backend(pid)) > 0 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and {condition}"

@@ -1,4 +1,4 @@
-//! `pghaul doctor`: everything of ours on the servers, and its removal where the journal is lost.
+//! `pghaul doctor`: everything of pghaul on the servers, and its removal where the journal is lost.
 
 use super::Session;
 use super::survey::drop_abandoned_rehearsals;

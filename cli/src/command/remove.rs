@@ -1,4 +1,4 @@
-//! `pghaul remove`: takes every object of ours off both servers.
+//! `pghaul remove`: takes every object of pghaul's off both servers.
 
 use super::Session;
 use super::run::{Worked, answer, conclude, interrupted, shown};

@@ -67,7 +67,7 @@ pub(super) fn conclude(session: &Session, signals: &Signals, worked: &Worked) ->
 /// Runs a migration, showing nothing but progress.
 ///
 /// # Errors
-/// What kept the run from beginning: the journal holds no runner of ours then.
+/// What kept the run from beginning: the journal holds no runner of pghaul's then.
 pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -> Result<Worked, Failure> {
     check_acceptances(&session.registry, &args.checks.accept)?;
     let opened = tokio::select! {

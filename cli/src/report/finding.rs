@@ -16,7 +16,7 @@ const NARROWEST: usize = 30;
 
 /// The parts of the table, the worst first.
 const PARTS: [(Severity, Option<Concern>, &str); 5] = [
-    (Severity::Error, Some(Concern::Migration), ": to be mended first"),
+    (Severity::Error, Some(Concern::Migration), ": to be fixed first"),
     (
         Severity::Error,
         Some(Concern::Replication),

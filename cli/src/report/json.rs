@@ -1,5 +1,5 @@
 //! A migration as programs read it. The names inside `migration` that users of hosted migrations know keep their
-//! meaning for ever; our own stand beside them.
+//! meaning for ever; pghaul's own stand beside them.
 
 use crate::view::{DatabaseView, LastRun, View};
 use pghaul_core::event::Incomplete;

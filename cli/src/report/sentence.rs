@@ -88,7 +88,11 @@ fn of_database(event: &DatabaseEvent) -> String {
             )
         }
         DatabaseEvent::SyncingProven { proof } => {
-            format!("{}: {}", paint(GOOD, "syncing"), proven(proof, "in step up to"))
+            format!(
+                "{}: {}",
+                paint(GOOD, "syncing"),
+                proven(proof, "replicated up to")
+            )
         }
         DatabaseEvent::DoneProven { proof } => format!("{}: {}", paint(GOOD, "done"), proven(proof, "as of")),
         DatabaseEvent::WalLimitReached {
@@ -340,7 +344,7 @@ fn because(failure: Option<&Failure>) -> String {
         .unwrap_or_default()
 }
 
-/// What was proven: `8 tables, 1 200 034 rows copied, in step up to 0/15D6A28`. What does not follow the source stays as it
+/// What was proven: `8 tables, 1 200 034 rows copied, replicated up to 0/15D6A28`. What does not follow the source stays as it
 /// was at that position.
 fn proven(proof: &Proof, position: &str) -> String {
     let mut parts = vec![plural(proof.tables, "table")];

@@ -167,7 +167,7 @@ impl SlotWithSnapshot {
             .await?;
         let (position, exported) = answer(&rows)?;
         self.keeper.adopt_snapshot(&exported).await?;
-        // Exported by a session of ours, it outlives the walsender, which a next command would take it from.
+        // Exported by a session of pghaul's, it outlives the walsender, which a next command would take it from.
         let id = self.keeper.export_snapshot().await?;
         let seen = Seen::read(&self.keeper).await?;
         Ok(Snapshot {

@@ -147,7 +147,7 @@ impl Journey<'_> {
         }
     }
 
-    /// Raises our epoch in the target database, where it already exists.
+    /// Raises pghaul's epoch in the target database, where it already exists.
     pub(crate) async fn claim(&self) -> Result<(), Failure> {
         let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
         let notes = Notes::about(&self.run.recorder, Some(self.database), None);
@@ -181,7 +181,7 @@ impl Journey<'_> {
         let mut noted = Instant::now();
         for step in steps.iter().filter(|step| step.descriptor().phase == phase) {
             // What every run repeats follows the source. A dump is one copy: what it has finished stays as it is,
-            // all the more since its last step takes our schema out of the target.
+            // all the more since its last step takes pghaul's schema out of the target.
             let name = step.descriptor().name;
             let holds = self.holds_something(&step.descriptor(), &steps);
             if method == Method::Dump && self.has_finished(name) && !holds {
@@ -341,7 +341,7 @@ impl Journey<'_> {
         .await
     }
 
-    /// Another `run` of a database that is in step: what every run repeats, then the proof once more.
+    /// Another `run` of a database that is up to date: what every run repeats, then the proof once more.
     async fn keep_in_step(&self) -> Result<(), Failure> {
         self.follow_again().await?;
         self.try_refused_again().await?;

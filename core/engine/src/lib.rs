@@ -5,8 +5,8 @@
 //! - [`survey`]: looks at everything and touches nothing; `plan`, `check` and `run` begin with it
 //! - [`estimate`]: what a migration needs, and how long it will take
 //! - [`run`]: `run`, from the first event to `syncing` and `done`
-//! - [`removal`] takes everything of ours off both servers
-//! - [`doctor`]: everything of ours on the servers, with and without a journal
+//! - [`removal`] takes everything of pghaul off both servers
+//! - [`doctor`]: everything of pghaul on the servers, with and without a journal
 //! - [`release`]: whether this program can go on with what another release began
 //! - [`standing`]: `status`, a fresh look that is not journaled
 //!

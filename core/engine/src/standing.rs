@@ -168,7 +168,7 @@ impl Engine {
         heads
     }
 
-    /// The WAL in bytes that the source retains for each database that is not in step yet and has a slot; where a slot can't
+    /// The WAL in bytes that the source retains for each database that is not up to date yet and has a slot; where a slot can't
     /// be used any more, that.
     ///
     /// # Errors

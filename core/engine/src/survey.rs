@@ -171,7 +171,7 @@ impl Surveyor<'_> {
                     "--method replication was given, but is not possible: {}",
                     reasons.join("; ")
                 ),
-                hint: Some("mend that, or leave --method out: the database is then dumped".to_owned()),
+                hint: Some("fix that, or leave --method out: the database is then dumped".to_owned()),
             });
         }
     }
@@ -227,10 +227,10 @@ pub(crate) fn stopped_by(findings: &[&Finding], could_go_on: bool) -> Failure {
     match failure.hint {
         Some(_) => failure,
         None if could_go_on => failure.with_hint(
-            "mend what was found, then run again; or go on without these databases with --on-check-failure=database; or \
+            "fix what was found, then run again; or go on without these databases with --on-check-failure=database; or \
              begin another migration with another --name, which leaves them out with --exclude-database",
         ),
-        None => failure.with_hint("mend what was found, then run again"),
+        None => failure.with_hint("fix what was found, then run again"),
     }
 }
 
@@ -252,6 +252,6 @@ mod tests {
         };
         let hint = |could_go_on| stopped_by(&[&finding, &finding], could_go_on).hint.unwrap();
         assert!(hint(true).contains("--on-check-failure=database"));
-        assert_eq!(hint(false), "mend what was found, then run again");
+        assert_eq!(hint(false), "fix what was found, then run again");
     }
 }

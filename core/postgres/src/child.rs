@@ -9,7 +9,7 @@ use tokio::process::Command;
 /// Makes a libpq program connect as we do, to the endpoint that we are connected to.
 ///
 /// Everything goes through the environment, which only the same user and root can read: no password is in the
-/// argument list. Variables of ours that would change the meaning are removed. The child dies with this process.
+/// argument list. Variables of pghaul's that would change the meaning are removed. The child dies with this process.
 pub fn connect_like_us<S: SideMarker>(
     command: &mut Command,
     server: &Server<S>,

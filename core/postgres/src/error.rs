@@ -52,7 +52,7 @@ pub(crate) enum Phase {
 }
 
 impl PgError {
-    /// An error of our own about a server.
+    /// An error of pghaul's own about a server.
     pub fn new(code: Code, place: &Place, operation: impl Into<String>, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             code,
@@ -198,7 +198,7 @@ impl PgError {
         &self.0.causes
     }
 
-    /// What the user can do: our own hint for the code, then the server's.
+    /// What the user can do: pghaul's own hint for the code, then the server's.
     pub fn hint(&self) -> Option<String> {
         let own = self.0.own_hint.as_deref().or_else(|| sqlstate::hint(self.0.code));
         match (own, self.0.server_hint.as_deref()) {

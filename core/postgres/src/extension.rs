@@ -1,4 +1,4 @@
-//! Extensions: what a server has, and what our role may create of it.
+//! Extensions: what a server has, and what pghaul's role may create of it.
 
 use crate::catalog::RoleFacts;
 use crate::session::{Right, Session, SideMarker};
@@ -33,7 +33,7 @@ pub struct AvailableExtension {
     pub trusted: bool,
 }
 
-/// Why our role may not create an extension in a database in which it has CREATE.
+/// Why pghaul's role may not create an extension in a database in which it has CREATE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// It is for superusers, and no list makes an exception.
@@ -88,7 +88,7 @@ impl Extensions {
         self.available.get(name)
     }
 
-    /// Whether our role, by all rules that are known, may create an available extension in a database in which it
+    /// Whether pghaul's role, by all rules that are known, may create an available extension in a database in which it
     /// has CREATE.
     ///
     /// # Errors

@@ -94,7 +94,7 @@ pub(crate) fn hint(code: Code) -> Option<&'static str> {
             "the source has removed WAL that was still needed; the copy of this database must be made again"
         }
         Code::ServerError => {
-            "see the server's log; when the cause is mended, start again, it goes on where it was"
+            "see the server's log; when the cause is fixed, start again, it goes on where it was"
         }
         Code::ReplicationImpossible
         | Code::SnapshotLost

@@ -21,7 +21,7 @@ pub enum RelationKind {
     View,
 }
 
-/// `pg_class.relpersistence`. Temporary relations are in no catalog of ours.
+/// `pg_class.relpersistence`. Temporary relations are in no catalog of pghaul's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Persistence {
     /// Its changes are in the WAL.

@@ -29,7 +29,7 @@ pub struct Incomplete {
 pub struct Proof {
     /// How many tables are complete on the target.
     pub tables: u64,
-    /// How many rows our own copies moved, where they did.
+    /// How many rows pghaul's own copies moved, where they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
     /// The position in the source's WAL up to which the target has confirmed everything.

@@ -55,7 +55,7 @@ impl Event {
     /// The flat form for a store.
     ///
     /// # Errors
-    /// When the payload can't be written as JSON, which none of our types can cause.
+    /// When the payload can't be written as JSON, which none of pghaul's types can cause.
     pub fn to_record(&self) -> Result<Record, UnknownRecord> {
         let tagged = match self {
             Self::Migration(event) => serde_json::to_value(event),

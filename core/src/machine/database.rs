@@ -24,9 +24,9 @@ pub enum Phase {
     Done,
     /// Stopped by a failure; a run goes on where it failed.
     Failed,
-    /// Our objects are being removed.
+    /// pghaul's objects are being removed.
     Removing,
-    /// Nothing of ours is left on either side.
+    /// Nothing of pghaul is left on either side.
     Removed,
 }
 
@@ -67,9 +67,9 @@ pub enum DatabaseState {
         /// The state that it goes on in.
         during: Box<DatabaseState>,
     },
-    /// Our objects are being removed.
+    /// pghaul's objects are being removed.
     Removing,
-    /// Nothing of ours is left on either side.
+    /// Nothing of pghaul is left on either side.
     Removed,
 }
 

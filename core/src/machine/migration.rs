@@ -216,7 +216,7 @@ pub struct Migration {
 }
 
 impl Migration {
-    /// Whether nothing of ours is left anywhere: every selected database is removed.
+    /// Whether nothing of pghaul is left anywhere: every selected database is removed.
     pub fn is_removed(&self) -> bool {
         self.selection.is_some() && self.databases.values().all(|d| d.state == DatabaseState::Removed)
     }

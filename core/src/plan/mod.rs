@@ -182,7 +182,7 @@ pub struct TablePlan {
 }
 
 impl TablePlan {
-    /// Whether our own COPY moves this table's rows on this way.
+    /// Whether pghaul's own COPY moves this table's rows on this way.
     pub fn copied_by_us(&self, route: Route) -> bool {
         if self.kind != RelationKind::Table {
             return false;

@@ -81,7 +81,7 @@ impl<S: Scope> Context<S> {
         &self.run.target
     }
 
-    /// The migration's id, part of the names of all objects of ours.
+    /// The migration's id, part of the names of all objects of pghaul's.
     pub fn migration(&self) -> &MigrationId {
         &self.run.migration
     }
@@ -296,7 +296,7 @@ impl Context<Database> {
         &self.subject
     }
 
-    /// The name of a publication, slot or subscription of ours in this database.
+    /// The name of a publication, slot or subscription of pghaul's in this database.
     pub fn object_name(&self, generation: u32, attempt: u32) -> String {
         id::object_name(&self.run.migration, self.subject.plan.number, generation, attempt)
     }
@@ -309,7 +309,7 @@ impl Context<Database> {
         Ok(self.run.source.reader(self.database().as_str()).await?)
     }
 
-    /// A session in the database on the source that may create objects of ours.
+    /// A session in the database on the source that may create objects of pghaul's.
     ///
     /// # Errors
     /// When the server can't be reached.

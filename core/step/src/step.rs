@@ -31,7 +31,7 @@ pub enum Repeats {
     Never,
     /// By every `run` and by `remove`, as for sequences.
     EveryRun,
-    /// By `remove`, where the database is in step: for what may take long.
+    /// By `remove`, where the database is up to date: for what may take long.
     Removal,
 }
 
@@ -164,7 +164,7 @@ pub enum Probe<O> {
     Present(O),
     /// Something is there that is not ours: stop.
     Foreign(Failure),
-    /// Something of ours is gone or changed: stop. Running the step again would not repair it.
+    /// Something of pghaul's is gone or changed: stop. Running the step again would not repair it.
     Lost(Failure),
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`LongTransactions`]: a replication slot can't be created before they end
 //! - [`InactiveSlots`]: slots that keep WAL and that nobody reads
-//! - [`ReplicationObjects`]: publications, slots and subscriptions of the database, those of earlier runs of ours too
+//! - [`ReplicationObjects`]: publications, slots and subscriptions of the database, those of earlier runs of pghaul's too
 
 mod long_transactions;
 mod replication_objects;

@@ -8,7 +8,7 @@ use pghaul_step::{
 };
 use serde::Serialize;
 
-/// What the names of our own objects begin with.
+/// What the names of pghaul's own objects begin with.
 const OURS: &str = "pghaul_";
 
 /// Replication that is there already.
@@ -177,7 +177,7 @@ async fn subscriptions(
         .collect())
 }
 
-/// What other migrations of ours have in the database.
+/// What other migrations of pghaul's have in the database.
 fn left_behind(
     ctx: &CheckContext<Database>,
     side: Side,

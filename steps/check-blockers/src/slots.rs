@@ -86,7 +86,7 @@ impl Check for InactiveSlots {
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
         let source = ctx.source().await?;
-        // Our own are read when their subscriptions are made.
+        // pghaul's own are read when their subscriptions are made.
         let ours = match &ctx.landscape().migration {
             Some(migration) => format!("pghaul\\_{migration}\\_%"),
             None => String::new(),

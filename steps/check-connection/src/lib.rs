@@ -6,7 +6,7 @@
 //! of the failure and becomes one [`Obstacle`].
 //!
 //! This is the smallest check there is, and a model for others: an enum of what can be found, a [`Check`] that
-//! looks, and a page in `docs/checks/` that says how to mend each kind.
+//! looks, and a page in `docs/checks/` that says how to fix each kind.
 
 mod names;
 

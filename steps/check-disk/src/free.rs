@@ -91,7 +91,7 @@ fn control_identifier(directory: &Path) -> Option<String> {
     Some(u64::from_ne_bytes(identifier).to_string())
 }
 
-/// What `df` says on the target's machine, in the data directory, where our role may run programs there. Nothing
+/// What `df` says on the target's machine, in the data directory, where pghaul's role may run programs there. Nothing
 /// is left behind: the answer goes to a temporary table of a transaction that is rolled back.
 async fn by_server(
     ctx: &CheckContext<Cluster>,

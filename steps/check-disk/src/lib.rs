@@ -3,7 +3,7 @@
 //! What is needed is the size of the source's databases times a margin (130 % unless the user says otherwise),
 //! without what this migration has already put on the target. What is free is what the user says; else what the
 //! file system says, where the target's data directory is on this machine; else what the target's server says,
-//! where our role may run programs there. Otherwise the finding is a warning with the figure that is needed.
+//! where pghaul's role may run programs there. Otherwise the finding is a warning with the figure that is needed.
 
 mod free;
 

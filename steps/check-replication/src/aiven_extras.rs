@@ -15,21 +15,21 @@ use serde::{Deserialize, Serialize};
 /// The name of the extension and of its schema.
 const NAME: &str = "aiven_extras";
 
-/// Whether our role can use it in one database.
+/// Whether pghaul's role can use it in one database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum AivenExtras {
-    /// It is installed, and our role may use its schema.
+    /// It is installed, and pghaul's role may use its schema.
     Usable {
         /// Its version.
         version: String,
     },
-    /// It is installed, but our role has no USAGE on its schema.
+    /// It is installed, but pghaul's role has no USAGE on its schema.
     NoUsage {
         /// Its version.
         version: String,
     },
-    /// It is not installed; by the rules that are known our role may install it.
+    /// It is not installed; by the rules that are known pghaul's role may install it.
     Installable,
     /// It is neither there nor to be had.
     Absent,
@@ -69,7 +69,7 @@ impl AivenExtras {
         }
     }
 
-    /// Whether our role can use its functions, if need be after installing it.
+    /// Whether pghaul's role can use its functions, if need be after installing it.
     pub fn helps(&self) -> bool {
         matches!(self, Self::Usable { .. } | Self::Installable)
     }

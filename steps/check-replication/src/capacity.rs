@@ -34,7 +34,7 @@ impl Limit {
 fn own_prefixes(landscape: &Landscape) -> (String, String) {
     match &landscape.migration {
         Some(migration) => (format!("pghaul_{migration}_"), format!("pghaul/{migration}/")),
-        // Nothing can be our own yet.
+        // Nothing can be pghaul's own yet.
         None => (String::new(), String::new()),
     }
 }

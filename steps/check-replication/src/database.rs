@@ -34,7 +34,7 @@ pub enum DatabaseObstacle {
         /// The value that is enough for all databases of the selection.
         needed: i64,
     },
-    /// Our role may not create publications: no CREATE on the database.
+    /// pghaul's role may not create publications: no CREATE on the database.
     NoCreatePrivilege {
         /// Which server.
         side: Side,
@@ -43,7 +43,7 @@ pub enum DatabaseObstacle {
         /// The role.
         role: String,
     },
-    /// Our role subscribes with the functions of aiven_extras, and can't use them in the target database.
+    /// pghaul's role subscribes with the functions of aiven_extras, and can't use them in the target database.
     AivenExtrasMissing {
         /// The database.
         database: String,
@@ -53,7 +53,7 @@ pub enum DatabaseObstacle {
         #[serde(flatten)]
         aiven_extras: AivenExtras,
     },
-    /// What our role has no right to itself, it can do with the functions of aiven_extras.
+    /// What pghaul's role has no right to itself, it can do with the functions of aiven_extras.
     ByAivenExtras {
         /// Where.
         side: Side,
@@ -73,7 +73,7 @@ pub enum DatabaseObstacle {
         /// Its encoding.
         encoding: String,
     },
-    /// Our role does not own every table that is to be published.
+    /// pghaul's role does not own every table that is to be published.
     NotOwner {
         /// The role.
         role: String,
@@ -144,7 +144,7 @@ impl FindingKind for DatabaseObstacle {
                     (Side::Source, _) => ("publishes", ""),
                     (Side::Target, _) => ("subscribes", ""),
                 };
-                format!("our role {what} on the {side} with the functions of aiven_extras{first}")
+                format!("pghaul's role {what} on the {side} with the functions of aiven_extras{first}")
             }
             Self::PublicationRefused { error } => format!("the source refuses a publication: {error}"),
             Self::NameNotAscii { database, encoding } => format!(
@@ -261,7 +261,7 @@ async fn other_name(session: &Session<Source, ReadOnly>) -> Result<Option<Databa
     }))
 }
 
-/// Whether our role can publish with the functions of aiven_extras, which is tried where that is not installed.
+/// Whether pghaul's role can publish with the functions of aiven_extras, which is tried where that is not installed.
 async fn publishes_by_aiven_extras(
     ctx: &CheckContext<Database>,
 ) -> Result<Option<DatabaseObstacle>, Failure> {
@@ -318,7 +318,7 @@ async fn on_target(
     Ok(())
 }
 
-/// Whether aiven_extras, without which our role can't subscribe, helps in the target database: as it stands there,
+/// Whether aiven_extras, without which pghaul's role can't subscribe, helps in the target database: as it stands there,
 /// or as it will stand in a new one.
 async fn subscribes_by_aiven_extras(
     ctx: &CheckContext<Database>,

@@ -1,9 +1,9 @@
 //! The checks of what logical replication needs. An error here concerns the method `replication` alone: the
 //! database is dumped instead, and the finding's sentence becomes the reason in its plan.
 //!
-//! - [`ReplicationSource`]: the source decodes its WAL, and lets our role have it
+//! - [`ReplicationSource`]: the source decodes its WAL, and lets pghaul's role have it
 //! - [`ReplicationTarget`]: the target may subscribe, and its server reaches the source
-//! - [`ReplicationDatabase`]: there are a slot, a WAL sender and a worker left for the database, and our role may
+//! - [`ReplicationDatabase`]: there are a slot, a WAL sender and a worker left for the database, and pghaul's role may
 //!   publish its tables
 //! - [`ApplyRights`]: the tables' owners may do what replication does
 //!

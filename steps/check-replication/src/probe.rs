@@ -11,7 +11,7 @@ use pghaul_step::check::Secret;
 use pghaul_step::postgres::{ConnInfo, PgError, Rehearsal, Rehearsed, Session, Target, literal};
 use pghaul_step::{Code, Failure};
 
-/// How our role subscribes.
+/// How pghaul's role subscribes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Way {
     /// By `CREATE SUBSCRIPTION`.
@@ -31,9 +31,9 @@ const TRY: &str = "try a subscription";
 pub(crate) enum Outcome {
     /// The source was reached.
     Reached,
-    /// Our role may not create subscriptions here.
+    /// pghaul's role may not create subscriptions here.
     NotPermitted,
-    /// Our role may create subscriptions only with a password that the source asks for. Whether one is given: then
+    /// pghaul's role may create subscriptions only with a password that the source asks for. Whether one is given: then
     /// the source does not ask for it.
     PasswordRequired {
         /// Whether the conninfo has one.

@@ -20,7 +20,7 @@ pub enum SourceObstacle {
         /// Whether the source is Amazon RDS or Aurora, where a setting of theirs decides.
         rds: bool,
     },
-    /// Our role may not open replication connections.
+    /// pghaul's role may not open replication connections.
     RoleMayNotReplicate {
         /// The role.
         role: String,
@@ -78,7 +78,7 @@ impl FindingKind for SourceObstacle {
     }
 }
 
-/// The check `replication-source`: does the source decode its WAL, and let our role have it?
+/// The check `replication-source`: does the source decode its WAL, and let pghaul's role have it?
 #[derive(Debug, Clone, Copy)]
 pub struct ReplicationSource;
 

@@ -32,26 +32,26 @@ pub enum TargetObstacle {
     },
     /// No worker may copy tables for a subscription.
     NoSyncWorkers,
-    /// Our role may not create subscriptions.
+    /// pghaul's role may not create subscriptions.
     CannotSubscribe {
         /// The role.
         role: String,
         /// Whether the server has the role `pg_create_subscription`.
         grantable: bool,
     },
-    /// Our role may subscribe only with the functions of aiven_extras, and may not use them.
+    /// pghaul's role may subscribe only with the functions of aiven_extras, and may not use them.
     AivenExtrasClosed {
         /// The role.
         role: String,
         /// The maintenance database, in which it was tried.
         database: String,
     },
-    /// Our role may subscribe only with a password, and none is given.
+    /// pghaul's role may subscribe only with a password, and none is given.
     PasswordMissing {
         /// The role.
         role: String,
     },
-    /// Our role may subscribe only with a password, and the source lets the target's server in without.
+    /// pghaul's role may subscribe only with a password, and the source lets the target's server in without.
     PasswordNotAsked {
         /// The role.
         role: String,
@@ -68,7 +68,7 @@ pub enum TargetObstacle {
         /// A database of the source that what was reached does not have.
         database: String,
     },
-    /// It could not be tried, because our role may create subscriptions but not in the maintenance database.
+    /// It could not be tried, because pghaul's role may create subscriptions but not in the maintenance database.
     NotTried {
         /// The role.
         role: String,
@@ -290,14 +290,14 @@ fn obstacle(
     })
 }
 
-const WAY: &str = "how our role subscribes on the target";
+const WAY: &str = "how pghaul's role subscribes on the target";
 
-/// Keeps for the checks of the databases how our role subscribes.
+/// Keeps for the checks of the databases how pghaul's role subscribes.
 async fn remember(ctx: &CheckContext<Cluster>, way: Way) -> Result<(), Failure> {
     ctx.once(WAY, async { Ok(way) }).await.map(drop)
 }
 
-/// How our role subscribes, as this check has found out; as everybody does where it could not.
+/// How pghaul's role subscribes, as this check has found out; as everybody does where it could not.
 pub(crate) async fn remembered(ctx: &CheckContext<Database>) -> Result<Way, Failure> {
     Ok((*ctx.once(WAY, async { Ok(Way::Native) }).await?).clone())
 }

@@ -19,16 +19,16 @@ pub enum RoleProblem {
         /// The roles that may be superusers there.
         allowed: Vec<String>,
     },
-    /// Roles that lose attributes, because our role on the target can't give them.
+    /// Roles that lose attributes, because pghaul's role on the target can't give them.
     AttributesLost {
         /// The roles, with the attributes.
         roles: Vec<String>,
     },
-    /// Passwords that our role may not read, so that roles arrive without.
+    /// Passwords that pghaul's role may not read, so that roles arrive without.
     PasswordsHidden {
         /// The roles that may log in.
         roles: Vec<String>,
-        /// Our role on the source.
+        /// pghaul's role on the source.
         reader: String,
     },
     /// Passwords that are hashed with MD5.
@@ -81,7 +81,7 @@ impl FindingKind for RoleProblem {
                 listed(roles)
             ),
             Self::AttributesLost { roles } => said(
-                "roles are created without attributes that our role on the target can't give",
+                "roles are created without attributes that pghaul's role on the target can't give",
                 roles,
             ),
             Self::PasswordsHidden { roles, reader } => said(

@@ -1,4 +1,4 @@
-//! A role of the source, and which of its attributes our role on the target can give.
+//! A role of the source, and which of its attributes pghaul's role on the target can give.
 
 use pghaul_step::Failure;
 use pghaul_step::postgres::{ReadOnly, Row, Session, Source, Target};
@@ -75,7 +75,7 @@ pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<(Vec<Role
     Ok((rows.iter().map(Role::of).collect(), readable))
 }
 
-/// Our role on the target.
+/// pghaul's role on the target.
 #[derive(Debug, Clone)]
 pub(crate) struct Giver {
     pub(crate) superuser: bool,

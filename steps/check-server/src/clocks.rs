@@ -77,7 +77,7 @@ impl Check for Clocks {
     }
 }
 
-/// What a clock showed, and when, in seconds since a start of ours: somewhere between two points.
+/// What a clock showed, and when, in seconds since a start of pghaul's: somewhere between two points.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     shown: f64,

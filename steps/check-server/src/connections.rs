@@ -11,7 +11,7 @@ use serde::Serialize;
 /// what the other server's subscriptions open.
 const WANTED: i64 = 10;
 
-/// Limits that leave our sessions too little room.
+/// Limits that leave pghaul's sessions too little room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum FewConnections {
@@ -22,7 +22,7 @@ pub enum FewConnections {
         /// How many.
         left: i64,
     },
-    /// Our role may open few sessions more.
+    /// pghaul's role may open few sessions more.
     RoleLimited {
         /// Which server.
         side: Side,
@@ -75,7 +75,7 @@ impl FindingKind for FewConnections {
     }
 }
 
-/// The check `connections`: do the servers have room for our sessions besides those of the applications?
+/// The check `connections`: do the servers have room for pghaul's sessions besides those of the applications?
 #[derive(Debug, Clone, Copy)]
 pub struct Connections;
 
@@ -86,7 +86,7 @@ impl Check for Connections {
     fn descriptor(&self) -> CheckDescriptor {
         CheckDescriptor {
             name: "connections",
-            summary: "both servers have room for our sessions",
+            summary: "both servers have room for pghaul's sessions",
             after: &["connection"],
         }
     }

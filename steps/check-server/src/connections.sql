@@ -1,4 +1,4 @@
--- How many sessions more this server, our role and the databases in $1 allow; NULL is without limit. The server's own
+-- How many sessions more this server, pghaul's role and the databases in $1 allow; NULL is without limit. The server's own
 -- processes do not count: without pg_monitor their kind is hidden, but they have no role or no database.
 WITH sessions AS (
     SELECT a.datid, a.usesysid

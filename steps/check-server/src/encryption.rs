@@ -12,14 +12,14 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum OpenConnection {
-    /// Our connections are not encrypted.
+    /// pghaul's connections are not encrypted.
     NotEncrypted {
         /// Which server.
         side: Side,
         /// Where it is.
         host: String,
     },
-    /// Our connections are encrypted, but to whom is not checked.
+    /// pghaul's connections are encrypted, but to whom is not checked.
     NotVerified {
         /// Which server.
         side: Side,

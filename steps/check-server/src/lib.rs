@@ -1,10 +1,10 @@
 //! The checks of the way to the servers, and of what they are.
 //!
 //! - [`Encryption`]: nobody on the way reads or answers in place of a server
-//! - [`Pooler`]: each address leads to one server, and nothing in between changes our sessions
+//! - [`Pooler`]: each address leads to one server, and nothing in between changes pghaul's sessions
 //! - [`Standby`]: a source that is a standby gives right snapshots, and does not cancel the copy
-//! - [`MinorVersions`]: no known bug of replication that a minor update mends
-//! - [`Connections`]: there is room for our sessions
+//! - [`MinorVersions`]: no known bug of replication that a minor update fixes
+//! - [`Connections`]: there is room for pghaul's sessions
 //! - [`SynchronousStandbys`]: no commit waits for a standby that is missing, or for the target
 //! - [`Clocks`]: both servers have the same time
 //!

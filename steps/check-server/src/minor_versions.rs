@@ -15,7 +15,7 @@ struct Bug {
     effect: &'static str,
     /// The minor release that brought it, for each major version; nothing where it was there from the start.
     since: &'static [u32],
-    /// The minor release that mended it, for each major version that it was mended in.
+    /// The minor release that fixed it, for each major version that it was fixed in.
     mended: &'static [u32],
 }
 
@@ -70,7 +70,7 @@ const BUGS: &[Bug] = &[
     },
 ];
 
-/// A server with bugs that a minor update mends.
+/// A server with bugs that a minor update fixes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum KnownBugs {
@@ -82,7 +82,7 @@ pub enum KnownBugs {
         version: String,
         /// What they do.
         effects: Vec<&'static str>,
-        /// The minor release that mends them all.
+        /// The minor release that fixes them all.
         mended: String,
     },
 }
@@ -117,7 +117,7 @@ impl FindingKind for KnownBugs {
     }
 }
 
-/// The check `minor-versions`: has a server known bugs of replication that a minor update mends?
+/// The check `minor-versions`: has a server known bugs of replication that a minor update fixes?
 #[derive(Debug, Clone, Copy)]
 pub struct MinorVersions;
 

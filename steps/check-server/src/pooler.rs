@@ -15,7 +15,7 @@ const TRIES: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Between {
-    /// The settings that our sessions begin with do not reach the server.
+    /// The settings that pghaul's sessions begin with do not reach the server.
     SettingsDropped {
         /// Which server.
         side: Side,
@@ -33,7 +33,7 @@ impl FindingKind for Between {
     fn message(&self) -> String {
         match self {
             Self::SettingsDropped { side, settings } => format!(
-                "a connection pooler in front of the {side} drops settings that our sessions rely on: {}",
+                "a connection pooler in front of the {side} drops settings that pghaul's sessions rely on: {}",
                 settings.join(", ")
             ),
             Self::SeveralServers { side } => {
@@ -54,10 +54,10 @@ impl FindingKind for Between {
     }
 }
 
-/// The check `pooler`: does each address lead to one server, with nothing in between that changes our sessions?
+/// The check `pooler`: does each address lead to one server, with nothing in between that changes pghaul's sessions?
 ///
 /// A snapshot belongs to the session that took it, and a session must not hide rows from us. A pooler that refuses the
-/// start of our sessions is told by `connection`, one that refuses replication by `replication-source`.
+/// start of pghaul's sessions is told by `connection`, one that refuses replication by `replication-source`.
 #[derive(Debug, Clone, Copy)]
 pub struct Pooler;
 
@@ -117,7 +117,7 @@ async fn started<S: SideMarker>(session: &Session<S, ReadOnly>) -> Result<String
         .get(0))
 }
 
-/// Those of the settings that our sessions begin with that the server does not have.
+/// Those of the settings that pghaul's sessions begin with that the server does not have.
 async fn dropped<S: SideMarker>(session: &Session<S, ReadOnly>) -> Result<Vec<String>, Failure> {
     let wanted = [
         ("row_security", "off"),

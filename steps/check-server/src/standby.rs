@@ -8,7 +8,7 @@ use pghaul_step::{
 use serde::Serialize;
 
 /// The minor releases of 2026-11-12, from which on a snapshot that is exported on a standby is right in the session that
-/// imports it. Older major versions were not mended.
+/// imports it. Older major versions were not fixed.
 const MENDED: &[u32] = &[140_025, 150_020, 160_016, 170_012, 180_007];
 /// From this version on it was always right.
 const RIGHT_FROM_THE_START: u32 = 190_000;
@@ -21,7 +21,7 @@ pub enum StandbyProblem {
     SnapshotsBroken {
         /// The source's version.
         version: String,
-        /// The minor release that mends it, if any.
+        /// The minor release that fixes it, if any.
         mended: Option<String>,
     },
     /// The standby may cancel the copy.

@@ -36,7 +36,7 @@ const VISIBLE: &[Watched] = &[
     ),
 ];
 
-/// Settings that our own sessions override, so that only the configuration files can tell.
+/// Settings that pghaul's own sessions override, so that only the configuration files can tell.
 const HIDDEN: &[Watched] = &[
     watched(
         "standard_conforming_strings",

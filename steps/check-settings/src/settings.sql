@@ -1,4 +1,4 @@
--- Settings that give statements and values their meaning, as a new session gets them. Those in $1 are set by our own
+-- Settings that give statements and values their meaning, as a new session gets them. Those in $1 are set by pghaul's own
 -- sessions: for these the configuration files say it, where the role may read them, otherwise they are left out.
 WITH files AS (
     SELECT pg_catalog.lower(f.name) AS name, f.setting

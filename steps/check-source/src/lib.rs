@@ -2,16 +2,16 @@
 //!
 //! Errors, each of which would otherwise show itself late or never:
 //!
-//! - [`RowSecurity`]: row-level security would hide rows from our role
-//! - [`Privileges`]: our role may not read everything
-//! - [`ReservedSchema`]: a schema of users has the name of ours
+//! - [`RowSecurity`]: row-level security would hide rows from pghaul's role
+//! - [`Privileges`]: pghaul's role may not read everything
+//! - [`ReservedSchema`]: a schema of users has the name of pghaul's
 //!
 //! Worth knowing before a cutover:
 //!
 //! - [`Tables`]: what is copied once and not replicated, or not copied at all
 //! - [`Sequences`]: how many stand still until the cutover
 //! - [`Partitions`], [`Truncate`]: what old versions do not replicate
-//! - [`UserMappings`]: options of user mappings that our role may not read
+//! - [`UserMappings`]: options of user mappings that pghaul's role may not read
 //! - [`TriggersAlways`]: triggers that replication would fire a second time, so they are held back
 //!
 //! Each check has a module with its enum of findings and its queries beside it.

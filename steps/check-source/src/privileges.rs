@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// So many findings are shown one by one, the rest as a number.
 const SHOWN: usize = 20;
 
-/// What our role may not read.
+/// What pghaul's role may not read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum MissingPrivilege {
@@ -20,7 +20,7 @@ pub enum MissingPrivilege {
     NoUsage {
         /// The schema.
         schema: String,
-        /// Our role.
+        /// pghaul's role.
         role: String,
     },
     /// No SELECT on a table or sequence.
@@ -31,14 +31,14 @@ pub enum MissingPrivilege {
         schema: String,
         /// The table or sequence.
         name: String,
-        /// Our role.
+        /// pghaul's role.
         role: String,
     },
     /// There are more than are shown one by one.
     MorePrivilegesMissing {
         /// How many more.
         more: usize,
-        /// Our role.
+        /// pghaul's role.
         role: String,
         /// Whether the server has the role `pg_read_all_data` (PostgreSQL 14).
         read_all_data: bool,
@@ -101,7 +101,7 @@ impl FindingKind for MissingPrivilege {
     }
 }
 
-/// The check `privileges`: may our role read every schema, table and sequence?
+/// The check `privileges`: may pghaul's role read every schema, table and sequence?
 ///
 /// Tables of extensions count only where the extension marks their rows as the user's. Roots of partition trees
 /// count, too: `pg_dump` locks them.
@@ -115,7 +115,7 @@ impl Check for Privileges {
     fn descriptor(&self) -> CheckDescriptor {
         CheckDescriptor {
             name: "privileges",
-            summary: "our role may read everything",
+            summary: "pghaul's role may read everything",
             after: super::AFTER,
         }
     }

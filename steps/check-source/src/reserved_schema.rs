@@ -5,11 +5,11 @@ use pghaul_step::{
 };
 use serde::Serialize;
 
-/// A name of ours that the source uses.
+/// A name of pghaul's that the source uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum NameTaken {
-    /// The source has a schema `pghaul`, the name of our schema on the target.
+    /// The source has a schema `pghaul`, the name of pghaul's schema on the target.
     SchemaPghaulExists {
         /// Whether it holds the tables that pghaul itself creates: the rest of an earlier migration to here.
         of_pghaul: bool,

@@ -8,11 +8,11 @@ use pghaul_step::{
 };
 use serde::Serialize;
 
-/// Rows that our role would not see.
+/// Rows that pghaul's role would not see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum HiddenRows {
-    /// The policies of a table apply to our role.
+    /// The policies of a table apply to pghaul's role.
     RowsMayBeHidden {
         /// The table's schema.
         schema: String,
@@ -22,7 +22,7 @@ pub enum HiddenRows {
         owner: String,
         /// `FORCE ROW LEVEL SECURITY`: the policies apply to the owner, too.
         forced: bool,
-        /// Our role.
+        /// pghaul's role.
         role: String,
     },
 }
@@ -55,9 +55,9 @@ impl FindingKind for HiddenRows {
     }
 }
 
-/// The check `row-security`: sees our role every row?
+/// The check `row-security`: sees pghaul's role every row?
 ///
-/// Our sessions set `row_security = off`, so that a hidden row is an error and not a loss; this check says so
+/// pghaul's sessions set `row_security = off`, so that a hidden row is an error and not a loss; this check says so
 /// before anything is created.
 #[derive(Debug, Clone, Copy)]
 pub struct RowSecurity;
@@ -69,7 +69,7 @@ impl Check for RowSecurity {
     fn descriptor(&self) -> CheckDescriptor {
         CheckDescriptor {
             name: "row-security",
-            summary: "row-level security hides no rows from our role",
+            summary: "row-level security hides no rows from pghaul's role",
             after: super::AFTER,
         }
     }

@@ -17,7 +17,7 @@ pub enum HeldBack {
         /// `trigger on table`.
         triggers: Vec<String>,
     },
-    /// Event triggers, which our own DDL and REFRESH would fire.
+    /// Event triggers, which pghaul's own DDL and REFRESH would fire.
     EventTriggersHeldBack {
         /// Their names.
         triggers: Vec<String>,

@@ -8,7 +8,7 @@ use pghaul_step::{CheckContext, Code, Database, Failure, SharedSession};
 pub(crate) enum Trial {
     /// It can be created.
     Created,
-    /// The server says that our role may not.
+    /// The server says that pghaul's role may not.
     NotPermitted,
     /// The server can't create it, whoever asks; what it says.
     Fails(String),
@@ -45,7 +45,7 @@ pub(crate) async fn create(
     }
 }
 
-/// Whether our role has CREATE on the session's database.
+/// Whether pghaul's role has CREATE on the session's database.
 async fn may_create(session: &SharedSession<Target>) -> Result<bool, Failure> {
     let sql = "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')";
     let doing = session.doing("look for the right to create");

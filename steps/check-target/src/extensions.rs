@@ -45,7 +45,7 @@ pub enum ExtensionProblem {
         /// The version on the target.
         target: String,
     },
-    /// Our role may not create it.
+    /// pghaul's role may not create it.
     ExtensionNotPermitted {
         /// Its name.
         extension: String,

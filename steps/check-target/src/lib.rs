@@ -1,6 +1,6 @@
 //! The checks of whether the target can take what the source has.
 //!
-//! - [`TargetRights`]: the target takes writes, and our role may create databases and roles
+//! - [`TargetRights`]: the target takes writes, and pghaul's role may create databases and roles
 //! - [`TargetEmpty`]: a database that exists already is empty, or this migration's own
 //! - [`Locale`]: a database can be created with the source's locale
 //! - [`Extensions`], [`Languages`], [`Libraries`], [`Tablespaces`]: what the schema needs is there

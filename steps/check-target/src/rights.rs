@@ -14,16 +14,16 @@ use std::collections::BTreeSet;
 pub enum MissingRight {
     /// The target is a standby.
     TargetIsStandby,
-    /// Our role may not create databases, and some are missing.
+    /// pghaul's role may not create databases, and some are missing.
     CannotCreateDatabases {
-        /// Our role.
+        /// pghaul's role.
         role: String,
         /// The databases that would have to be created.
         databases: Vec<String>,
     },
-    /// Our role may not create roles, and some are missing.
+    /// pghaul's role may not create roles, and some are missing.
     CannotCreateRoles {
-        /// Our role.
+        /// pghaul's role.
         role: String,
         /// The roles that would have to be created.
         roles: Vec<String>,
@@ -80,7 +80,7 @@ fn each(command: &str, names: &[String]) -> String {
         .join(" ")
 }
 
-/// The check `target-rights`: may our role create what is missing?
+/// The check `target-rights`: may pghaul's role create what is missing?
 #[derive(Debug, Clone, Copy)]
 pub struct TargetRights;
 
@@ -91,7 +91,7 @@ impl Check for TargetRights {
     fn descriptor(&self) -> CheckDescriptor {
         CheckDescriptor {
             name: "target-rights",
-            summary: "our role may create the databases and roles that the target lacks",
+            summary: "pghaul's role may create the databases and roles that the target lacks",
             after: &["connection"],
         }
     }

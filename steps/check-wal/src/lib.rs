@@ -1,5 +1,5 @@
-//! The checks of what the source has to keep while a database is copied: WAL for our slots, and old row versions for
-//! our snapshot.
+//! The checks of what the source has to keep while a database is copied: WAL for pghaul's slots, and old row versions for
+//! pghaul's snapshot.
 //!
 //! - [`WalRetention`]: slots are not given up, connections not dropped, before the copy is through
 //! - [`Wraparound`]: transaction ids do not run out meanwhile

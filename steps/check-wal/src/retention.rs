@@ -18,7 +18,7 @@ const SHORT: f64 = 10.0;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum WalProblem {
-    /// `max_slot_wal_keep_size` may make the source give up our slot.
+    /// `max_slot_wal_keep_size` may make the source give up pghaul's slot.
     SlotLimitTooLow {
         /// The limit, in bytes.
         limit: i64,
@@ -29,7 +29,7 @@ pub enum WalProblem {
         /// A limit that is high enough, in bytes.
         needed: i64,
     },
-    /// `idle_replication_slot_timeout` may make the source give up our slot while nobody reads it.
+    /// `idle_replication_slot_timeout` may make the source give up pghaul's slot while nobody reads it.
     IdleSlotsExpire {
         /// The timeout, in seconds.
         timeout: i64,
@@ -128,7 +128,7 @@ impl FindingKind for WalProblem {
     }
 }
 
-/// The check `wal-retention`: does the source keep the WAL that our slots need until the copy is through?
+/// The check `wal-retention`: does the source keep the WAL that pghaul's slots need until the copy is through?
 ///
 /// Slots are made before the copy begins, and keep what is written until their subscriptions have caught up. How much
 /// that is can only be estimated: from the size of the databases, and what was written since the last checkpoint.
@@ -187,7 +187,7 @@ async fn read<S: SideMarker>(session: &Session<S, ReadOnly>) -> Result<Row, Fail
     Ok(doing.query_one(include_str!("retention.sql"), &[]).await?)
 }
 
-/// What may become of our slots, with a limit on their WAL and a timeout, where there are such.
+/// What may become of pghaul's slots, with a limit on their WAL and a timeout, where there are such.
 fn of_slots(limit: Option<i64>, timeout: Option<i64>, estimate: Estimate) -> Vec<WalProblem> {
     let mut found = Vec::new();
     let Estimate { seconds, wal_bytes } = estimate;

@@ -158,14 +158,14 @@ impl SnapshotCopy {
             Generation::Second => {
                 ctx.let_go::<Snapshot>();
                 Err(failures::snapshot_lost(
-                    "a table was truncated or rewritten on the source while it was to be copied, and our role may not publish it again",
+                    "a table was truncated or rewritten on the source while it was to be copied, and pghaul's role may not publish it again",
                 ))
             }
         }
     }
 }
 
-/// Whether our role may put tables back into a publication, so that the target's workers can copy them: it must own
+/// Whether pghaul's role may put tables back into a publication, so that the target's workers can copy them: it must own
 /// them.
 async fn may_publish(ctx: &Context<Database>, units: &BTreeSet<u32>) -> Result<bool, Failure> {
     let tables = units.iter().filter_map(|number| ctx.plan().table(*number));
@@ -184,7 +184,7 @@ async fn may_publish(ctx: &Context<Database>, units: &BTreeSet<u32>) -> Result<b
 fn nobody_can(database: &str) -> Failure {
     Failure::new(
         Code::PermissionDenied,
-        "the copy was interrupted, and our role may not publish the tables that are left, so that the target's workers could copy them",
+        "the copy was interrupted, and pghaul's role may not publish the tables that are left, so that the target's workers could copy them",
     )
     .with_side(Side::Source)
     .with_hint(format!(

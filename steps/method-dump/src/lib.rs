@@ -2,7 +2,7 @@
 //!
 //! Its rows are moved by step `copy`, its schema by the steps of `pghaul-schema`, its sequences by step
 //! `sequences`. What is left for the step of this package is the end: to prove from the journal that nothing is
-//! missing, and from the catalogs that nobody has altered the tables since, and to take our bookkeeping out of the
+//! missing, and from the catalogs that nobody has altered the tables since, and to take pghaul's bookkeeping out of the
 //! target.
 
 use async_trait::async_trait;
@@ -103,7 +103,7 @@ impl Step for Complete {
     }
 }
 
-/// How the statement that takes our bookkeeping out of the target is called.
+/// How the statement that takes pghaul's bookkeeping out of the target is called.
 const RELEASE: &str = "drop the schema pghaul";
 
 fn something_is_refused(ctx: &Context<Database>) -> Result<bool, Failure> {

@@ -1,7 +1,7 @@
-//! `aiven_extras`: publishes and subscribes where our role may not, as on Aiven.
+//! `aiven_extras`: publishes and subscribes where pghaul's role may not, as on Aiven.
 //!
 //! Its functions act as a superuser. They are used only after PostgreSQL has refused the ordinary statement, and only
-//! where the extension is installed and our role may use its schema. What they can't do is told in
+//! where the extension is installed and pghaul's role may use its schema. What they can't do is told in
 //! `docs/explanation/how-replication-works.md`.
 
 use pghaul_step::plan::RelationKind;
@@ -16,7 +16,7 @@ pub(crate) fn is_refused(error: &PgError) -> bool {
     error.sqlstate() == Some("42501")
 }
 
-/// Whether the extension is installed in the session's database, and our role may use it.
+/// Whether the extension is installed in the session's database, and pghaul's role may use it.
 pub(crate) async fn is_usable<S: SideMarker, R: Right>(session: &Session<S, R>) -> Result<bool, Failure> {
     let sql = "SELECT pg_catalog.has_schema_privilege(extnamespace, 'USAGE') FROM pg_catalog.pg_extension \
                WHERE extname = 'aiven_extras'";
@@ -24,7 +24,7 @@ pub(crate) async fn is_usable<S: SideMarker, R: Right>(session: &Session<S, R>) 
     Ok(doing.query_opt(sql, &[]).await?.is_some_and(|row| row.get(0)))
 }
 
-/// Creates a publication that belongs to our role. It must list exactly the given tables: the extension can't say
+/// Creates a publication that belongs to pghaul's role. It must list exactly the given tables: the extension can't say
 /// ONLY, so children of a table that is no partitioned one come with it.
 ///
 /// # Errors

@@ -214,7 +214,7 @@ fn deferred_as_of(ctx: &Context<Database>) -> Result<BTreeMap<u32, String>, Fail
 
 /// Every replicated table that pghaul has copied itself must be of the consistent point of its slot.
 ///
-/// Returns how many rows our own copies moved; nothing where the target's workers copied some, or a death kept the number
+/// Returns how many rows pghaul's own copies moved; nothing where the target's workers copied some, or a death kept the number
 /// from being noted.
 fn check_copies(
     ctx: &Context<Database>,

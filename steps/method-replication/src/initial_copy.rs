@@ -189,7 +189,7 @@ pub(crate) fn stuck(subscription: &str) -> Failure {
     Failure::new(Code::ApplyFailed, format!("the workers of subscription {subscription} fail again and again"))
         .with_side(Side::Target)
         .with_hint(format!(
-            "the reason is in the target's log: look for ERROR lines of `logical replication` workers for subscription \"{subscription}\" (none at all: no worker is free, see max_logical_replication_workers); mend it, then run again: it goes on"
+            "the reason is in the target's log: look for ERROR lines of `logical replication` workers for subscription \"{subscription}\" (none at all: no worker is free, see max_logical_replication_workers); fix it, then run again: it goes on"
         ))
 }
 

@@ -228,7 +228,7 @@ fn subscribed(name: &str) -> String {
     EffectKey::Subscribed(name.to_owned()).to_string()
 }
 
-/// Creates a subscription with an ordinary statement. Where our role may not, says so.
+/// Creates a subscription with an ordinary statement. Where pghaul's role may not, says so.
 async fn create_ordinary(
     ctx: &Context<Database>,
     target: &mut Session<Target, ReadWrite>,
@@ -268,7 +268,7 @@ pub(crate) async fn refuse_consumed_slot(
 }
 
 /// Hands tables that were added to the publication to the target's workers. It can't be part of a transaction,
-/// so our right to the target is proven just before.
+/// so pghaul's right to the target is proven just before.
 async fn refresh(
     ctx: &Context<Database>,
     target: &mut Session<Target, ReadWrite>,
@@ -313,7 +313,7 @@ pub(crate) async fn commit_asynchronously(
 }
 
 /// The target connects to the source while it creates the subscription: its troubles there are not a broken
-/// connection of ours.
+/// connection of pghaul's.
 fn unreachable_source(error: pghaul_step::postgres::PgError) -> Failure {
     let by_target = error
         .sqlstate()

@@ -10,11 +10,11 @@
 //! - `shared_grant`: rights on parameters and tablespaces, which no database's archive has
 //!
 //! **After a crash.** The names are computed and noted in the journal before the first role is created, so a
-//! noted role that exists is one of ours. Each role is an item once it is complete; settings, comments and
+//! noted role that exists is one of pghaul's. Each role is an item once it is complete; settings, comments and
 //! memberships of one that is not are set again, which changes nothing.
 //!
 //! **What may be missing afterwards** is in the output: passwords that the source does not show, attributes that
-//! our role may not give, settings and memberships that the target refuses.
+//! pghaul's role may not give, settings and memberships that the target refuses.
 //!
 //! Settings of a role in one database (`ALTER ROLE … IN DATABASE`) come with that database's archive.
 
@@ -295,7 +295,7 @@ async fn attempt(
     }
 }
 
-/// Whether the target knows no such setting or role, or our role may not give it: permission denied, invalid
+/// Whether the target knows no such setting or role, or pghaul's role may not give it: permission denied, invalid
 /// grant, undefined object, and parameters that can't be changed or have no such value there.
 fn is_refusal(error: &PgError) -> bool {
     matches!(

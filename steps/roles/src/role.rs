@@ -70,7 +70,7 @@ impl fmt::Debug for Verifier {
 pub(crate) enum Password {
     /// The role has one, or none.
     Known(Option<Verifier>),
-    /// Our role may not read `pg_authid`.
+    /// pghaul's role may not read `pg_authid`.
     Hidden,
 }
 
@@ -170,7 +170,7 @@ impl Role {
     }
 }
 
-/// Our role on the target, and which attributes it may give to others.
+/// pghaul's role on the target, and which attributes it may give to others.
 #[derive(Debug, Clone)]
 pub(crate) struct Creator {
     pub(crate) facts: RoleFacts,

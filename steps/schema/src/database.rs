@@ -81,7 +81,7 @@ async fn rename(
         Ident::new(from)?,
         Ident::new(to)?
     );
-    // Our own session in it has said goodbye, but its server process may need a moment to end.
+    // pghaul's own session in it has said goodbye, but its server process may need a moment to end.
     for _ in 0..50 {
         let doing = administration.doing("rename the new database");
         match ctx.act("rename the new database", doing.batch(&statement)).await {

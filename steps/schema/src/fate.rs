@@ -58,7 +58,7 @@ pub(crate) fn fate(entry: &Entry, method: Method, is_key: bool) -> Fate {
         Pass::AfterData
     };
     match &entry.kind {
-        T::Encoding | T::StdStrings | T::SearchPath => Fate::Skip("a setting of our sessions"),
+        T::Encoding | T::StdStrings | T::SearchPath => Fate::Skip("a setting of pghaul's sessions"),
         T::Subscription | T::SubscriptionTable => {
             Fate::Skip("subscriptions of the source would make two servers consume the same changes")
         }

@@ -228,7 +228,7 @@ impl Dump<'_> {
             failed(Code::ConnectionLost, message).with_hint("see the source's log for why, then run again")
         } else {
             let message = format!("pg_dump of database {database} failed");
-            failed(Code::ToolFailed, message).with_hint("mend what pg_dump says, then run again")
+            failed(Code::ToolFailed, message).with_hint("fix what pg_dump says, then run again")
         };
         lines.into_iter().fold(failure, Failure::with_cause)
     }

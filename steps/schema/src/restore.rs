@@ -395,7 +395,7 @@ fn failed(entry: &Entry, failure: Failure) -> Failure {
             // The general one says less than what follows.
             let own = failure.hint.clone().filter(|_| failure.code != Code::ServerError);
             let hint = own.unwrap_or_else(|| {
-                "mend the cause on the target, or change the object on the source and begin a new migration"
+                "fix the cause on the target, or change the object on the source and begin a new migration"
                     .to_owned()
             });
             Failure {

@@ -32,12 +32,12 @@ impl Scratch {
         self.file.path().to_owned()
     }
 
-    /// SQLite without any of our rules.
+    /// SQLite without any of pghaul's rules.
     pub(crate) fn sqlite(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.file.path()).unwrap()
     }
 
-    /// SQLite after somebody took our triggers away.
+    /// SQLite after somebody took pghaul's triggers away.
     pub(crate) fn tampered(&self) -> rusqlite::Connection {
         let connection = self.sqlite();
         for trigger in [

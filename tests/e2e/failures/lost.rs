@@ -1,4 +1,4 @@
-//! What somebody else does to a database that is in step.
+//! What somebody else does to a database that is up to date.
 
 use super::{PATIENCE, completes, database, error};
 use crate::migration::Migration;

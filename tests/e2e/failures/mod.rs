@@ -1,5 +1,5 @@
 //! What goes wrong around a migration: each time one clear error, the right exit code, nothing where it must not
-//! be; and when the cause is mended, `run` comes to its end as if nothing had happened.
+//! be; and when the cause is fixed, `run` comes to its end as if nothing had happened.
 
 mod arguments;
 mod environment;

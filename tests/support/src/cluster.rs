@@ -284,7 +284,7 @@ impl Cluster {
         conninfo(&[&[("host", "127.0.0.1"), ("port", &port)], parameters].concat())
     }
 
-    /// What initdb has found out about the machine stays; what stands in our file counts.
+    /// What initdb has found out about the machine stays; what stands in pghaul's file counts.
     fn include_configuration(&self) {
         let main = self.data_dir().join("postgresql.conf");
         let mut file = File::options()

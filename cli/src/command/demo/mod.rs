@@ -91,7 +91,7 @@ async fn play(
     shop::fill(&source).await?;
     let shoppers = Shoppers::start(source.clone());
     say("  shop   60 000 orders of 2 000 customers, and people keep ordering\n".to_owned())?;
-    say("  stats  30 000 figures; our role may read them, but not publish them\n\n".to_owned())?;
+    say("  stats  30 000 figures; pghaul's role may read them, but not publish them\n\n".to_owned())?;
     let servers = servers(clusters, shop::MOVER);
 
     say(format!("{} pghaul run\n", paint(DIM, "$")))?;

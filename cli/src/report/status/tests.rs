@@ -160,11 +160,11 @@ fn the_overall_method_is_empty_where_the_databases_differ() {
 #[test]
 fn how_the_last_run_ended_is_said_to_who_asks() {
     let mut view = view();
-    let failure = Failure::new(Code::CheckFailed, "1 finding stops the migration").with_hint("mend it");
+    let failure = Failure::new(Code::CheckFailed, "1 finding stops the migration").with_hint("fix it");
     view.last_run = Some(LastRun::Failed(failure));
     let said = plain(&view);
     assert!(
-        said.contains("the last run failed\n  1 finding stops the migration\n    hint: mend it\n"),
+        said.contains("the last run failed\n  1 finding stops the migration\n    hint: fix it\n"),
         "{said}"
     );
 }

@@ -189,7 +189,7 @@ async fn drop_database(target: &Server<Target>, name: &str) -> Result<(), Failur
             .batch(&statement)
             .await
         {
-            // Our own session in it has said goodbye, but its server process may need a moment to end.
+            // pghaul's own session in it has said goodbye, but its server process may need a moment to end.
             Err(error) if error.sqlstate() == Some("55006") && tokio::time::Instant::now() < deadline => {
                 tokio::time::sleep(LOOK_EVERY).await;
             }

@@ -1,4 +1,4 @@
-//! Looks for everything of ours on one server.
+//! Looks for everything of pghaul on one server.
 
 use super::{Remain, SlotFacts, What};
 use pghaul_core::id::migration_of_object;
@@ -23,7 +23,7 @@ pub struct Unseen {
 /// What a look at one server found.
 type Found = (Vec<Remain>, Vec<Unseen>);
 
-/// Everything of ours on a server. `others` are the subscriptions of the other server, by oid: the slots of their
+/// Everything of pghaul on a server. `others` are the subscriptions of the other server, by oid: the slots of their
 /// table workers are on this one. What can't be looked at is returned too.
 ///
 /// # Errors
@@ -191,7 +191,7 @@ pub(crate) fn table_worker(slot: &str, system_identifier: &str) -> Option<u32> {
         .flatten()
 }
 
-/// Origins of our subscriptions, and of subscriptions that are gone.
+/// Origins of pghaul's subscriptions, and of subscriptions that are gone.
 async fn origins<S: SideMarker>(
     session: &Session<S, ReadOnly>,
     own: &Subscriptions,

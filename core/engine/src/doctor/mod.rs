@@ -1,4 +1,4 @@
-//! `doctor`: everything of ours on the servers, whosever journal it is in, and what is wrong with it.
+//! `doctor`: everything of pghaul on the servers, whosever journal it is in, and what is wrong with it.
 //!
 //! [`examine`] looks and touches nothing. It needs no journal: names carry the migration's id, and the schema
 //! `pghaul` of a target database says whose that is. [`judge`] adds what is wrong, by what the journal knows.
@@ -17,7 +17,7 @@ pub use judge::{Known, Looked, Trouble, judge};
 use pghaul_core::{Epoch, MigrationId, Side};
 use serde::Serialize;
 
-/// Something of ours on a server.
+/// Something of pghaul's on a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Remain {
     /// The server.
@@ -39,7 +39,7 @@ pub struct Remain {
 pub enum What {
     /// A publication.
     Publication,
-    /// A replication slot: of a subscription of ours, or of a worker that copied one table for it.
+    /// A replication slot: of a subscription of pghaul's, or of a worker that copied one table for it.
     Slot(SlotFacts),
     /// A subscription.
     Subscription {

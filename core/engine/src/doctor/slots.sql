@@ -1,4 +1,4 @@
--- Our slots, and those of table workers, whose names only the subscription's oid ties to us. What came with
+-- pghaul's slots, and those of table workers, whose names only the subscription's oid ties to us. What came with
 -- PostgreSQL 13 is read by name, so that the statement works on all versions.
 SELECT s.slot_name::text AS name,
        s.database::text AS database,

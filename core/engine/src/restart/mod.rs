@@ -20,7 +20,7 @@ impl Engine {
     /// Journals that the data of a database is given up.
     ///
     /// # Errors
-    /// Where there is nothing to restart: an unknown database, one that is dumped, one that is in step.
+    /// Where there is nothing to restart: an unknown database, one that is dumped, one that is up to date.
     pub(crate) async fn give_up_data(&self, database: &DatabaseName) -> Result<(), Failure> {
         let state = self.state(database);
         let journey = self.journey(database);

@@ -1,4 +1,4 @@
-//! Watches how much WAL the source keeps for our slots, so that none ever fills its disk.
+//! Watches how much WAL the source keeps for pghaul's slots, so that none ever fills its disk.
 //!
 //! A slot keeps WAL for as long as the target has not confirmed it: while it copies, while it lags, while it is down.
 //! The watch looks every few seconds, beside everything else and over a connection of its own. Over the limit it warns, once
@@ -129,7 +129,7 @@ impl WalWatch {
                     self.over.send_replace(over);
                 }
                 Err(failure) => {
-                    tracing::debug!(%failure, "the WAL that our slots keep could not be looked at")
+                    tracing::debug!(%failure, "the WAL that pghaul's slots keep could not be looked at")
                 }
             }
             tokio::time::sleep(LOOK_EVERY).await;

@@ -12,7 +12,7 @@ use pghaul_step::check::maintenance_for_reading;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// A slot of ours and the WAL that it keeps, in bytes.
+/// A slot of pghaul's and the WAL that it keeps, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
     /// The number of its database in the migration.
@@ -47,10 +47,10 @@ impl OurSlots {
         }
     }
 
-    /// Every slot of ours that keeps WAL. A table worker's is left out while the target can't say whose it is: then the
+    /// Every slot of pghaul's that keeps WAL. A table worker's is left out while the target can't say whose it is: then the
     /// target is down, and the subscription's slot keeps at least as much from now on.
     pub(super) async fn look(&self, source: &Session<Source, ReadOnly>) -> Result<Vec<Kept>, Failure> {
-        let doing = source.doing("look at the WAL that our slots keep");
+        let doing = source.doing("look at the WAL that pghaul's slots keep");
         let identity = self.target_identity.as_deref().unwrap_or("-");
         let rows = doing
             .query(include_str!("retained.sql"), &[&self.prefix, &identity])

@@ -49,7 +49,7 @@ const fn unsupported(name: &'static str, variable: &'static str, why: &'static s
     }
 }
 
-/// All of them, in the order in which a conninfo of ours lists them.
+/// All of them, in the order in which a conninfo of pghaul's lists them.
 pub(super) const PARAMETERS: &[Parameter] = &[
     used("host", "PGHOST"),
     used("hostaddr", "PGHOSTADDR"),

@@ -82,7 +82,7 @@ impl LocalCluster {
         if let Some(hba) = &settings.hba {
             cluster.install("pg_hba.conf", hba)?;
         }
-        // Another process may take the port between our look and the server's.
+        // Another process may take the port between pghaul's look and the server's.
         for attempts_left in (0..3).rev() {
             cluster.port = free_port()?;
             cluster.configure(settings)?;

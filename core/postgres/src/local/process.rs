@@ -47,7 +47,7 @@ impl RunAs {
     }
 }
 
-/// A command that runs as the user, in a directory that the user can be in, free of our own `PG*` variables.
+/// A command that runs as the user, in a directory that the user can be in, free of pghaul's own `PG*` variables.
 pub(super) fn command(program: &Path, run_as: Option<RunAs>, directory: &Path) -> Command {
     let mut command = Command::new(program);
     without_our_variables(&mut command);

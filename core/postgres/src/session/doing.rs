@@ -97,7 +97,7 @@ impl<'a, R: Right> Doing<'a, R> {
         self.client.prepare(sql).await.map_err(|error| self.error(&error))
     }
 
-    /// An error of the driver as one of ours, with this side, database and operation.
+    /// An error of the driver as one of pghaul's, with this side, database and operation.
     pub fn error(&self, error: &tokio_postgres::Error) -> PgError {
         PgError::from_driver(self.place, self.operation, error)
     }

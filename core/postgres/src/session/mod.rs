@@ -133,7 +133,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
         self.facts.pid
     }
 
-    /// The side and database, for errors of our own.
+    /// The side and database, for errors of pghaul's own.
     pub fn place(&self) -> &Place {
         &self.place
     }
@@ -158,7 +158,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
         self.canceller.tls.is_some()
     }
 
-    /// Tells the server goodbye and waits until that is sent, so that no session of ours is left behind.
+    /// Tells the server goodbye and waits until that is sent, so that no session of pghaul's is left behind.
     ///
     /// It waits for a statement that is under way; who does not want to, drops the future, and with it the connection.
     pub async fn close(self) {

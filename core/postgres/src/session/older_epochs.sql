@@ -1,4 +1,4 @@
--- The sessions of a migration's older epochs, in all databases. $1 is `pghaul/<migration>/`, $2 our epoch.
+-- The sessions of a migration's older epochs, in all databases. $1 is `pghaul/<migration>/`, $2 pghaul's epoch.
 -- CASE keeps the cast away from names that are no number.
 SELECT a.pid
 FROM pg_catalog.pg_stat_activity AS a

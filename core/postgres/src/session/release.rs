@@ -1,4 +1,4 @@
-//! Ending whatever on a server uses replication objects of ours that are to be dropped.
+//! Ending whatever on a server uses replication objects of pghaul's that are to be dropped.
 
 use super::{ReadWrite, Session, Source, Target};
 use crate::error::PgError;

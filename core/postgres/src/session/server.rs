@@ -346,7 +346,7 @@ impl<S: SideMarker> Server<S> {
         connect::connect(target, tls, &startup, place).await
     }
 
-    /// libpq's `target_session_attrs`. Asked in a session without settings of ours, which would change the answer.
+    /// libpq's `target_session_attrs`. Asked in a session without settings of pghaul's, which would change the answer.
     async fn check_attributes(
         &self,
         wanted: SessionAttributes,

@@ -60,7 +60,7 @@ impl<S: SideMarker> Transaction<'_, S> {
         rolled_back.map_err(|error| PgError::from_driver(place, "roll back the transaction", &error))
     }
 
-    /// The side and database, for errors of our own.
+    /// The side and database, for errors of pghaul's own.
     pub fn place(&self) -> &Place {
         self.place
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use verify::{ServerCheck, Trust};
 
-/// Why TLS can't be set up on our side.
+/// Why TLS can't be set up on pghaul's side.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A certificate or key file that can't be read as PEM.

@@ -1,4 +1,4 @@
-//! Our quoting against the server's own.
+//! pghaul's quoting against the server's own.
 
 use crate::cluster::{shared, superuser};
 use pghaul_postgres::{Ident, ReadOnly, literal};

@@ -1,6 +1,6 @@
 //! The schema `pghaul` in each target database: who may write, and which effects are there.
 //!
-//! `pghaul.owner` holds one row: the migration and its newest epoch. Every transaction of ours that writes to
+//! `pghaul.owner` holds one row: the migration and its newest epoch. Every transaction of pghaul's that writes to
 //! the database first locks that row FOR SHARE, for its own epoch; a newer runner raises the epoch, and so
 //! keeps older ones out, even those whose connections are still alive somewhere. `pghaul.effect` holds a key
 //! for every effect that was committed: what the journal does not know yet can be read there.
@@ -18,7 +18,7 @@ pub const DROP_SCHEMA: &str = "DROP SCHEMA pghaul CASCADE";
 /// What a look for the schema `pghaul` found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// The database is ours, and now knows our epoch.
+    /// The database is ours, and now knows pghaul's epoch.
     Claimed,
     /// The database, or the schema in it, does not exist.
     Absent,
@@ -77,7 +77,7 @@ impl Ownership {
     ///
     /// # Errors
     /// [`Code::TargetNotOurs`] where it belongs to another migration, [`Code::JournalStale`] where it has seen
-    /// an event that our journal does not hold, [`Code::AlreadyRunning`] where a newer runner has claimed it.
+    /// an event that pghaul's journal does not hold, [`Code::AlreadyRunning`] where a newer runner has claimed it.
     pub async fn claim(
         &self,
         target: &Server<Target>,

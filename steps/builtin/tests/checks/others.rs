@@ -63,7 +63,11 @@ async fn what_another_migration_left_behind() {
     let mut bench = Bench::new(&pair, &["app"]);
     assert_eq!(bench.all().await, ["replication-objects: left-behind"; 2]);
     bench.landscape.migration = Some("k3v9x2ab".to_owned());
-    assert_eq!(bench.database("replication-objects", "app").await, [], "our own");
+    assert_eq!(
+        bench.database("replication-objects", "app").await,
+        [],
+        "pghaul's own"
+    );
     bench.landscape.migration = Some("another1".to_owned());
     let findings = bench.database("replication-objects", "app").await;
     for (finding, server) in findings.iter().zip([&pair.target, &pair.source]) {

@@ -56,7 +56,11 @@ async fn databases_selected_first_get_what_is_left() {
         "somebody else's"
     );
     bench.landscape.migration = Some("k3v9x2ab".to_owned());
-    assert_eq!(bench.database("replication-database", "b").await, [], "our own");
+    assert_eq!(
+        bench.database("replication-database", "b").await,
+        [],
+        "pghaul's own"
+    );
 
     pair.target
         .restart_with(&[("max_logical_replication_workers", "0")]);

@@ -133,7 +133,7 @@ async fn a_standby_as_source() {
             pair.source.restart_with(&[("hot_standby_feedback", "on")]);
         }
         let findings = Bench::new(&pair, &[]).cluster("standby").await;
-        // A minor release that mends it may be installed by now.
+        // A minor release that fixes it may be installed by now.
         let version = pair.source.psql("postgres", "show server_version_num");
         let mended = [(17, 170_012), (18, 180_007)];
         let is_mended = mended

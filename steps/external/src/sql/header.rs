@@ -197,8 +197,7 @@ mod tests {
 
     #[test]
     fn a_file_needs_a_message_and_a_query() {
-        let text =
-            "-- What our rules say: see the wiki\n-- message: table {name} is odd\n\nSELECT 1 AS name;\n";
+        let text = "-- What pghaul's rules say: see the wiki\n-- message: table {name} is odd\n\nSELECT 1 AS name;\n";
         let file = parsed(text).unwrap();
         assert_eq!(
             (file.name.as_str(), file.scope, file.side),

@@ -106,7 +106,7 @@ impl Look<'_> {
                 (
                     format!("the subscription {name} is disabled"),
                     format!(
-                        "see the target's log for the reason, mend it, then: ALTER SUBSCRIPTION \"{name}\" ENABLE"
+                        "see the target's log for the reason, fix it, then: ALTER SUBSCRIPTION \"{name}\" ENABLE"
                     ),
                 )
             };
@@ -206,7 +206,7 @@ impl Look<'_> {
     }
 }
 
-/// A publication or a subscription of ours was altered.
+/// A publication or a subscription of pghaul's was altered.
 fn altered(ctx: &Context<Database>, side: Side, message: String) -> Failure {
     Failure::new(Code::PublicationChanged, message)
         .with_side(side)
