@@ -93,6 +93,9 @@ fn each_question_of_an_auditor_has_one_command() {
     let removal = &events(history(&["--json", "--kind", "removal_started"]))[0];
     let before = (removal["seq"].as_u64().unwrap() - 1).to_string();
     said(named(&["status", "--at", &before]).run(), &["syncing"]);
+    let page = said(named(&["report"]).run(), &["<!DOCTYPE html>", "ticket 4711", "customer"]);
+    assert!(page.contains(&anchored_head(&anchors)), "{page}");
+    assert!(!page.contains("<script"), "{page}");
     let last = events(history(&["--json", "--limit", "1", "--reverse"]));
     assert_eq!(last[0]["kind"], "runner_stopped");
     assert_eq!(last[0]["schema"], 1);
@@ -129,6 +132,13 @@ fn who_and_with_which_version(runners: &[Value]) {
         assert!(options.contains(&option), "{options:?}");
     }
     assert_eq!(runners[2]["payload"]["command"], "remove");
+}
+
+/// The head of the last anchor.
+fn anchored_head(anchors: &std::path::Path) -> String {
+    let lines = std::fs::read_to_string(anchors).unwrap();
+    let last: Value = serde_json::from_str(lines.lines().last().expect("an anchor")).unwrap();
+    last["head"].as_str().expect("a head").to_owned()
 }
 
 /// One anchor for each end of a command; a changed one is found.
