@@ -93,7 +93,10 @@ fn each_question_of_an_auditor_has_one_command() {
     let removal = &events(history(&["--json", "--kind", "removal_started"]))[0];
     let before = (removal["seq"].as_u64().unwrap() - 1).to_string();
     said(named(&["status", "--at", &before]).run(), &["syncing"]);
-    let page = said(named(&["report"]).run(), &["<!DOCTYPE html>", "ticket 4711", "customer"]);
+    let page = said(
+        named(&["report"]).run(),
+        &["<!DOCTYPE html>", "ticket 4711", "customer"],
+    );
     assert!(page.contains(&anchored_head(&anchors)), "{page}");
     assert!(!page.contains("<script"), "{page}");
     let last = events(history(&["--json", "--limit", "1", "--reverse"]));
