@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 mod audit;
 mod checks;
 mod configuration;
+mod examples;
 mod generated;
 mod history;
 mod migrations;
@@ -28,84 +29,9 @@ pub(crate) use history::HistoryArgs;
 pub(crate) use migrations::{CloseArgs, MigrationsArgs, MigrationsCommand};
 pub(crate) use report::ReportArgs;
 
-const EXAMPLES: &str = "\
-Examples:
-  export PGHAUL_SOURCE='host=old.example.com user=mover sslmode=verify-full'
-  export PGHAUL_TARGET='host=new.example.com user=mover sslmode=verify-full'
-  pghaul plan            what would be moved, and how; writes nothing
-  pghaul run             move everything; stopped at any instant, the same command goes on
-  pghaul status          is the target up to date? Asks the servers, not only the journal
-  pghaul remove          after the cutover: take publications, slots and subscriptions away
-  pghaul demo            all of that between two throwaway clusters, in a few seconds
-
-Connections are given as `postgresql://…` or `key=value` conninfo; PG* variables, the password file and the
-service file work as with psql. PGHAUL_SOURCE_PASSWORD and PGHAUL_TARGET_PASSWORD hold one side's password.";
-
-const RUN_EXAMPLES: &str = "\
-Examples:
-  pghaul run --source 'host=old user=mover' --target 'host=new user=mover'
-  pghaul run                                     go on with the only open migration
-  pghaul run --database 'shop*' --name shops     only some databases, under a name of its own
-  pghaul run --method dump                       one copy of everything, nothing is replicated
-
-Ctrl-C stops it in order, a second Ctrl-C at once; either way `pghaul run` goes on where it stopped.
-Exit code 0 means that every database is syncing or done; see docs/reference/exit-codes.md for the others.";
-
-const STATUS_EXAMPLES: &str = "\
-Examples:
-  pghaul status                                  of the only open migration
-  pghaul status --watch                          drawn again every two seconds
-  pghaul status --json | jq -r .migration.status
-
-The servers are taken from the journal and asked anew. A database whose servers can't be reached keeps its
-journaled state, marked as not checked. Exit code 9 means that a database is failed.";
-
-const REPORT_EXAMPLES: &str = "\
-Examples:
-  pghaul report --output migration.html          of the only open migration, or of the last one
-  pghaul report --name shops --markdown          for a ticket
-  pghaul report | less                           HTML on standard output
-
-The report is made from the journal alone: who ran what and why, what the checks found, how long every phase, step and
-table took, failures and retries, what is not exact on the target, and the journal's head.";
-
-const HISTORY_EXAMPLES: &str = "\
-Examples:
-  pghaul history                                 by run, database, phase and step, with the time that each took
-  pghaul history --severity warning              failures, retries, overrides, findings
-  pghaul history --database shop --table orders  all that happened to one table
-  pghaul history --since 90m --follow            the last 90 minutes, and what comes
-  pghaul history --limit 1 --reverse             the last event
-  pghaul history --json --kind runner_started    who ran it, when, with which version and options";
-
-const REMOVE_EXAMPLES: &str = "\
-Examples:
-  pghaul remove                                  proves everything once more, sets sequences, then removes
-  pghaul remove --incomplete                     what is listed as incomplete is left to you
-  pghaul remove --applications-still-write       what is written to the source now is left behind
-  pghaul remove --force                          although the target may lack something; what it has is kept
-
-What is removed: subscriptions, slots, publications and the schema pghaul. Rows and tables never are.";
-
-const DOCTOR_EXAMPLES: &str = "\
-Examples:
-  pghaul doctor                                  the servers of the open migrations of the journal
-  pghaul doctor --source 'host=old user=mover'   one server, also without any journal
-  pghaul doctor --drop k3v9x2ab                  clean up after a migration whose journal is lost
-
-What --drop drops: subscriptions, slots and publications of that migration, and the schema pghaul. Rows and tables
-never are. It asks before; without a terminal it needs --yes. Exit code 12 means that something is orphaned, at
-risk, or not in this journal.";
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  pghaul completions bash > ~/.local/share/bash-completion/completions/pghaul
-  pghaul completions zsh > ~/.zfunc/_pghaul        with ~/.zfunc in fpath
-  pghaul completions fish > ~/.config/fish/completions/pghaul.fish";
-
 /// Moves every database of a PostgreSQL cluster to another one, live.
 #[derive(Debug, Parser)]
-#[command(name = "pghaul", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "pghaul", version, after_help = examples::EXAMPLES, max_term_width = 100)]
 pub(crate) struct CommandLine {
     #[command(flatten)]
     pub(crate) general: General,
@@ -143,24 +69,24 @@ pub(crate) enum Command {
     /// Make all checks and show what they found; leaves nothing anywhere
     Check(PlanArgs),
     /// Move the databases, or go on with it
-    #[command(after_help = RUN_EXAMPLES)]
+    #[command(after_help = examples::RUN_EXAMPLES)]
     Run(Box<RunArgs>),
     /// Ask the servers how the migration stands
-    #[command(after_help = STATUS_EXAMPLES)]
+    #[command(after_help = examples::STATUS_EXAMPLES)]
     Status(StatusArgs),
     /// Show what the journal holds: all of it, or what the filters let through
-    #[command(after_help = HISTORY_EXAMPLES)]
+    #[command(after_help = examples::HISTORY_EXAMPLES)]
     History(HistoryArgs),
     /// Write a report of the whole migration: one HTML file, or Markdown
-    #[command(after_help = REPORT_EXAMPLES)]
+    #[command(after_help = examples::REPORT_EXAMPLES)]
     Report(ReportArgs),
     /// List the migrations of the journal; close one that never began
     Migrations(MigrationsArgs),
     /// Take every object of pghaul off both servers, and never a row
-    #[command(after_help = REMOVE_EXAMPLES)]
+    #[command(after_help = examples::REMOVE_EXAMPLES)]
     Remove(RemoveArgs),
     /// Show everything of pghaul on the servers, whose it is and what is wrong with it
-    #[command(after_help = DOCTOR_EXAMPLES)]
+    #[command(after_help = examples::DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
     /// Verify the journal; carry it to another machine
     Journal(JournalCommandArgs),
@@ -175,7 +101,7 @@ pub(crate) enum Command {
     /// Watch a whole migration between two throwaway clusters
     Demo(DemoArgs),
     /// Print a script that completes commands and options in a shell
-    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    #[command(after_help = examples::COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
     /// Write the manual pages to a directory
     #[command(hide = true)]

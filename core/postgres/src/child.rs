@@ -16,8 +16,9 @@ pub fn connect_like_us<S: SideMarker>(
     endpoint: &Endpoint,
     database: &str,
 ) {
+    let settings = server.settings_for_programs();
     without_our_variables(command.as_std_mut());
-    for (keyword, value) in parameters(server, endpoint, database, &[]) {
+    for (keyword, value) in parameters(server, endpoint, database, &settings) {
         let variable = VARIABLES.iter().find(|(known, _)| *known == keyword);
         if let Some((_, variable)) = variable {
             command.env(variable, value);
@@ -47,7 +48,7 @@ const VARIABLES: [(&str, &str); 13] = [
     ("connect_timeout", "PGCONNECT_TIMEOUT"),
 ];
 
-/// The parameters with which a libpq program connects as we do, **with the password**. `settings` are further settings of its
+/// The parameters with which a libpq program connects as we do, **with the password**, and the settings of its
 /// sessions.
 pub fn parameters<S: SideMarker>(
     server: &Server<S>,
@@ -56,8 +57,6 @@ pub fn parameters<S: SideMarker>(
     settings: &[(&'static str, &'static str)],
 ) -> Vec<(&'static str, String)> {
     let resolved = server.resolved();
-    let for_programs = server.settings_for_programs();
-    let settings = for_programs.iter().chain(settings);
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let mut parameters = Vec::new();
     match &endpoint.host {

@@ -33,9 +33,10 @@ impl ServerAccess {
         let pinned = server.pinned().await;
         let endpoint = pinned.or_else(|| server.resolved().endpoints().first().cloned());
         let endpoint = endpoint.ok_or_else(|| Failure::bug("a conninfo without a host"))?;
+        let settings = [server.settings_for_others().as_slice(), settings].concat();
         Ok(Self {
             side,
-            parameters: child::parameters(server, &endpoint, database, settings),
+            parameters: child::parameters(server, &endpoint, database, &settings),
         })
     }
 
