@@ -128,7 +128,7 @@ impl Check for MinorVersions {
     fn descriptor(&self) -> CheckDescriptor {
         CheckDescriptor {
             name: "minor-versions",
-            summary: "the servers have no known bugs of replication that an update mends",
+            summary: "the servers have no known bugs of replication that an update fixes",
             after: &["connection"],
         }
     }
