@@ -6,7 +6,7 @@ use crate::servers::Identities;
 use crate::view::Times;
 use etcetera::BaseStrategy as _;
 use pghaul_core::event::Created;
-use pghaul_core::{Code, DatabaseEvent, Event, Failure, MigrationId, Seq};
+use pghaul_core::{Code, DatabaseEvent, Envelope, Event, Failure, MigrationId, Seq};
 use pghaul_store::{JournalFile, Listed, MigrationEntry, OpenMigration, Standing, StoreError};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -147,13 +147,18 @@ pub(crate) fn times(open: &OpenMigration, until: Option<Seq>) -> Result<Times, S
         if until.is_some_and(|until| envelope.seq > until) {
             break;
         }
-        if let Event::Database(name, DatabaseEvent::SyncingProven { .. } | DatabaseEvent::DoneProven { .. }) =
-            envelope.event
-        {
-            times.insert(name, envelope.at);
-        }
+        note_proof(&mut times, envelope);
     }
     Ok(times)
+}
+
+/// Notes when a state was proven, for an event that says so.
+pub(crate) fn note_proof(times: &mut Times, envelope: Envelope) {
+    if let Event::Database(name, DatabaseEvent::SyncingProven { .. } | DatabaseEvent::DoneProven { .. }) =
+        envelope.event
+    {
+        times.insert(name, envelope.at);
+    }
 }
 
 /// The created event of a migration.

@@ -22,6 +22,7 @@ mod args;
 mod cli;
 mod command;
 mod configuration;
+mod copied;
 mod copying;
 mod exit_code;
 mod invocation;

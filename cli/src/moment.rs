@@ -22,6 +22,37 @@ pub(crate) enum Place {
     Time(Moment),
 }
 
+/// From one moment to another.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) from: Option<Moment>,
+    pub(crate) to: Option<Moment>,
+}
+
+impl Span {
+    pub(crate) fn add(&mut self, at: Option<Moment>) {
+        self.from = self.from.or(at);
+        self.to = self.to.max(at);
+    }
+
+    pub(crate) fn took(self) -> Option<std::time::Duration> {
+        let (from, to) = (self.from?, self.to?);
+        Some(std::time::Duration::try_from(to.0 - from.0).unwrap_or_default())
+    }
+
+    /// Where a moment lies in it, from 0 to 1.
+    pub(crate) fn place(self, at: Moment) -> f64 {
+        let (Some(from), Some(whole)) = (self.from, self.took()) else {
+            return 0.0;
+        };
+        let before = std::time::Duration::try_from(at.0 - from.0).unwrap_or_default();
+        if whole.is_zero() {
+            return 0.0;
+        }
+        (before.as_secs_f64() / whole.as_secs_f64()).clamp(0.0, 1.0)
+    }
+}
+
 /// A text that is none of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotAMoment;

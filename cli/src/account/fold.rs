@@ -1,7 +1,8 @@
 //! Makes the account of a migration out of its events, one after the other.
 
-use super::{Account, Bar, Database, DatabaseTimes, Entry, Run, Span, Table};
-use crate::moment::Moment;
+use super::{Account, Bar, Database, DatabaseTimes, Entry, Run, Table};
+use crate::copied::Copied;
+use crate::moment::{Moment, Span};
 use crate::report::history::{Weight, phase_of, weight};
 use crate::report::{legible, sentence};
 use crate::view::View;
@@ -9,7 +10,6 @@ use pghaul_core::event::{Created, Note, Runner};
 use pghaul_core::{DatabaseEvent, DatabaseName, Envelope, Event, Finding, MigrationEvent, StepEvent};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// What was read so far.
 #[derive(Default)]
@@ -238,18 +238,19 @@ impl Progress {
 
     /// A copied table, for items that say so, as those of the steps that copy do.
     fn table(&self, outcome: &Value, at: Option<Moment>) -> Option<Table> {
-        let number = |name: &str| outcome.get(name).and_then(Value::as_u64);
-        let name = outcome.get("table").and_then(Value::as_str)?;
-        let took = number("took_ms").map(Duration::from_millis);
-        let before = |to: Moment| Some(Moment(to.0 - took?));
-        let from = self.begun.get(name).copied().or_else(|| at.and_then(before));
+        let copied = Copied::of(outcome)?;
+        let before = |to: Moment| Some(Moment(to.0 - copied.took?));
+        let begun = self.begun.get(copied.table).copied();
         Some(Table {
-            name: name.to_owned(),
-            by_workers: outcome.get("by").is_some(),
-            span: Span { from, to: at },
-            rows: number("rows"),
-            bytes: number("bytes").unwrap_or_default(),
-            together: number("together"),
+            name: copied.table.to_owned(),
+            by_workers: copied.by_workers,
+            span: Span {
+                from: begun.or_else(|| at.and_then(before)),
+                to: at,
+            },
+            rows: copied.rows,
+            bytes: copied.bytes.unwrap_or_default(),
+            together: copied.together,
         })
     }
 

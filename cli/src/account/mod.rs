@@ -4,7 +4,7 @@ mod fold;
 
 pub(crate) use fold::Fold;
 
-use crate::moment::Moment;
+use crate::moment::{Moment, Span};
 use crate::report::history::Weight;
 use crate::view::DatabaseView;
 use pghaul_core::event::{Created, Incomplete};
@@ -75,6 +75,15 @@ pub(crate) struct Entry {
     pub(crate) text: String,
 }
 
+impl Entry {
+    /// Database and step.
+    pub(crate) fn about(&self) -> String {
+        let database = self.database.as_ref().map(|database| database.as_str());
+        let parts = database.into_iter().chain(self.step.as_deref());
+        parts.collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// Something that took time, once or several times.
 pub(crate) struct Bar {
     pub(crate) name: String,
@@ -129,37 +138,6 @@ pub(crate) struct Table {
     pub(crate) bytes: u64,
     /// How many tables were copied in the same transaction, and took this time together.
     pub(crate) together: Option<u64>,
-}
-
-/// From one moment to another.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) from: Option<Moment>,
-    pub(crate) to: Option<Moment>,
-}
-
-impl Span {
-    pub(crate) fn add(&mut self, at: Option<Moment>) {
-        self.from = self.from.or(at);
-        self.to = self.to.max(at);
-    }
-
-    pub(crate) fn took(self) -> Option<Duration> {
-        let (from, to) = (self.from?, self.to?);
-        Some(Duration::try_from(to.0 - from.0).unwrap_or_default())
-    }
-
-    /// Where a moment lies in it, from 0 to 1.
-    pub(crate) fn place(self, at: Moment) -> f64 {
-        let (Some(from), Some(whole)) = (self.from, self.took()) else {
-            return 0.0;
-        };
-        let before = Duration::try_from(at.0 - from.0).unwrap_or_default();
-        if whole.is_zero() {
-            return 0.0;
-        }
-        (before.as_secs_f64() / whole.as_secs_f64()).clamp(0.0, 1.0)
-    }
 }
 
 impl Account {

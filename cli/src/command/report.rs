@@ -6,7 +6,7 @@ use crate::args::ReportArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
 use crate::report::account::{markdown, page};
-use crate::view::View;
+use crate::view::{Times, View};
 use pghaul_core::{Code, Failure};
 use std::io::Write as _;
 use std::path::Path;
@@ -17,15 +17,16 @@ pub(crate) fn report(session: &Session, args: &ReportArgs) -> Result<ExitCode, F
     let entry = journals::existing(&file, args.journal.name.as_deref())?;
     let open = file.read_migration(&entry.id)?;
     let mut fold = Fold::default();
+    let mut times = Times::new();
     let mut last = pghaul_core::Seq(0);
     for envelope in open.events() {
         let envelope = envelope?;
         last = envelope.seq;
         fold.add(&envelope);
+        journals::note_proof(&mut times, envelope);
     }
     // A run may have written more since.
     let loaded = open.load_until(last)?;
-    let times = journals::times(&open, Some(last))?;
     let view = View::of_journal(&entry.id, &loaded.migration, loaded.head, &times);
     let account = fold.account(view).ok_or_else(|| {
         Failure::new(Code::JournalDamaged, "the migration has no first event")

@@ -2,6 +2,7 @@
 
 use super::quantity::{bytes, count, duration, plural};
 use super::{failure, legible};
+use crate::copied::Copied;
 use crate::style::{ERROR, GOOD, WARNING, paint};
 use pghaul_core::event::{CopiedBy, Ending, Note, Proof, Retry, Runner, Wait};
 use pghaul_core::status::method_label;
@@ -313,13 +314,13 @@ fn noted(facts: &Value) -> String {
 
 /// A copied table, for items that say so, as those of the steps that copy do.
 fn copied(outcome: &Value) -> Option<String> {
-    let number = |name: &str| outcome.get(name).and_then(Value::as_u64);
-    let table = outcome.get("table").and_then(Value::as_str)?;
-    let rows = number("rows").map(|rows| plural(rows, "row"));
-    let size = number("bytes").filter(|size| *size > 0).map(bytes);
-    let took = number("took_ms").map(|took| {
-        let took = duration(Duration::from_millis(took));
-        match number("together") {
+    let copied = Copied::of(outcome)?;
+    let table = copied.table;
+    let rows = copied.rows.map(|rows| plural(rows, "row"));
+    let size = copied.bytes.filter(|size| *size > 0).map(bytes);
+    let took = copied.took.map(|took| {
+        let took = duration(took);
+        match copied.together {
             Some(tables) => format!(
                 "in {took} together with {}",
                 plural(tables.saturating_sub(1), "other table")
@@ -327,8 +328,9 @@ fn copied(outcome: &Value) -> Option<String> {
             None => format!("in {took}"),
         }
     });
-    let by = outcome.get("by").and_then(Value::as_str);
-    let by = by.map(|_| "by the target's workers, rows not counted".to_owned());
+    let by = copied
+        .by_workers
+        .then(|| "by the target's workers, rows not counted".to_owned());
     let parts: Vec<String> = [rows, size, took, by].into_iter().flatten().collect();
     let facts = if parts.is_empty() {
         String::new()

@@ -84,18 +84,12 @@ fn write_entries(text: &mut String, title: &str, entries: &[Entry]) -> std::fmt:
     }
     writeln!(text, "\n## {title}\n")?;
     for entry in entries.iter().take(MOST) {
-        let about: Vec<&str> = entry
-            .database
-            .iter()
-            .map(|d| d.as_str())
-            .chain(entry.step.as_deref())
-            .collect();
         writeln!(
             text,
             "- {} {} {}: {}",
             entry.seq,
             entry.at,
-            plain(&about.join(" ")),
+            plain(&entry.about()),
             plain(&entry.text)
         )?;
     }

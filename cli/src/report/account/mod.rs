@@ -11,7 +11,7 @@ mod throughput;
 pub(crate) use markdown::markdown;
 pub(crate) use page::page;
 
-use crate::account::Span;
+use crate::moment::Span;
 use crate::report::quantity;
 use time::format_description::FormatItem;
 use time::macros::format_description;

@@ -1,7 +1,8 @@
 //! The HTML file: no script, nothing from the network.
 
 use super::{findings, moment, tables, throughput, took};
-use crate::account::{Account, Bar, Database, Entry, Run, Span};
+use crate::account::{Account, Bar, Database, Entry, Run};
+use crate::moment::Span;
 use crate::report::history::Weight;
 use crate::report::quantity::{bytes, count, duration, plural};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -106,7 +107,7 @@ fn entries(title: &str, none: &str, entries: &[Entry]) -> Markup {
                     tr {
                         td.number { (entry.seq) }
                         td.time { time { (entry.at) } }
-                        td.name { (about(entry)) }
+                        td.name { (entry.about()) }
                         td class=(class(entry.weight)) { (entry.text) }
                     }
                 }
@@ -117,12 +118,6 @@ fn entries(title: &str, none: &str, entries: &[Entry]) -> Markup {
             }
         }
     }
-}
-
-fn about(entry: &Entry) -> String {
-    let database = entry.database.as_ref().map(|database| database.as_str());
-    let parts = database.into_iter().chain(entry.step.as_deref());
-    parts.collect::<Vec<_>>().join(" ")
 }
 
 fn class(weight: Weight) -> &'static str {

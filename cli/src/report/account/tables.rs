@@ -2,7 +2,8 @@
 
 use super::page::drawn;
 use super::{rate, took};
-use crate::account::{Span, Table};
+use crate::account::Table;
+use crate::moment::Span;
 use crate::report::quantity::{bytes, count, plural};
 use maud::{Markup, html};
 use std::cmp::Reverse;

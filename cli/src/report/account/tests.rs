@@ -1,6 +1,6 @@
 use super::{markdown, page};
-use crate::account::{Account, Bar, Database, DatabaseTimes, Span, Table};
-use crate::moment::Moment;
+use crate::account::{Account, Bar, Database, DatabaseTimes, Table};
+use crate::moment::{Moment, Span};
 use crate::view::DatabaseView;
 use pghaul_core::event::{Created, Endpoint};
 use pghaul_core::{DatabaseName, Phase};

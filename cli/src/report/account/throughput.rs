@@ -1,7 +1,8 @@
 //! How many bytes a second were copied, over the time of the copy.
 
 use super::moment;
-use crate::account::{Account, Span, Table};
+use crate::account::{Account, Table};
+use crate::moment::Span;
 use crate::report::quantity::bytes;
 use maud::{Markup, html};
 use std::fmt::Write as _;

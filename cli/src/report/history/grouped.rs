@@ -1,13 +1,12 @@
 //! A whole history, by run, database, phase and step, each with the time that it took.
 
 use super::weight::{Weight, weight};
-use crate::moment::Moment;
+use crate::moment::{Moment, Span};
 use crate::report::quantity::duration;
 use crate::report::{legible, sentence};
 use crate::style::{BOLD, DIM, ERROR, WARNING, paint};
 use pghaul_core::{DatabaseEvent, DatabaseName, Envelope, Event, MigrationEvent};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// Events of a journal in their groups. All are kept until they are shown.
 #[derive(Default)]
@@ -52,27 +51,12 @@ struct Line {
     text: String,
 }
 
-/// From the first to the last event of a group.
-#[derive(Default, Clone, Copy)]
-struct Span {
-    first: Option<Moment>,
-    last: Option<Moment>,
-}
-
-impl Span {
-    fn add(&mut self, at: Option<Moment>) {
-        self.first = self.first.or(at);
-        self.last = self.last.max(at);
-    }
-
-    /// `, 3.2 s`, where that can be told.
-    fn shown(self) -> String {
-        let (Some(first), Some(last)) = (self.first, self.last) else {
-            return String::new();
-        };
-        let took = Duration::try_from(last.0 - first.0).unwrap_or_default();
-        paint(DIM, format_args!(", {}", duration(took)))
-    }
+/// `, 3.2 s`, where that can be told.
+fn shown(span: Span) -> String {
+    let took = span
+        .took()
+        .map(|took| paint(DIM, format_args!(", {}", duration(took))));
+    took.unwrap_or_default()
 }
 
 impl Grouped {
@@ -150,7 +134,7 @@ impl Run {
     }
 
     fn show(&self, text: &mut String) {
-        text.push_str(&format!("{}{}\n", paint(BOLD, &self.title), self.span.shown()));
+        text.push_str(&format!("{}{}\n", paint(BOLD, &self.title), shown(self.span)));
         self.own.iter().for_each(|line| line.show("", text));
         let (of_databases, of_cluster): (Vec<_>, Vec<_>) =
             self.subjects.iter().partition(|subject| subject.name.is_some());
@@ -174,11 +158,11 @@ impl Subject {
         text.push_str(&format!("  {}\n", paint(BOLD, name)));
         for phase in self.phases.iter().filter(|phase| phase.is_shown()) {
             if !phase.name.is_empty() {
-                text.push_str(&format!("    {}{}\n", phase.name, phase.span.shown()));
+                text.push_str(&format!("    {}{}\n", phase.name, shown(phase.span)));
             }
             for part in phase.parts.iter().filter(|part| !part.lines.is_empty()) {
                 if let Some(step) = &part.step {
-                    text.push_str(&format!("      step {step}{}\n", part.span.shown()));
+                    text.push_str(&format!("      step {step}{}\n", shown(part.span)));
                 }
                 let indent = if part.step.is_some() { "      " } else { "    " };
                 part.lines.iter().for_each(|line| line.show(indent, text));
