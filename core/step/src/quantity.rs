@@ -21,9 +21,23 @@ pub fn bytes(bytes: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// ` and 3 more`, after the first of a list that is longer; nothing where all of `count` were named.
+pub fn more(count: i64, named: usize) -> String {
+    match usize::try_from(count).unwrap_or_default().saturating_sub(named) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::{bytes, more};
+
+    #[test]
+    fn only_what_was_not_named_is_more() {
+        assert_eq!(more(7, 5), " and 2 more");
+        assert_eq!(more(5, 5), "");
+    }
 
     #[test]
     fn bytes_have_the_unit_that_keeps_them_short() {

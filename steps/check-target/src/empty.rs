@@ -1,6 +1,7 @@
 //! The check `target-empty`.
 
 use pghaul_step::postgres::{ReadOnly, Session, Target};
+use pghaul_step::quantity::more;
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Database, Failure, Finding, FindingKind, async_trait,
     ownership, quoted,
@@ -37,13 +38,7 @@ impl FindingKind for NotFree {
                 count,
                 first,
             } => {
-                let rest = match usize::try_from(*count)
-                    .unwrap_or_default()
-                    .saturating_sub(first.len())
-                {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
+                let rest = more(*count, first.len());
                 format!(
                     "database {database} exists on the target and is not empty: {}{rest}",
                     first.join(", ")

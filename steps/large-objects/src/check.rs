@@ -1,6 +1,8 @@
 //! The check `large-objects`.
 
+use crate::description::READABLE;
 use pghaul_contracts::{Contract, LargeObjectsOutput};
+use pghaul_step::quantity::{bytes as size_of, more};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, Subject,
     async_trait, quoted, shell_word,
@@ -9,6 +11,9 @@ use serde::Serialize;
 
 /// The check has the name of the step that moves what it finds.
 const NAME: &str = LargeObjectsOutput::STEP;
+
+/// Of fewer bytes than these no size is shown: 0.05 MiB.
+const FEW_BYTES: u64 = 52_429;
 
 /// Large objects in a database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,9 +57,9 @@ impl FindingKind for LargeObjectsFound {
                     many => format!("are {many} large objects"),
                 };
                 // The size of so few that they fill no page of their own says nothing.
-                let size = match *bytes as f64 / (1024.0 * 1024.0) {
-                    small if small < 0.05 => String::new(),
-                    mib => format!(" of {mib:.1} MiB together"),
+                let size = match bytes.unsigned_abs() {
+                    ..FEW_BYTES => String::new(),
+                    many => format!(" of {} together", size_of(many)),
                 };
                 format!(
                     "there {are}{size}: copied, but not replicated; `pghaul remove` copies what has changed by then"
@@ -64,13 +69,7 @@ impl FindingKind for LargeObjectsFound {
                 role, count, first, ..
             } => {
                 let oids: Vec<String> = first.iter().map(u32::to_string).collect();
-                let rest = match usize::try_from(*count)
-                    .unwrap_or_default()
-                    .saturating_sub(first.len())
-                {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
+                let rest = more(*count, first.len());
                 format!(
                     "role {} on the source may not read large objects ({count}): {}{rest}",
                     quoted(role),
@@ -122,7 +121,8 @@ impl Check for Readable {
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let session = ctx.source().await?;
         let doing = session.doing("count the large objects");
-        let row = doing.query_one(include_str!("found.sql"), &[]).await?;
+        let sql = include_str!("found.sql").replace("{readable}", READABLE);
+        let row = doing.query_one(&sql, &[]).await?;
         let database = ctx.database().to_string();
         let (count, unreadable): (i64, i64) = (row.get("count"), row.get("unreadable"));
         let mut found = Vec::new();

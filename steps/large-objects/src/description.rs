@@ -52,13 +52,17 @@ pub(crate) async fn oids<S: SideMarker, R: Right>(session: &Session<S, R>) -> Re
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// Whether the current role `r` may read the large object `m`, for statements that have both.
+pub(crate) const READABLE: &str = include_str!("readable.sql");
+
 /// Describes those of these large objects that exist.
 pub(crate) async fn describe<S: SideMarker, R: Right>(
     session: &Session<S, R>,
     oids: &[u32],
 ) -> Result<BTreeMap<u32, LargeObject>, Failure> {
     let doing = session.doing("describe large objects");
-    let rows = doing.query(include_str!("objects.sql"), &[&oids]).await?;
+    let sql = include_str!("objects.sql").replace("{readable}", READABLE);
+    let rows = doing.query(&sql, &[&oids]).await?;
     let described = rows.into_iter().map(|row| {
         let (oid, owner): (u32, String) = (row.get("oid"), row.get("owner"));
         let has_default_rights = row.get("has_default_rights");

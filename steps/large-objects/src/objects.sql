@@ -1,4 +1,4 @@
--- The large objects with these oids ($1), without their contents. The size is null where the role may not read the object.
+-- The large objects with these oids ($1), without their contents. What is in braces stands in readable.sql. The size is null where the role may not read the object.
 SELECT m.oid,
        pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(m.lomowner)::text) AS owner,
        m.lomacl IS NULL AS has_default_rights,
@@ -25,12 +25,7 @@ SELECT m.oid,
                FROM pg_catalog.pg_seclabel l
               WHERE l.classoid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND l.objoid = m.oid AND l.objsubid = 0
               ORDER BY l.provider) AS labels,
-       CASE WHEN r.rolsuper
-                 OR pg_catalog.current_setting('lo_compat_privileges') = 'on'
-                 OR EXISTS (SELECT
-                              FROM pg_catalog.aclexplode(coalesce(m.lomacl, pg_catalog.acldefault('L', m.lomowner))) a
-                             WHERE a.privilege_type = 'SELECT'
-                               AND (a.grantee = 0 OR pg_catalog.pg_has_role(a.grantee, 'USAGE')))
+       CASE WHEN {readable}
             -- Closed at once: descriptors last as long as the transaction.
             THEN (SELECT pg_catalog.lo_lseek64(f.fd, 0, 2) + pg_catalog.lo_close(f.fd)
                     FROM (SELECT pg_catalog.lo_open(m.oid, x'40000'::integer) AS fd OFFSET 0) f)
