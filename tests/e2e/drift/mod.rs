@@ -18,6 +18,7 @@ const SCHEMA: &str = "
     create index orders_total on orders (total);
     create function vat(numeric) returns numeric language sql immutable as 'select $1';
     create function touch() returns trigger language plpgsql as 'begin return new; end';
+    create function ev() returns event_trigger language plpgsql as 'begin end';
     create trigger touched before update on orders for each row execute procedure touch();
     create view paid as select id from orders;
     create materialized view totals as select sum(total) from orders;
@@ -45,10 +46,6 @@ fn every_definition_that_changes_is_named_by_status_and_remove() {
         let pair = ClusterPair::start(Settings::new().major(source), Settings::new().major(target));
         let database = pair.fresh_database("drift");
         pair.source.psql(&database, SCHEMA);
-        pair.source.psql(
-            &database,
-            "create function ev() returns event_trigger language plpgsql as 'begin end'",
-        );
         let migration = Migration::of(&pair.source, &pair.target, &database);
         migration.run().succeeded();
         pair.source.psql(&database, HARMLESS);
@@ -103,10 +100,6 @@ fn the_target_is_compared_too() {
     let pair = ClusterPair::start(Settings::new(), Settings::new());
     let database = pair.fresh_database("target");
     pair.source.psql(&database, SCHEMA);
-    pair.source.psql(
-        &database,
-        "create function ev() returns event_trigger language plpgsql as 'begin end'",
-    );
     let migration = Migration::of(&pair.source, &pair.target, &database);
     migration.run().succeeded();
     let of_target = |change: &str| change.replace("{db}", &database);
