@@ -68,6 +68,8 @@ fn changes_until_the_removal_arrive_by_replication() {
     pair.target.psql("postgres", &format!("create role \"{role}\""));
     migration.run().succeeded();
     migration.remove().succeeded();
+    let left = migration.status_of(&database)["incomplete"].clone();
+    assert_eq!(left, Value::Array(Vec::new()), "nothing is left incomplete");
     compare::same(&pair.source, &pair.target, &database);
     assert_nothing_of_it_is_left(&migration, pair, &database);
 }
@@ -116,6 +118,8 @@ fn goes_on_after_a_kill(method: &str) {
     migration.run().succeeded();
     compare::same(&pair.source, &pair.target, &database);
     migration.remove().succeeded();
+    let left = migration.status_of(&database)["incomplete"].clone();
+    assert_eq!(left, Value::Array(Vec::new()), "nothing is left incomplete");
     compare::same(&pair.source, &pair.target, &database);
     assert_nothing_of_it_is_left(&migration, pair, &database);
 }

@@ -138,11 +138,11 @@ impl DatabaseRecord {
             DatabaseEvent::Resumed => self.failure = None,
             DatabaseEvent::RemovalStarted { left, despite, .. } => {
                 self.failure = None;
-                self.leave(left);
                 if !matches!(before.work(), DatabaseState::Removing) {
                     let arrived = matches!(before, DatabaseState::Syncing | DatabaseState::Done);
                     self.completed = arrived && despite.is_none();
                 }
+                self.leave(left);
             }
             DatabaseEvent::SchemaStarted
             | DatabaseEvent::ReplicatingStarted
@@ -155,11 +155,13 @@ impl DatabaseRecord {
         Some(())
     }
 
-    /// What is left incomplete stays known: a removal that is begun again adds to it.
+    /// What is left incomplete stays known: a removal that is begun again adds to it. What a removal completes itself is no longer
+    /// incomplete, unless the user insisted on one that could not.
     fn leave(&mut self, left: &[Incomplete]) {
         if self.left.is_empty() {
             let proven = self.proof.iter().flat_map(|proof| &proof.incomplete);
-            self.left = proven.cloned().collect();
+            let open = proven.filter(|item| !(self.completed && item.by_removal));
+            self.left = open.cloned().collect();
         }
         for item in left {
             match self.left.iter_mut().find(|known| known.object == item.object) {
