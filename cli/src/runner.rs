@@ -22,7 +22,7 @@ use pghaul_store::{Clock, Holder, JournalFile, Writer};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A migration whose lock we hold, before the servers are connected to.
 pub(crate) struct Locked {
@@ -227,6 +227,7 @@ impl Locked {
             workers: equipment.workers,
             copying: equipment.copying,
             kept: Kept::default(),
+            accepted: OnceLock::new(),
             cancel: equipment.signals.token().clone(),
         };
         let engine = Engine {

@@ -78,6 +78,18 @@ impl Definitions {
         self
     }
 
+    /// These without the objects that are named so, or that begin so where a text ends with a space.
+    #[must_use]
+    pub fn without_any(mut self, names: &[String]) -> Self {
+        let is_one = |object: &str, name: &String| match name.ends_with(' ') {
+            true => object.starts_with(name),
+            false => object == name,
+        };
+        self.0
+            .retain(|object, _| !names.iter().any(|name| is_one(object, name)));
+        self
+    }
+
     /// These, and what is only in the newer ones: what both have stays as it was noted first.
     pub fn with_additions_of(mut self, newer: Self) -> Self {
         for (object, facets) in newer.0 {

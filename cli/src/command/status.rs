@@ -21,7 +21,7 @@ use pghaul_step::{Copying, Kept, Workers};
 use pghaul_step::{Faults, Recorder, RunContext};
 use pghaul_store::{Clock, JournalFile, Loaded, LockState, OpenMigration};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -235,6 +235,7 @@ async fn engine(
         workers: Workers::new(1),
         copying: Copying::default(),
         kept: Kept::default(),
+        accepted: OnceLock::new(),
         cancel: CancellationToken::new(),
     };
     Ok(Engine {

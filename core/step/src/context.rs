@@ -135,6 +135,14 @@ impl<S: Scope> Context<S> {
         &self.run.cancel
     }
 
+    /// Whether the user has accepted that an object is incomplete: a removal leaves it as it is.
+    pub fn is_accepted(&self, object: &str) -> bool {
+        self.run
+            .accepted
+            .get()
+            .is_some_and(|names| names.contains(object))
+    }
+
     /// Ends the step where the user wants the run to end.
     ///
     /// # Errors
@@ -425,6 +433,11 @@ impl Context<Database> {
     /// Keeps something for later steps of this database, as long as the run lasts: a snapshot, say.
     pub fn keep<T: Any + Send + Sync>(&self, value: T) -> Arc<T> {
         self.run.kept.put(self.database(), value)
+    }
+
+    /// What all databases of this run share, such as a limit of what they do together; made by the first that asks.
+    pub fn shared<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<Arc<T>> {
+        self.run.kept.shared(make)
     }
 
     /// What an earlier step of this database has kept in this run.

@@ -1,5 +1,6 @@
 //! What a step leaves for others, as types that know the step.
 
+use pghaul_core::DatabasePlan;
 use pghaul_core::event::StepUpcaster;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Display;
@@ -14,6 +15,11 @@ pub trait Contract: Serialize + DeserializeOwned + Send + 'static {
     const STEP: &'static str;
     /// For each earlier version of the step's output, items and recorded facts, how it becomes the next one.
     const UPCASTERS: &'static [StepUpcaster] = &[];
+
+    /// Whether a plan has the step. A plan of before the step's release does not: such a database goes on without it.
+    fn is_planned(plan: &DatabasePlan) -> bool {
+        plan.steps.iter().any(|step| step.as_str() == Self::STEP)
+    }
 }
 
 /// A step whose finished items others read, with [`Context::items_of`](crate::Context::items_of).

@@ -7,7 +7,9 @@ use crate::workers::Workers;
 use pghaul_core::plan::{CopyFormat, InitialCopy};
 use pghaul_core::{Epoch, Failure, MigrationId};
 use pghaul_postgres::{ConnInfo, Resolved, Server, Source, Target};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use tokio_util::sync::CancellationToken;
 
 /// What all steps of one run share.
@@ -32,6 +34,8 @@ pub struct RunContext {
     pub copying: Copying,
     /// What lives no longer than this run.
     pub kept: Kept,
+    /// The incomplete objects that the user has accepted by name: a removal leaves them as they are.
+    pub accepted: OnceLock<BTreeSet<String>>,
     /// Cancelled when the user wants the run to end.
     pub cancel: CancellationToken,
 }

@@ -23,6 +23,7 @@ pub fn builtin(registry: Registry) -> Registry {
         .with_step(pghaul_copy_step::Copy)
         .with_step(pghaul_copy_step::SnapshotCopy(First))
         .with_step(pghaul_copy_step::SnapshotCopy(Second))
+        .with_step(pghaul_copy_step::DeferredCopy)
         .with_step(pghaul_schema::Indexes)
         .with_step(pghaul_schema::SnapshotIndexes(First))
         .with_step(pghaul_schema::SnapshotIndexes(Second))
@@ -88,12 +89,12 @@ mod tests {
         assert_eq!(
             names(Route::ReplicationBySnapshot),
             "source-definitions schema publication slot snapshot-copy snapshot-indexes rest-publication rest-slot rest-copy rest-indexes \
-             constraints subscription rest-subscription connection initial-copy large-objects post-data matviews sequences \
-             target-definitions follow"
+             constraints subscription rest-subscription connection initial-copy deferred-copy large-objects post-data matviews \
+             sequences target-definitions follow"
         );
         assert_eq!(
             names(Route::ReplicationByServer),
-            "source-definitions schema keys publication slot subscription connection initial-copy copy large-objects post-data matviews \
+            "source-definitions schema keys publication slot subscription connection initial-copy copy deferred-copy large-objects post-data matviews \
              sequences target-definitions follow"
         );
     }

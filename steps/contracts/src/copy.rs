@@ -62,6 +62,22 @@ impl Itemized for SnapshotCopyOutput {
     type Item = CopiedTable;
 }
 
+/// Of step `deferred-copy`: the last copies of the tables that are not replicated, by their numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeferredCopyOutput {
+    /// Of all that the step was to copy, also those that had not changed since an earlier copy.
+    pub tables: BTreeMap<u32, CopiedTable>,
+}
+
+impl Contract for DeferredCopyOutput {
+    const STEP: &'static str = "deferred-copy";
+}
+
+impl Itemized for DeferredCopyOutput {
+    type Name = CopyItem;
+    type Item = CopiedTable;
+}
+
 /// The name of a copied table's item, `<attempt>/<number>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CopyItem {

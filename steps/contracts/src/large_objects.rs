@@ -1,7 +1,7 @@
 //! What the step leaves that copies large objects.
 
 use pghaul_step::contract::Contract;
-use pghaul_step::{DatabasePlan, Incomplete, Mark};
+use pghaul_step::{Incomplete, Mark};
 use serde::{Deserialize, Serialize};
 
 /// Of step `large-objects`.
@@ -26,13 +26,6 @@ pub struct LargeObjectsOutput {
 
 impl Contract for LargeObjectsOutput {
     const STEP: &'static str = "large-objects";
-}
-
-impl LargeObjectsOutput {
-    /// Whether a plan has the step. Those of before 0.2 do not: such a database goes on without its large objects.
-    pub fn is_planned(plan: &DatabasePlan) -> bool {
-        plan.steps.iter().any(|step| step.as_str() == Self::STEP)
-    }
 }
 
 /// `pg_largeobject` or `pg_largeobject_metadata`.

@@ -25,7 +25,7 @@ pub mod replication;
 pub mod schema;
 pub mod sequences;
 
-pub use copy::{CopiedTable, CopyItem, CopyOutput, SnapshotCopyOutput};
+pub use copy::{CopiedTable, CopyItem, CopyOutput, DeferredCopyOutput, SnapshotCopyOutput};
 pub use drift::{ClusterDefinitionsOutput, SourceDefinitionsOutput, TargetDefinitionsOutput};
 pub use effect::EffectKey;
 pub use generation::{Generation, Generations, InGenerations, Rest};
@@ -36,7 +36,7 @@ pub use replication::{
     PublicationOutput, PublicationVersion, SlotOutput, SubscriptionOutput,
 };
 pub use schema::{
-    ConstraintsOutput, IndexesOutput, KeysOutput, MatviewsOutput, Origin, PostDataOutput, SchemaOutput,
-    Skipped, SnapshotIndexesOutput, UnsafeCheck,
+    ConstraintsOutput, Firing, FiringTrigger, IndexesOutput, KeysOutput, MatviewsOutput, Origin,
+    PostDataOutput, SchemaOutput, Skipped, SnapshotIndexesOutput, UnsafeCheck,
 };
 pub use sequences::SequencesOutput;

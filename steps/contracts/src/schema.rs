@@ -1,9 +1,9 @@
 //! What the steps leave that restore the schema.
 
 use crate::generation::InGenerations;
-use pghaul_step::Incomplete;
 use pghaul_step::contract::Contract;
 use pghaul_step::plan::HeldBack;
+use pghaul_step::{Incomplete, TableName};
 use serde::{Deserialize, Serialize};
 
 /// How the target database came to belong to the migration.
@@ -98,6 +98,45 @@ pub struct PostDataOutput {
     /// What is not on the target as it is on the source. Absent means nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<Incomplete>,
+    /// The triggers that were held back and are enabled when nothing is replicated any more. Absent means none: before the removal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firing: Vec<FiringTrigger>,
+}
+
+/// A trigger that is disabled on the target while changes are replicated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FiringTrigger {
+    /// Its table; none for an event trigger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableName>,
+    /// Its name.
+    pub name: String,
+    /// When it fires on the source.
+    pub firing: Firing,
+}
+
+/// When a trigger fires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Firing {
+    /// In ordinary sessions.
+    Origin,
+    /// In all sessions.
+    Always,
+    /// For replicated changes.
+    Replica,
+}
+
+impl Firing {
+    /// From `pg_trigger.tgenabled`. None where it never fires.
+    pub fn of(state: &str) -> Option<Self> {
+        match state {
+            "O" => Some(Self::Origin),
+            "A" => Some(Self::Always),
+            "R" => Some(Self::Replica),
+            _ => None,
+        }
+    }
 }
 
 impl Contract for PostDataOutput {

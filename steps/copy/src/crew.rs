@@ -16,8 +16,8 @@ use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
 use pghaul_step::workers::held;
 use pghaul_step::{Code, Context, Database, Expressions, Failure, Home, Progress, failures};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::OnceCell;
 
@@ -35,7 +35,7 @@ pub(crate) struct Crew<'a> {
     emptied: Vec<OnceCell<()>>,
     parts: Mutex<BTreeMap<usize, Parts>>,
     rewritten: Mutex<BTreeSet<u32>>,
-    limit: Option<RateLimit>,
+    limit: Option<Arc<RateLimit>>,
     /// How many workers copy at this moment.
     busy: AtomicU64,
     done: AtomicU64,
@@ -89,7 +89,10 @@ impl<'a> Crew<'a> {
             emptied: loads.iter().map(|_| OnceCell::new()).collect(),
             parts: Mutex::default(),
             rewritten: Mutex::default(),
-            limit: ctx.copying().rate_limit.map(RateLimit::new),
+            limit: ctx
+                .copying()
+                .rate_limit
+                .and_then(|rate| ctx.shared(|| RateLimit::new(rate))),
             busy: AtomicU64::new(0),
             done: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -292,7 +295,7 @@ impl<'a> Crew<'a> {
     fn flow(&self) -> Flow<'_> {
         Flow {
             passed: self,
-            limit: self.limit.as_ref(),
+            limit: self.limit.as_deref(),
         }
     }
 

@@ -4,15 +4,18 @@
 //!   initial copy of replication, the tables that can't be replicated, which keep the rows that they have at
 //!   this moment until the cutover;
 //! - [`SnapshotCopy`] makes the initial copy of replication itself, from the snapshot of the replication slot, or of a
-//!   second one.
+//!   second one;
+//! - [`DeferredCopy`] copies those tables again, for the removal.
 //!
-//! `crew` does the work for both, `load` is what it is told of each table.
+//! `crew` does the work for all, `load` is what it is told of each table.
 
 mod copy;
 mod crew;
+mod deferred;
 mod load;
 mod snapshot_copy;
 mod written;
 
 pub use copy::Copy;
+pub use deferred::DeferredCopy;
 pub use snapshot_copy::SnapshotCopy;

@@ -6,13 +6,15 @@
 
 use async_trait::async_trait;
 use pghaul_contracts::{
-    ClusterDefinitionsOutput, Contract, MatviewsOutput, PostDataOutput, SchemaOutput,
+    ClusterDefinitionsOutput, ConstraintsOutput, MatviewsOutput, PostDataOutput, SchemaOutput,
     SourceDefinitionsOutput, TargetDefinitionsOutput,
 };
 use pghaul_step::drift::{Change, Drift, Sides, drift};
+use pghaul_step::plan::{HeldBackKind, RelationKind};
+use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
-    Cluster, Code, Context, Database, Descriptor, Failure, Incomplete, Method, Occasion, Probe, Proof,
-    Repeats, Side, Standing, Step, StepPhase,
+    Cluster, Code, Context, Contract, Database, Descriptor, Failure, Incomplete, Method, Occasion, Probe,
+    Proof, Repeats, Side, Standing, Step, StepPhase, TableName, quoted,
 };
 
 /// Step `cluster-definitions`: roles and what else all databases share. Comes before the roles are moved.
@@ -138,12 +140,15 @@ impl Step for TargetDefinitions {
         };
         // Journals of before 0.2 hold the comments of large objects, which are not compared here.
         let source = source.without("large object");
+        let held_back = held_back(ctx)?;
+        let target = target.without_any(&held_back);
         let then = Sides {
             source: &source,
             target: &target,
         };
         let (source, target) = (ctx.source().await?, ctx.target_for_reading().await?);
         let (source, target) = tokio::try_join!(source.definitions(), target.definitions())?;
+        let target = target.without_any(&held_back);
         let now = Sides {
             source: &source,
             target: &target,
@@ -155,6 +160,29 @@ impl Step for TargetDefinitions {
         };
         Ok(Some(standing(&drift(then, now), rows)))
     }
+}
+
+/// The foreign keys that only a removal creates, as they begin in the list of definitions: of a partitioned table, those of its
+/// partitions too.
+fn held_back(ctx: &Context<Database>) -> Result<Vec<String>, Failure> {
+    let more: Option<ConstraintsOutput> = ctx.output()?;
+    let more = more.map(|output| output.held_back).unwrap_or_default();
+    let plan = ctx.plan();
+    let is_partitioned = |name: &TableName| {
+        let table = plan.tables.iter().find(|table| table.name == *name);
+        table.is_some_and(|table| table.kind == RelationKind::PartitionedTable)
+    };
+    let mut all = Vec::new();
+    for held in plan.held_back.iter().chain(&more) {
+        if let (HeldBackKind::ForeignKey, Some(table)) = (held.kind, &held.table) {
+            let of_table = match is_partitioned(table) {
+                true => String::new(),
+                false => QualifiedName::try_from(table)?.short(),
+            };
+            all.push(format!("table constraint {} on {of_table}", quoted(&held.name)));
+        }
+    }
+    Ok(all)
 }
 
 /// Whether another step proves that the rows of tables that changed are the same.

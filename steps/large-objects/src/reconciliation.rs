@@ -10,7 +10,7 @@ use pghaul_step::postgres::{Ident, ReadOnly, ReadWrite, Session, Source, Target}
 use pghaul_step::workers::held;
 use pghaul_step::{Context, Database, Failure, OwnedTransaction, Progress};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// How many large objects a worker takes at a time.
 const RANGE: usize = 500;
@@ -64,7 +64,7 @@ pub(crate) struct Reconciliation<'a> {
     total: u64,
     done: Mutex<u64>,
     tally: Mutex<Tally>,
-    limit: Option<RateLimit>,
+    limit: Option<Arc<RateLimit>>,
 }
 
 /// The sessions of one worker.
@@ -123,7 +123,10 @@ impl<'a> Reconciliation<'a> {
             total,
             done: Mutex::default(),
             tally: Mutex::default(),
-            limit: ctx.copying().rate_limit.map(RateLimit::new),
+            limit: ctx
+                .copying()
+                .rate_limit
+                .and_then(|rate| ctx.shared(|| RateLimit::new(rate))),
         })
     }
 
@@ -275,7 +278,7 @@ impl<'a> Reconciliation<'a> {
         call(&transaction, operation, CREATE, &is_there(false)).await?;
         call(&transaction, operation, TRUNCATE, &is_there(true)).await?;
         let objects: Vec<&LargeObject> = batch.iter().map(|(object, _)| object).collect();
-        copy(&pair.source, &transaction, &objects, self.limit.as_ref()).await?;
+        copy(&pair.source, &transaction, &objects, self.limit.as_deref()).await?;
         transaction.commit(operation).await
     }
 }

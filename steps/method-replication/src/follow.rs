@@ -15,8 +15,8 @@ use crate::initial_copy::stuck;
 use crate::relation::{Baseline, Tables, Then};
 use async_trait::async_trait;
 use pghaul_contracts::{
-    CopyItem, CopyOutput, FirstPublished, Generation, Generations, MatviewsOutput, PostDataOutput,
-    PublicationOutput, SequencesOutput, SlotOutput, SnapshotCopyOutput, SubscriptionOutput,
+    CopyItem, CopyOutput, DeferredCopyOutput, FirstPublished, Generation, Generations, MatviewsOutput,
+    PostDataOutput, PublicationOutput, SequencesOutput, SlotOutput, SnapshotCopyOutput, SubscriptionOutput,
     TargetDefinitionsOutput,
 };
 use pghaul_step::ownership::is_whole;
@@ -156,8 +156,12 @@ impl Step for Follow {
             positions: Some(history::positions(&source, &target).await?),
             ..standing.proof
         };
+        let copied_again = DeferredCopyOutput::is_planned(ctx.plan());
         for (table, incomplete) in ctx.plan().deferred().zip(&mut standing.proof.incomplete) {
             incomplete.as_of = as_of.get(&table.number).cloned();
+            if copied_again {
+                incomplete.by_removal = true;
+            }
         }
         standing.proof.incomplete.extend(look.firing_triggers());
         Ok(Some(standing))
@@ -199,17 +203,23 @@ async fn come_near(
 
 /// The positions that tables which are not replicated are as of, by their numbers.
 fn deferred_as_of(ctx: &Context<Database>) -> Result<BTreeMap<u32, String>, Failure> {
-    if let Some(copied) = ctx.output::<SnapshotCopyOutput>()? {
-        return Ok(copied.deferred);
-    }
-    let Some(copied) = ctx.output::<CopyOutput>()? else {
-        return Ok(BTreeMap::new());
+    let mut as_of = if let Some(copied) = ctx.output::<SnapshotCopyOutput>()? {
+        copied.deferred
+    } else if let Some(copied) = ctx.output::<CopyOutput>()? {
+        let deferred = ctx.plan().deferred();
+        deferred.map(|t| (t.number, copied.as_of.clone())).collect()
+    } else {
+        BTreeMap::new()
     };
-    Ok(ctx
-        .plan()
-        .deferred()
-        .map(|t| (t.number, copied.as_of.clone()))
-        .collect())
+    if let Some(again) = ctx.output::<DeferredCopyOutput>()? {
+        as_of.extend(
+            again
+                .tables
+                .into_iter()
+                .map(|(number, table)| (number, table.as_of)),
+        );
+    }
+    Ok(as_of)
 }
 
 /// Every replicated table that pghaul has copied itself must be of the consistent point of its slot.

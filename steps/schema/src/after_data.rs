@@ -8,14 +8,14 @@ use crate::of_tables::Tables;
 use crate::refusals::Refusals;
 use crate::rest::rest;
 use crate::restore::Restorer;
-use crate::{dumped, foreign_keys, unsafe_checks};
+use crate::{dumped, foreign_keys, held_back, unsafe_checks};
 use async_trait::async_trait;
 use libpgdump::ObjectType;
 use pghaul_contracts::{
-    ConstraintsOutput, CopyOutput, IndexesOutput, InitialCopyOutput, LargeObjectsOutput, PostDataOutput,
-    Rest, SchemaOutput, SnapshotCopyOutput, SnapshotIndexesOutput,
+    ConstraintsOutput, CopyOutput, DeferredCopyOutput, IndexesOutput, InitialCopyOutput, LargeObjectsOutput,
+    PostDataOutput, Rest, SchemaOutput, SnapshotCopyOutput, SnapshotIndexesOutput,
 };
-use pghaul_step::plan::{HeldBack, RelationKind};
+use pghaul_step::plan::RelationKind;
 use pghaul_step::{
     Context, Contract, Database, Descriptor, Failure, Incomplete, Method, Occasion, Probe, Proof, Repeats,
     Route, Standing, Step, StepPhase,
@@ -85,6 +85,7 @@ impl Step for PostData {
                 CopyOutput::STEP,
                 IndexesOutput::STEP,
                 InitialCopyOutput::STEP,
+                DeferredCopyOutput::STEP,
                 LargeObjectsOutput::STEP,
             ],
             repeats: Repeats::Removal,
@@ -97,12 +98,13 @@ impl Step for PostData {
     }
 
     fn is_needed(&self, ctx: &Context<Database>) -> Result<bool, Failure> {
-        // The removal adds checks, nothing else.
+        // The removal adds checks and what was held back, nothing else.
         if ctx.occasion() != Some(Occasion::Removal) {
             return Ok(true);
         }
         let schema: Option<SchemaOutput> = ctx.output()?;
-        Ok(schema.is_some_and(|schema| !schema.checks.is_empty()))
+        let has_checks = schema.is_some_and(|schema| !schema.checks.is_empty());
+        Ok(has_checks || !held_back::all(ctx)?.is_empty())
     }
 
     async fn probe(&self, _: &Context<Database>) -> Result<Probe<PostDataOutput>, Failure> {
@@ -124,45 +126,47 @@ impl Step for PostData {
         let crossing = Crossing::of(&restorer, &tables)?;
         restore_after_data(&restorer, &crossing.entries).await?;
         let mut incomplete = Vec::new();
-        let removed = ctx.occasion() == Some(Occasion::Removal);
-        if ctx.method() == Method::Replication && !removed {
+        let at_removal = ctx.occasion() == Some(Occasion::Removal);
+        let follows = ctx.method() == Method::Replication && !at_removal;
+        if follows {
             incomplete.extend(unsafe_checks::held_back(restorer.checks));
+            incomplete.extend(without(&restorer, &crossing));
         } else {
             let keep = ctx.method() == Method::Dump;
             unsafe_checks::add(ctx, restorer.checks, keep, &restorer.refusals).await?;
             unsafe_checks::restore_comments(&restorer).await?;
         }
+        let mut firing = Vec::new();
+        if at_removal {
+            held_back::create_keys(&restorer, &crossing).await?;
+            firing = held_back::firing(ctx).await?;
+        }
         incomplete.extend(restorer.refusals.list());
-        incomplete.extend(without(&restorer, &crossing));
         incomplete.extend(restorer.without_owner()?);
         Ok(PostDataOutput {
             skipped: Vec::new(),
             incomplete,
+            firing,
         })
     }
 
     /// Names what is held back until the cutover, and what is not moved at all.
     async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
-        let constrained = ctx.output::<ConstraintsOutput>()?;
-        let held_back = match ctx.method() {
-            Method::Replication => ctx.plan().held_back.as_slice(),
-            Method::Dump => &[],
-        };
-        let incomplete = held_back
-            .iter()
-            .chain(constrained.iter().flat_map(|constrained| &constrained.held_back))
-            .map(|held| Incomplete {
-                object: object(held),
-                why: format!("held back: {}", held.why),
-                ..Incomplete::default()
-            });
         let restored = ctx.output::<PostDataOutput>()?;
-        let listed = restored.into_iter().flat_map(|restored| restored.incomplete);
+        let mut incomplete = restored.map(|restored| restored.incomplete).unwrap_or_default();
+        if ctx.method() == Method::Replication {
+            let refused = |item: &Incomplete| incomplete.iter().any(|known| known.object == item.object);
+            let held = held_back::all(ctx)?;
+            let open: Vec<_> = held
+                .iter()
+                .map(held_back::listed)
+                .filter(|item| !refused(item))
+                .collect();
+            incomplete.splice(0..0, open);
+        }
+        incomplete.extend(large_objects(ctx).await?);
         let proof = Proof {
-            incomplete: incomplete
-                .chain(listed)
-                .chain(large_objects(ctx).await?)
-                .collect(),
+            incomplete,
             ..Proof::default()
         };
         Ok(Some(Standing {
@@ -170,19 +174,25 @@ impl Step for PostData {
             ..Standing::default()
         }))
     }
-}
 
-/// How a held-back object is named.
-fn object(held: &HeldBack) -> String {
-    match &held.table {
-        None => format!("{} {}", held.kind, held.name),
-        Some(table) => format!("{} {} of table {table}", held.kind, held.name),
+    async fn follow_again(&self, ctx: &Context<Database>) -> Result<(), Failure> {
+        held_back::drop_keys(ctx).await
+    }
+
+    /// Enables triggers: nothing is replicated any more.
+    async fn complete(&self, ctx: &Context<Database>) -> Result<(), Failure> {
+        match ctx.output::<PostDataOutput>()? {
+            Some(output) => held_back::enable(ctx, &output.firing).await,
+            None => Ok(()),
+        }
     }
 }
 
 /// What is not created since it depends on a foreign key that is held back.
 fn without(restorer: &Restorer<'_>, crossing: &Crossing<'_>) -> Vec<Incomplete> {
-    let of_plan = restorer.without().map(|(entry, held)| (entry, object(held)));
+    let of_plan = restorer
+        .without()
+        .map(|(entry, held)| (entry, held_back::object(held)));
     let crossing = crossing
         .dependents
         .iter()
@@ -192,6 +202,7 @@ fn without(restorer: &Restorer<'_>, crossing: &Crossing<'_>) -> Vec<Incomplete> 
         .map(|(entry, key)| Incomplete {
             object: entry.object(),
             why: format!("held back with {key}"),
+            by_removal: true,
             ..Incomplete::default()
         })
         .collect()

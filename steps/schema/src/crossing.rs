@@ -19,6 +19,8 @@ pub(crate) struct Crossing<'a> {
     /// The numbers of the entries that are not restored.
     pub(crate) entries: BTreeSet<i32>,
     /// The keys.
+    pub(crate) keys: Vec<&'a Entry>,
+    /// The same as they are listed.
     pub(crate) held_back: Vec<HeldBack>,
     /// What depends on a key, with that key.
     pub(crate) dependents: Vec<(&'a Entry, &'a Entry)>,
@@ -56,6 +58,7 @@ impl<'a> Crossing<'a> {
                 .map(|entry| held_back(restorer, tables, entry))
                 .collect(),
             entries: archive.with_dependents(crosses),
+            keys,
             dependents,
         })
     }

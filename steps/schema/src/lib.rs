@@ -29,6 +29,7 @@ mod dumped;
 mod fate;
 mod filter;
 mod foreign_keys;
+mod held_back;
 mod indexes;
 mod matviews;
 mod not_null;

@@ -91,6 +91,9 @@ impl Engine {
     /// [`Code::NotSafeToRemove`] with the list of what would be left undone; or what stopped the removal.
     pub async fn remove(&self, removal: &Removal) -> Result<(), Failure> {
         self.fence().await?;
+        self.run
+            .accepted
+            .get_or_init(|| removal.accepted().iter().cloned().collect());
         let done = self.all_at_their_end();
         let over =
             |m: &pghaul_core::Migration| m.databases.values().all(|d| d.state == DatabaseState::Removed);

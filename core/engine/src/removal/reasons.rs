@@ -36,10 +36,14 @@ impl Reasons {
             }));
             left.append(&mut self.written);
         }
-        // What the removal completes itself is no reason, and nothing is left of it.
-        self.incomplete.retain(|item| !item.by_removal);
-        let allowed =
-            |item: &Incomplete| removal.leaves_incomplete() || removal.accepted().contains(&item.object);
+        let accepted = |item: &Incomplete| removal.accepted().contains(&item.object);
+        // What the removal completes itself is no reason, and nothing is left of it, unless the user leaves it.
+        self.incomplete.retain_mut(|item| {
+            let completed = item.by_removal && !accepted(item);
+            item.by_removal = false;
+            !completed
+        });
+        let allowed = |item: &Incomplete| removal.leaves_incomplete() || accepted(item);
         let (accepted, refused) = self.incomplete.drain(..).partition(allowed);
         self.incomplete = refused;
         left.extend::<Vec<Incomplete>>(accepted);

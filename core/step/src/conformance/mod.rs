@@ -47,8 +47,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -456,6 +456,7 @@ impl Bench {
             workers: Workers::new(2),
             copying: Copying::default(),
             kept: Kept::default(),
+            accepted: OnceLock::new(),
             cancel: CancellationToken::new(),
         }
     }
