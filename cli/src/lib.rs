@@ -24,6 +24,7 @@ mod command;
 mod configuration;
 mod copied;
 mod copying;
+mod drawing;
 mod exit_code;
 mod invocation;
 mod journals;

@@ -14,6 +14,7 @@ mod run;
 mod status;
 mod steps;
 mod survey;
+mod worked;
 
 use crate::anchor::{Anchor, Keeper};
 use crate::args::Command;

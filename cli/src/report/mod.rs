@@ -16,4 +16,5 @@ pub(crate) mod quantity;
 pub(crate) mod sentence;
 pub(crate) mod status;
 pub(crate) mod steps;
+pub(crate) mod summary;
 pub(crate) mod wrap;

@@ -72,6 +72,8 @@ fn account(tables: u64) -> Account {
         runs: Vec::new(),
         decisions: Vec::new(),
         troubles: Vec::new(),
+        retries: Vec::new(),
+        waits: Vec::new(),
         findings: Vec::new(),
         steps: Vec::new(),
         databases: vec![Database {
