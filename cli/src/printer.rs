@@ -120,7 +120,7 @@ impl Printer {
     /// # Errors
     /// When stdout can't be written, such as when its disk is full.
     pub(crate) fn answer(&self, text: &str) -> Result<(), Failure> {
-        self.raw_answer("", text)
+        self.write(&shown(&self.named(text), self.color_stdout))
     }
 
     fn write(&self, text: &str) -> Result<(), Failure> {
@@ -142,13 +142,16 @@ impl Printer {
         }
     }
 
-    /// The answer after a control sequence for the terminal, which is kept even without colours.
+    /// A whole screen of lines, over what is there.
     ///
     /// # Errors
     /// As [`answer`](Self::answer).
-    pub(crate) fn raw_answer(&self, control: &str, text: &str) -> Result<(), Failure> {
-        let text = shown(&self.named(text), self.color_stdout);
-        self.write(&format!("{control}{text}"))
+    pub(crate) fn frame(&self, lines: &[String]) -> Result<(), Failure> {
+        let lines = lines
+            .iter()
+            .map(|line| shown(&self.named(line), self.color_stdout) + "\u{1b}[K");
+        let text = lines.collect::<Vec<_>>().join("\r\n");
+        self.write(&format!("\u{1b}[H{text}\u{1b}[J"))
     }
 
     /// An answer that is read by programs, as it is.

@@ -14,6 +14,7 @@ mod run;
 mod status;
 mod steps;
 mod survey;
+mod watch;
 mod worked;
 
 use crate::anchor::{Anchor, Keeper};

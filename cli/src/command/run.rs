@@ -2,11 +2,12 @@
 
 use super::Session;
 use super::finished::finished;
-use super::worked::{Worked, answer, conclude, shown, summary};
+use super::worked::{Worked, account, answer, conclude, shown, summary};
 use crate::anchor::Keeper;
 use crate::args::{JournalArgs, RunArgs, SelectionArgs};
 use crate::exit_code::ExitCode;
 use crate::journals::{self, Choice};
+use crate::metrics::{Exporter, Measures};
 use crate::naming;
 use crate::progress::{Aim, Watcher};
 use crate::report;
@@ -51,6 +52,7 @@ pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<ExitCode, F
 /// What kept the run from beginning: the journal holds no runner of pghaul's then.
 pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -> Result<Worked, Failure> {
     check_acceptances(&session.registry, &args.checks.accept)?;
+    let mut exporter = Exporter::start(&args.metrics, &session.printer).await?;
     let opened = tokio::select! {
         opened = open(session, args) => opened?,
         () = signals.token().cancelled() => return Err(interrupted()),
@@ -69,6 +71,17 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
     servers.check_room()?;
     let (way_back, way_to_journal) = way(&args.selection, &locked, &servers)?;
     let watcher = Watcher::start(&session.printer, &locked.read(Clone::clone), Aim::Move);
+    let observer = match &exporter {
+        None => watcher.observer(),
+        Some(exporter) => {
+            exporter.set(Measures::of_account(&account(
+                session,
+                &args.journal,
+                locked.id(),
+            )?));
+            exporter.observer(watcher.observer())
+        }
+    };
     let (at_once, workers) = args.copying.side_by_side(
         &servers,
         usize::from(args.servers.max_connections),
@@ -82,7 +95,7 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
             .copying
             .copying(locked.read(|m| m.selection.clone()).as_ref()),
         signals: signals.clone(),
-        observer: watcher.observer(),
+        observer,
     };
     let start = Start {
         command: "run",
@@ -90,6 +103,9 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         reason: args.audit.reason.clone(),
     };
     let runner = locked.start(session, start, equipment).await?;
+    if let Some(exporter) = &mut exporter {
+        exporter.follow(&runner.engine);
+    }
     let request = RunRequest {
         selection: Selection {
             rest_copy: args.copying.rest_copy,

@@ -9,7 +9,7 @@ use crate::report;
 use crate::runner::Locked;
 use crate::signals::Signals;
 use crate::view::{Times, View};
-use pghaul_core::{Code, Failure, Phase};
+use pghaul_core::{Code, Failure, MigrationId, Phase, Seq};
 
 /// What working on a migration led to.
 pub(super) struct Worked {
@@ -33,17 +33,35 @@ pub(super) fn shown(locked: &Locked) -> View {
 
 /// What the run that has just ended has done. Nothing where the journal can't be read any more: the run has its own answer.
 pub(super) fn summary(session: &Session, journal: &JournalArgs, view: &View) -> Option<Summary> {
-    let account = journals::open(session, journal).and_then(|file| {
-        let open = file.read_migration(&view.id)?;
-        Account::read(&open, Some(view.head.seq))
-    });
-    match account {
+    match read(session, journal, &view.id, Some(view.head.seq)) {
         Ok(account) => Summary::of(&account),
         Err(failure) => {
             tracing::warn!(%failure, "the run can't be summarized");
             None
         }
     }
+}
+
+/// All that the journal says of a migration.
+///
+/// # Errors
+/// When the journal can't be read.
+pub(super) fn account(
+    session: &Session,
+    journal: &JournalArgs,
+    id: &MigrationId,
+) -> Result<Account, Failure> {
+    read(session, journal, id, None)
+}
+
+fn read(
+    session: &Session,
+    journal: &JournalArgs,
+    id: &MigrationId,
+    until: Option<Seq>,
+) -> Result<Account, Failure> {
+    let file = journals::open(session, journal)?;
+    Account::read(&file.read_migration(id)?, until)
 }
 
 /// The answer of a command that has worked on the migration.

@@ -1,6 +1,7 @@
 //! What is being done now: for each database that is worked on, and for all of them together.
 
 use super::row;
+use crate::report::quantity::count;
 use pghaul_core::{DatabaseName, Event, escaped};
 use pghaul_step::Progress;
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,24 @@ impl Work {
             words.push(format!("waiting for {}", escaped(what)));
         }
         words.join(", ")
+    }
+}
+
+impl Work {
+    /// The same in few words.
+    pub(crate) fn short(&self) -> String {
+        match (&self.copy, &self.objects) {
+            (Some(copy), _) if copy.tables < copy.total_tables => {
+                let percent = (copy.bytes.saturating_mul(100) / copy.total_bytes.max(1)).min(99);
+                format!(
+                    "{percent} %, {} of {} tables",
+                    count(copy.tables),
+                    count(copy.total_tables)
+                )
+            }
+            (_, Some(Counted { what, done, total })) if done < total => row::counted(what, *done, *total),
+            _ => escaped(&self.step).into_owned(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod history;
 pub(crate) mod journal;
 pub(crate) mod json;
 pub(crate) mod legible;
+pub(crate) mod live;
 pub(crate) mod migrations;
 pub(crate) mod plan;
 pub(crate) mod quantity;

@@ -1,0 +1,191 @@
+//! What is measured of a migration.
+
+use crate::account::Account;
+use crate::copied::Copied;
+use crate::view::View;
+use pghaul_core::event::{Note, Proof};
+use pghaul_core::{DatabaseEvent, DatabaseName, Event, MigrationEvent, Phase, StepEvent};
+use pghaul_step::Progress;
+use std::collections::BTreeMap;
+
+/// A migration.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Measures {
+    /// Its name.
+    pub(crate) migration: String,
+    pub(crate) databases: BTreeMap<DatabaseName, Measure>,
+}
+
+/// A database.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Measure {
+    pub(crate) phase: Option<Phase>,
+    /// Of tables whose copy is finished, in all runs.
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) retries: u64,
+    /// The copy that is going on, or was last.
+    pub(crate) copy: Option<Copy>,
+    pub(crate) lag_bytes: Option<u64>,
+    pub(crate) lag_seconds: Option<f64>,
+    pub(crate) retained_bytes: Option<u64>,
+    /// What is not as on the source, by its kind.
+    pub(crate) differences: Differences,
+    /// Whether the servers confirmed the state at the last look; absent where they are not asked.
+    pub(crate) confirmed: Option<bool>,
+}
+
+/// How far a copy is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Copy {
+    pub(crate) bytes: u64,
+    pub(crate) total_bytes: u64,
+    pub(crate) tables: u64,
+    pub(crate) total_tables: u64,
+}
+
+/// Objects that are not as on the source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Differences {
+    /// What the proof found wrong.
+    pub(crate) problems: u64,
+    /// What is to be completed at the cutover.
+    pub(crate) incomplete: u64,
+    /// What was written on the source since it was copied once.
+    pub(crate) written: u64,
+}
+
+impl Measures {
+    /// What the journal says.
+    pub(crate) fn of_account(account: &Account) -> Self {
+        let mut measures = Self {
+            migration: account.created.name.clone(),
+            ..Self::default()
+        };
+        for database in &account.databases {
+            let tables = &database.times.tables;
+            let measure = measures.of(&database.view.name);
+            measure.phase = Some(database.view.phase);
+            measure.rows = tables.iter().filter_map(|table| table.rows).sum();
+            measure.bytes = tables.iter().map(|table| table.bytes).sum();
+            measure.differences.incomplete = database.view.open_items();
+        }
+        for retry in &account.retries {
+            if let Some(database) = &retry.database {
+                measures.of(database).retries += retry.times;
+            }
+        }
+        measures
+    }
+
+    /// What a fresh look at the servers says, over what the journal says.
+    pub(crate) fn of_view(view: &View, account: &Account) -> Self {
+        let mut measures = Self::of_account(account);
+        for database in &view.databases {
+            let measure = measures.of(&database.name);
+            measure.phase = Some(database.phase);
+            measure.lag_bytes = database.lag_bytes.or(database.lag.map(|lag| lag.bytes()));
+            measure.lag_seconds = database.lag_seconds;
+            measure.retained_bytes = database.retained_bytes;
+            measure.confirmed = Some(database.checked);
+            measure.differences = Differences {
+                problems: database.problems.len() as u64,
+                incomplete: database.open_items(),
+                written: database.written.len() as u64,
+            };
+            let progress = view.worker.as_ref().and_then(|worker| worker.progress.as_ref());
+            let work = progress.and_then(|progress| progress.databases.get(&database.name));
+            measure.copy = work.and_then(|work| work.copy.as_ref()).map(|copy| Copy {
+                bytes: copy.bytes,
+                total_bytes: copy.total_bytes,
+                tables: copy.tables,
+                total_tables: copy.total_tables,
+            });
+        }
+        measures
+    }
+
+    pub(crate) fn of(&mut self, database: &DatabaseName) -> &mut Measure {
+        self.databases.entry(database.clone()).or_default()
+    }
+
+    pub(crate) fn progress(&mut self, database: Option<&DatabaseName>, progress: &Progress) {
+        if let (
+            Some(database),
+            Progress::Copy {
+                bytes,
+                total_bytes,
+                tables,
+                total_tables,
+                ..
+            },
+        ) = (database, progress)
+        {
+            self.of(database).copy = Some(Copy {
+                bytes: *bytes,
+                total_bytes: (*total_bytes).max(*bytes),
+                tables: *tables,
+                total_tables: *total_tables,
+            });
+        }
+    }
+
+    pub(crate) fn journaled(&mut self, event: &Event) {
+        match event {
+            Event::Migration(MigrationEvent::DatabasesSelected { databases, .. }) => {
+                for database in databases {
+                    self.of(database).phase = Some(Phase::Pending);
+                }
+            }
+            Event::Database(database, event) => {
+                let measure = self.of(database);
+                measure.phase = phase_after(event).or(measure.phase);
+                if let Some(proof) = proof(event) {
+                    let open = proof.incomplete.iter().filter(|item| !item.by_removal);
+                    measure.differences.incomplete = open.count() as u64;
+                }
+            }
+            Event::DatabaseStep(database, _, StepEvent::ItemFinished { outcome, .. }) => {
+                if let Some(copied) = Copied::of(outcome) {
+                    let measure = self.of(database);
+                    measure.rows += copied.rows.unwrap_or_default();
+                    measure.bytes += copied.bytes.unwrap_or_default();
+                }
+            }
+            Event::Note(subject, Note::Retried(retry)) => {
+                if let Some(database) = &subject.database {
+                    self.of(database).retries += 1 + retry.left_out;
+                }
+            }
+            Event::Migration(_) | Event::ClusterStep(..) | Event::DatabaseStep(..) | Event::Note(..) => {}
+        }
+    }
+}
+
+fn proof(event: &DatabaseEvent) -> Option<&Proof> {
+    match event {
+        DatabaseEvent::SyncingProven { proof } | DatabaseEvent::DoneProven { proof } => Some(proof),
+        _ => None,
+    }
+}
+
+/// The phase that a database is in after an event, where the event says so.
+fn phase_after(event: &DatabaseEvent) -> Option<Phase> {
+    match event {
+        DatabaseEvent::CheckingStarted => Some(Phase::Checking),
+        DatabaseEvent::SchemaStarted => Some(Phase::Schema),
+        DatabaseEvent::ReplicatingStarted | DatabaseEvent::DataDiscarded => Some(Phase::Replicating),
+        DatabaseEvent::DumpingStarted | DatabaseEvent::FellBack { .. } => Some(Phase::Dumping),
+        DatabaseEvent::SyncingProven { .. } => Some(Phase::Syncing),
+        DatabaseEvent::DoneProven { .. } => Some(Phase::Done),
+        DatabaseEvent::Failed { .. } => Some(Phase::Failed),
+        DatabaseEvent::RemovalStarted { .. } => Some(Phase::Removing),
+        DatabaseEvent::Removed => Some(Phase::Removed),
+        DatabaseEvent::Checked { .. }
+        | DatabaseEvent::Planned { .. }
+        | DatabaseEvent::CopyBegan
+        | DatabaseEvent::WalLimitReached { .. }
+        | DatabaseEvent::DiscardStarted { .. }
+        | DatabaseEvent::Resumed => None,
+    }
+}
