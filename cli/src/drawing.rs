@@ -4,6 +4,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use unicode_width::UnicodeWidthStr as _;
 
+/// Clears the terminal from the cursor on.
+const CLEAR: &str = "\u{1b}[J";
+
 /// The width and height of a terminal, in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
@@ -26,36 +29,52 @@ impl Size {
 
 /// The lines; cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Drawing(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Drawing(Arc<Mutex<Drawn>>);
+
+/// What is on the terminal.
+#[derive(Default)]
+struct Drawn {
+    lines: Vec<String>,
+    /// The width that the terminal had then.
+    width: usize,
+}
 
 impl Drawing {
     /// Draws these lines in place of those before. Each must be narrower than the terminal.
     pub(crate) fn draw(&self, lines: Vec<String>) {
         let mut drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = format!("{}{}", back(&drawn, Size::of_stderr().width), shown(&lines));
-        *drawn = lines;
+        let width = Size::of_stderr().width;
+        // What a terminal knows of lines that it has broken goes away with them.
+        let clear = if width == drawn.width { "" } else { CLEAR };
+        let text = format!("{}{clear}{}", back(&drawn.lines, width), shown(&lines));
+        *drawn = Drawn { lines, width };
         to_stderr(&text);
     }
 
     /// Takes the lines away before the process ends at once; nothing is waited for.
     pub(crate) fn leave(&self) {
-        if let Ok(drawn) = self.0.try_lock()
-            && !drawn.is_empty()
-        {
-            to_stderr(&format!("{}\u{1b}[J", back(&drawn, Size::of_stderr().width)));
+        if let Ok(drawn) = self.0.try_lock() {
+            drawn.erase();
         }
     }
 
     /// Takes the lines away while something else is written, which must end with a line break.
     pub(crate) fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         let drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if drawn.is_empty() {
-            return write();
-        }
-        to_stderr(&format!("{}\u{1b}[J", back(&drawn, Size::of_stderr().width)));
+        drawn.erase();
         let written = write();
-        to_stderr(&shown(&drawn));
+        if !drawn.lines.is_empty() {
+            to_stderr(&shown(&drawn.lines));
+        }
         written
+    }
+}
+
+impl Drawn {
+    fn erase(&self) {
+        if !self.lines.is_empty() {
+            to_stderr(&format!("{}{CLEAR}", back(&self.lines, Size::of_stderr().width)));
+        }
     }
 }
 
@@ -74,10 +93,10 @@ fn back(lines: &[String], width: usize) -> String {
     }
 }
 
-/// The lines, each to its end, and nothing below them.
+/// The lines, each to its end, and nothing below them. A terminal that has become narrower a moment ago breaks none of them.
 fn shown(lines: &[String]) -> String {
     let ended: Vec<String> = lines.iter().map(|line| format!("{line}\u{1b}[K")).collect();
-    format!("{}\u{1b}[J", ended.join("\r\n"))
+    format!("\u{1b}[?7l{}{CLEAR}\u{1b}[?7h", ended.join("\r\n"))
 }
 
 /// How many columns a terminal shows a text in, styles aside.
@@ -113,11 +132,8 @@ mod tests {
         assert_eq!(back(&[], 80), "\r");
         assert_eq!(back(&lines, 80), "\r\u{1b}[1A");
         assert_eq!(back(&lines, 40), "\r\u{1b}[2A", "the first takes two rows now");
-        assert_eq!(shown(&[]), "\u{1b}[J");
-        assert_eq!(
-            shown(&["a".to_owned(), "b".to_owned()]),
-            "a\u{1b}[K\r\nb\u{1b}[K\u{1b}[J"
-        );
+        let drawn = "\u{1b}[?7la\u{1b}[K\r\nb\u{1b}[K\u{1b}[J\u{1b}[?7h";
+        assert_eq!(shown(&["a".to_owned(), "b".to_owned()]), drawn);
     }
 
     #[test]

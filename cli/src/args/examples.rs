@@ -82,7 +82,7 @@ pub(super) const PLAN_EXAMPLES: &str = "\
 Examples:
   pghaul plan --source 'host=old user=mover' --target 'host=new user=mover'
   pghaul plan --database 'shop*'                 only some databases
-  pghaul plan --json | jq '.plan.databases[].name'
+  pghaul plan --json | jq '.plan.databases[].dbname'
 
 Nothing is written, neither to the servers nor to the journal. `pghaul check` makes the same checks, and rehearses small schemas on
 the target.";

@@ -34,16 +34,18 @@ pub(super) fn fitted(parts: &[Part], width: usize) -> String {
 pub(super) fn of_work(phase: &str, work: &Work) -> Vec<Part> {
     let part = |rank: u8, text: String| Part { rank, text };
     let copy = work.copy.as_ref().filter(|copy| copy.tables < copy.total_tables);
+    // A step that finds nothing to do counts to 0.
+    let objects = work.objects.as_ref().filter(|objects| objects.total > 0);
     let phase = (!phase.is_empty()).then(|| part(4, phase.to_owned()));
     let mut parts = Vec::from_iter(phase);
     match copy {
         Some(copy) => parts.extend(of_copy(copy)),
-        None if work.objects.is_none() && work.waiting_for.is_none() && !work.step.is_empty() => {
+        None if objects.is_none() && work.waiting_for.is_none() && !work.step.is_empty() => {
             parts.push(part(2, format!("step {}", escaped(&work.step))));
         }
         None => {}
     }
-    if let Some(Counted { what, done, total }) = &work.objects {
+    if let Some(Counted { what, done, total }) = objects {
         parts.push(part(
             if copy.is_some() { 5 } else { 1 },
             row::counted(what, *done, *total),

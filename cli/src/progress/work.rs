@@ -1,7 +1,7 @@
 //! What is being done now: for each database that is worked on, and for all of them together.
 
 use super::row;
-use crate::report::quantity::count;
+use crate::report::quantity::{count, plural};
 use pghaul_core::{DatabaseName, Event, escaped};
 use pghaul_step::Progress;
 use serde::{Deserialize, Serialize};
@@ -90,11 +90,8 @@ impl Work {
         match (&self.copy, &self.objects) {
             (Some(copy), _) if copy.tables < copy.total_tables => {
                 let percent = (copy.bytes.saturating_mul(100) / copy.total_bytes.max(1)).min(99);
-                format!(
-                    "{percent} %, {} of {} tables",
-                    count(copy.tables),
-                    count(copy.total_tables)
-                )
+                let tables = plural(copy.total_tables, "table");
+                format!("{percent} %, {} of {tables}", count(copy.tables))
             }
             (_, Some(Counted { what, done, total })) if done < total => row::counted(what, *done, *total),
             _ => escaped(&self.step).into_owned(),

@@ -223,7 +223,7 @@ fn progress(database: &DatabaseView, view: &View) -> String {
 
 fn behind(database: &DatabaseView, _: &View) -> String {
     match database.lag_seconds {
-        Some(seconds) if seconds < 1.0 => "0 s".to_owned(),
+        Some(seconds) if seconds < 60.0 => format!("{seconds:.0} s"),
         Some(seconds) => duration(Duration::from_secs(seconds as u64)),
         None => "–".to_owned(),
     }
