@@ -2,6 +2,7 @@
 
 use crate::account::Account;
 use crate::copied::Copied;
+use crate::report::legible;
 use crate::view::View;
 use pghaul_core::event::{Note, Proof};
 use pghaul_core::{DatabaseEvent, DatabaseName, Event, MigrationEvent, Phase, StepEvent};
@@ -69,11 +70,10 @@ impl Measures {
             measure.rows = tables.iter().filter_map(|table| table.rows).sum();
             measure.bytes = tables.iter().map(|table| table.bytes).sum();
             measure.differences.incomplete = database.view.open_items();
-        }
-        for retry in &account.retries {
-            if let Some(database) = &retry.database {
-                measures.of(database).retries += retry.times;
-            }
+            // What is told of an account has names that can be shown.
+            let shown = Some(legible::database(&database.view.name));
+            let retries = account.retries.iter().filter(|retry| retry.database == shown);
+            measure.retries = retries.map(|retry| retry.times).sum();
         }
         measures
     }
@@ -187,5 +187,68 @@ fn phase_after(event: &DatabaseEvent) -> Option<Phase> {
         | DatabaseEvent::WalLimitReached { .. }
         | DatabaseEvent::DiscardStarted { .. }
         | DatabaseEvent::Resumed => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Copy, Measures};
+    use pghaul_core::event::{Note, NoteSubject, Retry};
+    use pghaul_core::{Code, DatabaseEvent, DatabaseName, Event, Failure, Phase, StepEvent, StepName};
+    use pghaul_step::Progress;
+
+    #[test]
+    fn a_run_is_measured_while_it_works() {
+        let (mut measures, shop) = (Measures::default(), DatabaseName::from("shop"));
+        measures.journaled(&Event::Database(shop.clone(), DatabaseEvent::ReplicatingStarted));
+        for (bytes, tables) in [(100, 0), (900, 1)] {
+            let (total_bytes, total_tables, workers) = (800, 2, 1);
+            let progress = Progress::Copy {
+                bytes,
+                total_bytes,
+                tables,
+                total_tables,
+                workers,
+            };
+            measures.progress(Some(&shop), &progress);
+        }
+        for table in ["public.a", "public.b"] {
+            let finished = StepEvent::ItemFinished {
+                item: table.to_owned(),
+                version: 1,
+                outcome: serde_json::json!({ "table": table, "rows": 50, "bytes": 400 }),
+            };
+            measures.journaled(&Event::DatabaseStep(
+                shop.clone(),
+                StepName::from("copy"),
+                finished,
+            ));
+        }
+        let retry = Retry {
+            what: "copy of public.b".to_owned(),
+            failure: Box::new(Failure::new(Code::ConnectionLost, "lost")),
+            tries: 3,
+            pause_ms: 1000,
+            left_out: 2,
+        };
+        let subject = NoteSubject {
+            database: Some(shop.clone()),
+            step: None,
+        };
+        measures.journaled(&Event::Note(subject, Note::Retried(retry)));
+        let measure = measures.of(&shop);
+        assert_eq!(measure.phase, Some(Phase::Replicating));
+        assert_eq!((measure.rows, measure.bytes, measure.retries), (100, 800, 3));
+        let copy = Copy {
+            bytes: 900,
+            total_bytes: 900,
+            tables: 1,
+            total_tables: 2,
+        };
+        assert_eq!(
+            measure.copy,
+            Some(copy),
+            "an estimate that was too low is no more than what was copied"
+        );
     }
 }
