@@ -200,7 +200,7 @@ fn shown(text: &str, color: bool) -> String {
     }
 }
 
-/// Logs go to stderr too, between the progress bars.
+/// Logs go to stderr too, between what is drawn.
 impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Printer {
     type Writer = LogLine;
 
