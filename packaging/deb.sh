@@ -26,5 +26,6 @@ mkdir -p "$generated/man" "$generated/completions"
 "$program" completions bash >"$generated/completions/pghaul"
 "$program" completions zsh >"$generated/completions/_pghaul"
 "$program" completions fish >"$generated/completions/pghaul.fish"
+"$program" completions powershell >"$generated/completions/pghaul.ps1"
 
 exec cargo deb --package pghaul --profile dist --no-build "$@"

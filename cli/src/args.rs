@@ -18,6 +18,7 @@ mod configuration;
 mod examples;
 mod generated;
 mod history;
+mod metrics;
 mod migrations;
 mod report;
 
@@ -26,6 +27,7 @@ pub(crate) use checks::CheckArgs;
 pub(crate) use configuration::{ConfigCommand, ConfigCommandArgs, ConfigurationArgs, DescribeArgs, ListArgs};
 pub(crate) use generated::{CompletionsArgs, ManArgs};
 pub(crate) use history::HistoryArgs;
+pub(crate) use metrics::MetricsArgs;
 pub(crate) use migrations::{CloseArgs, MigrationsArgs, MigrationsCommand};
 pub(crate) use report::ReportArgs;
 
@@ -65,8 +67,10 @@ pub(crate) struct General {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show what would be moved, and how; writes nothing anywhere
+    #[command(after_help = examples::PLAN_EXAMPLES)]
     Plan(PlanArgs),
     /// Make all checks and show what they found; leaves nothing anywhere
+    #[command(after_help = examples::CHECK_EXAMPLES)]
     Check(PlanArgs),
     /// Move the databases, or go on with it
     #[command(after_help = examples::RUN_EXAMPLES)]
@@ -81,6 +85,7 @@ pub(crate) enum Command {
     #[command(after_help = examples::REPORT_EXAMPLES)]
     Report(ReportArgs),
     /// List the migrations of the journal; close one that never began
+    #[command(after_help = examples::MIGRATIONS_EXAMPLES)]
     Migrations(MigrationsArgs),
     /// Take every object of pghaul off both servers, and never a row
     #[command(after_help = examples::REMOVE_EXAMPLES)]
@@ -89,16 +94,22 @@ pub(crate) enum Command {
     #[command(after_help = examples::DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
     /// Verify the journal; carry it to another machine
+    #[command(after_help = examples::JOURNAL_EXAMPLES)]
     Journal(JournalCommandArgs),
     /// List the steps and checks in the order in which they run
+    #[command(after_help = examples::STEPS_EXAMPLES)]
     Steps(ListArgs),
     /// List the checks
+    #[command(after_help = examples::CHECKS_EXAMPLES)]
     Checks(ListArgs),
     /// Show everything that is known of a step or a check
+    #[command(after_help = examples::DESCRIBE_EXAMPLES)]
     Describe(DescribeArgs),
     /// Validate the configuration, or show what it can hold
+    #[command(after_help = examples::CONFIG_EXAMPLES)]
     Config(ConfigCommandArgs),
     /// Watch a whole migration between two throwaway clusters
+    #[command(after_help = examples::DEMO_EXAMPLES)]
     Demo(DemoArgs),
     /// Print a script that completes commands and options in a shell
     #[command(after_help = examples::COMPLETIONS_EXAMPLES)]
@@ -295,6 +306,8 @@ pub(crate) struct RunArgs {
     pub(crate) take_over: bool,
     #[command(flatten)]
     pub(crate) audit: AuditArgs,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
     /// Answer in JSON, as `status --json` does
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -309,9 +322,19 @@ pub(crate) struct StatusArgs {
     /// Answer in JSON
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
-    /// Ask again every two seconds until Ctrl-C
-    #[arg(long, help_heading = "Output")]
-    pub(crate) watch: bool,
+    /// Ask again and again, every two seconds or as often as is said: a live screen on a terminal, until q or Ctrl-C; elsewhere
+    /// the whole answer each time
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        value_parser = clap::value_parser!(u16).range(1..=3600),
+        help_heading = "Output"
+    )]
+    pub(crate) watch: Option<u16>,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
     /// What the journal says of this event or time; the servers are not asked
     #[arg(
         long,

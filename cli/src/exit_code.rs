@@ -38,6 +38,8 @@ pub enum ExitCode {
     ReadyWithWarnings = 11,
     /// `doctor` found something that is orphaned, at risk or unknown.
     Ailing = 12,
+    /// SIGHUP stopped the command, such as when its terminal was closed.
+    HungUp = 129,
     /// Ctrl-C stopped the command.
     Interrupted = 130,
     /// SIGTERM stopped the command.
@@ -80,6 +82,9 @@ impl ExitCode {
                 "`check` found nothing that stops the migration, but something that may surprise: a warning, a reason to dump instead of replicating, or an error that was accepted."
             }
             Self::Ailing => "`doctor` found something that is orphaned, at risk or unknown to the journal.",
+            Self::HungUp => {
+                "SIGHUP stopped the command, such as when its terminal was closed. `run` again continues."
+            }
             Self::Interrupted => "Ctrl-C stopped the command. `run` again continues.",
             Self::Terminated => "SIGTERM stopped the command. `run` again continues.",
         }

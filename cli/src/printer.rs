@@ -3,8 +3,8 @@
 //! Renderers make texts with ANSI styles; here they are taken out where nobody wants them. Other control characters never reach a
 //! terminal, but for line breaks and tabs.
 
+use crate::drawing::Drawing;
 use crate::report::{failure, legible};
-use indicatif::{MultiProgress, ProgressDrawTarget};
 use pghaul_core::{Code, Failure};
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -32,7 +32,7 @@ pub(crate) struct Printer {
     color_stdout: bool,
     color_stderr: bool,
     quiet: bool,
-    bars: MultiProgress,
+    drawing: Drawing,
     draws: bool,
     closed: Arc<AtomicBool>,
     program: &'static str,
@@ -49,16 +49,11 @@ impl Printer {
             Color::Never => false,
         };
         let draws = io::stderr().is_terminal() && !dumb && !quiet;
-        let target = if draws {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
         Self {
             color_stdout: wanted(io::stdout().is_terminal()),
             color_stderr: wanted(io::stderr().is_terminal()),
             quiet,
-            bars: MultiProgress::with_draw_target(target),
+            drawing: Drawing::default(),
             draws,
             closed: Arc::new(AtomicBool::new(false)),
             program: PGHAUL,
@@ -79,19 +74,25 @@ impl Printer {
         }
     }
 
-    /// Where progress bars are drawn.
-    pub(crate) fn bars(&self) -> &MultiProgress {
-        &self.bars
-    }
-
-    /// Whether progress bars can be drawn.
+    /// Whether progress can be drawn.
     pub(crate) fn draws(&self) -> bool {
         self.draws
     }
 
-    /// Whether progress bars may be coloured.
+    /// Whether stderr may be coloured.
     pub(crate) fn colors_stderr(&self) -> bool {
         self.color_stderr
+    }
+
+    /// Draws lines below everything that was written, in place of those that were drawn before.
+    pub(crate) fn draw(&self, lines: Vec<String>) {
+        let lines = lines.into_iter().map(|line| shown(&line, self.color_stderr));
+        self.drawing.draw(lines.collect());
+    }
+
+    /// Takes what is drawn away before the process ends at once.
+    pub(crate) fn leave(&self) {
+        self.drawing.leave();
     }
 
     /// Whether stdout is a terminal, which can be drawn over.
@@ -119,11 +120,11 @@ impl Printer {
     /// # Errors
     /// When stdout can't be written, such as when its disk is full.
     pub(crate) fn answer(&self, text: &str) -> Result<(), Failure> {
-        self.raw_answer("", text)
+        self.write(&shown(&self.named(text), self.color_stdout))
     }
 
     fn write(&self, text: &str) -> Result<(), Failure> {
-        let written = self.bars.suspend(|| {
+        let written = self.drawing.suspend(|| {
             let mut out = io::stdout().lock();
             out.write_all(text.as_bytes()).and_then(|()| out.flush())
         });
@@ -141,13 +142,16 @@ impl Printer {
         }
     }
 
-    /// The answer after a control sequence for the terminal, which is kept even without colours.
+    /// A whole screen of lines, over what is there.
     ///
     /// # Errors
     /// As [`answer`](Self::answer).
-    pub(crate) fn raw_answer(&self, control: &str, text: &str) -> Result<(), Failure> {
-        let text = shown(&self.named(text), self.color_stdout);
-        self.write(&format!("{control}{text}"))
+    pub(crate) fn frame(&self, lines: &[String]) -> Result<(), Failure> {
+        let lines = lines
+            .iter()
+            .map(|line| shown(&self.named(line), self.color_stdout) + "\u{1b}[K");
+        let text = lines.collect::<Vec<_>>().join("\r\n");
+        self.write(&format!("\u{1b}[H{text}\u{1b}[J"))
     }
 
     /// An answer that is read by programs, as it is.
@@ -181,7 +185,7 @@ impl Printer {
     /// Text on stderr as it is. What can't be written there has nowhere else to go.
     pub(crate) fn to_stderr(&self, text: &str) {
         let text = shown(&self.named(text), self.color_stderr);
-        self.bars.suspend(|| {
+        self.drawing.suspend(|| {
             let _ = io::stderr().lock().write_all(text.as_bytes());
         });
     }
@@ -196,7 +200,7 @@ fn shown(text: &str, color: bool) -> String {
     }
 }
 
-/// Logs go to stderr too, between the progress bars.
+/// Logs go to stderr too, between what is drawn.
 impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Printer {
     type Writer = LogLine;
 

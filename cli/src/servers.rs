@@ -7,7 +7,6 @@ use pghaul_engine::{FEWEST_CONNECTIONS, connections_within};
 use pghaul_postgres::{ConnInfo, Environment, ReadOnly, Resolved, Room, Server, SideMarker, Source, Target};
 use pghaul_step::WayBack;
 use pghaul_step::check::maintenance;
-use std::ffi::OsStr;
 
 /// The `application_name` before it is known for which migration we connect.
 const NOBODY_YET: &str = "pghaul";
@@ -46,12 +45,11 @@ impl Given {
     /// Reads what was given.
     ///
     /// # Errors
-    /// A conninfo that can't be read, with its side.
+    /// A conninfo that is empty or can't be read, with its side.
     pub(crate) fn new(args: &ServerArgs) -> Result<Self, Failure> {
         let read = |side, text: &Option<String>| {
-            let variable = std::env::var_os(variable(side));
-            let meant = text.as_deref().filter(|text| is_given(text, variable.as_deref()));
-            meant.map(|text| resolve(side, text)).transpose()
+            let text = text.as_deref();
+            text.map(|text| resolve(side, not_blank(side, text)?)).transpose()
         };
         Ok(Self {
             source: read(Side::Source, &args.source)?,
@@ -295,7 +293,7 @@ pub(crate) fn way_back(
         let conninfo = ConnInfo::parse(text);
         conninfo.map_err(|e| Failure::from(e).with_operation("read --source-from-target"))
     };
-    // As with the servers, an empty variable is none; nor is there a default server that would be the source.
+    // An empty variable is none: there is no default server that would be the source.
     let given = given.filter(|text| !text.trim().is_empty());
     let from_target = given.or(journaled).map(read).transpose()?;
     Ok(WayBack {
@@ -304,11 +302,20 @@ pub(crate) fn way_back(
     })
 }
 
-/// Whether a conninfo was given. An empty variable is none, such as one that a script failed to fill; an empty option is
-/// libpq's default server.
-fn is_given(text: &str, variable: Option<&OsStr>) -> bool {
-    let blank = |text: &str| text.trim().is_empty();
-    !(blank(text) && variable.and_then(OsStr::to_str).is_some_and(blank))
+/// The conninfo, unless it is empty, as where a script failed to fill a variable: to libpq that is some server, and not always the
+/// one that was meant.
+fn not_blank(side: Side, text: &str) -> Result<&str, Failure> {
+    if !text.trim().is_empty() {
+        return Ok(text);
+    }
+    let variable = variable(side);
+    Err(
+        Failure::new(Code::BadInput, format!("the {side} is empty: --{side} or {variable} is given, and has no value"))
+            .with_hint(format!(
+                "give --{side} CONNINFO or set {variable} to it, such as 'host=db.example.com user=mover'; leave out both for the server \
+                 that the journal has; 'dbname=postgres' takes all else from PG* variables"
+            )),
+    )
 }
 
 fn variable(side: Side) -> &'static str {
@@ -369,15 +376,25 @@ fn missing(side: Side) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::is_given;
-    use std::ffi::OsStr;
+    use super::Given;
+    use crate::args::ServerArgs;
+    use pghaul_core::Code;
 
     #[test]
-    fn an_empty_variable_gives_no_server() {
-        let empty = Some(OsStr::new(" "));
-        assert!(!is_given(" ", empty));
-        assert!(is_given("host=old", empty));
-        assert!(is_given("", None));
-        assert!(is_given("", Some(OsStr::new("host=old"))));
+    fn an_empty_conninfo_is_no_server() {
+        let of = |source: &str| ServerArgs {
+            source: Some(source.to_owned()),
+            ..ServerArgs::default()
+        };
+        for empty in ["", " \t"] {
+            let refusal = Given::new(&of(empty)).err().unwrap();
+            assert_eq!(refusal.code, Code::BadInput);
+            assert!(refusal.message.contains("the source is empty"), "{refusal}");
+        }
+        assert!(Given::new(&of("host=old")).is_ok());
+        assert!(
+            Given::new(&ServerArgs::default()).is_ok(),
+            "the journal may have it"
+        );
     }
 }

@@ -1,4 +1,7 @@
-//! Ctrl-C and SIGTERM: the first one ends the work in order, the second one at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one ends the work in order, a second Ctrl-C or SIGTERM at once.
+//!
+//! A terminal that is closed may send SIGHUP more than once, by the kernel and by the shell: that ends nothing half way through. A process
+//! that `nohup` has started goes on.
 
 use crate::exit_code::ExitCode;
 use crate::printer::Printer;
@@ -14,6 +17,39 @@ pub(crate) struct Signals {
     first: Arc<OnceLock<ExitCode>>,
 }
 
+/// The signals that are watched for.
+struct Listened {
+    interrupt: Signal,
+    terminate: Signal,
+    /// Absent where the process was started to survive it.
+    hang_up: Option<Signal>,
+}
+
+impl Listened {
+    /// The exit code that stands for the next signal; nothing where no more can come.
+    async fn next(&mut self) -> Option<ExitCode> {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            received = self.interrupt.recv() => received.map(|()| ExitCode::Interrupted),
+            received = self.terminate.recv() => received.map(|()| ExitCode::Terminated),
+            received = hang_up => received.map(|()| ExitCode::HungUp),
+        }
+    }
+}
+
+/// Whether SIGHUP is ignored, as `nohup` arranges it: the first bit of `SigIgn` in proc(5).
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
 impl Signals {
     /// Begins to watch. `notice` is shown at the first signal.
     ///
@@ -24,39 +60,34 @@ impl Signals {
             signal(kind)
                 .map_err(|e| Failure::new(Code::OutOfResources, "signals can't be watched").with_cause(e))
         };
-        let (interrupt, terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        let listened = Listened {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: match ignores_hang_up() {
+                true => None,
+                false => Some(listen(SignalKind::hangup())?),
+            },
+        };
         let signals = Self {
             cancel: CancellationToken::new(),
             first: Arc::new(OnceLock::new()),
         };
-        tokio::spawn(
-            signals
-                .clone()
-                .listen(interrupt, terminate, printer.clone(), notice),
-        );
+        tokio::spawn(signals.clone().listen(listened, printer.clone(), notice));
         Ok(signals)
     }
 
-    async fn listen(
-        self,
-        mut interrupt: Signal,
-        mut terminate: Signal,
-        printer: Printer,
-        notice: &'static str,
-    ) {
-        loop {
-            let code = tokio::select! {
-                received = interrupt.recv() => received.map(|()| ExitCode::Interrupted),
-                received = terminate.recv() => received.map(|()| ExitCode::Terminated),
-            };
-            let Some(code) = code else { return };
-            if self.first.set(code).is_err() {
+    async fn listen(self, mut listened: Listened, printer: Printer, notice: &'static str) {
+        while let Some(code) = listened.next().await {
+            if self.first.set(code).is_ok() {
+                // Cancelled first: a terminal that is gone may hold up whoever writes to it.
+                self.cancel.cancel();
+                if !notice.is_empty() {
+                    printer.note(notice);
+                }
+            } else if code != ExitCode::HungUp {
+                printer.leave();
                 leave(code);
             }
-            if !notice.is_empty() {
-                printer.note(notice);
-            }
-            self.cancel.cancel();
         }
     }
 

@@ -7,6 +7,7 @@ use pghaul_core::journal::Head;
 use pghaul_core::machine::DatabaseRecord;
 use pghaul_core::status::{method_label, overall};
 use pghaul_core::{DatabaseName, DatabaseState, Failure, Method, Migration, MigrationId, Phase};
+use pghaul_engine::Lag;
 use pghaul_step::Standing;
 use pghaul_store::{Clock, Holder};
 use std::collections::BTreeMap;
@@ -77,6 +78,10 @@ pub(crate) struct DatabaseView {
     /// The position of the source's WAL that a one-time copy is as of.
     pub(crate) copied_at: Option<String>,
     pub(crate) lag_bytes: Option<u64>,
+    /// The positions of its slots, where it has any.
+    pub(crate) lag: Option<Lag>,
+    /// How long ago the source was where the target is; only a command that watches knows.
+    pub(crate) lag_seconds: Option<f64>,
     pub(crate) retained_bytes: Option<u64>,
     /// How much WAL a slot of the source may keep, where there is a limit.
     pub(crate) keep_size_bytes: Option<u64>,
@@ -196,6 +201,14 @@ impl View {
             }
         }
         self.settle();
+        self
+    }
+
+    /// Adds where the slots are.
+    pub(crate) fn with_lag(mut self, mut lags: BTreeMap<DatabaseName, Lag>) -> Self {
+        for database in &mut self.databases {
+            database.lag = lags.remove(&database.name);
+        }
         self
     }
 
@@ -319,12 +332,19 @@ impl DatabaseView {
                 .filter(|_| record.state == DatabaseState::Done)
                 .and_then(|p| p.fence.clone()),
             lag_bytes: None,
+            lag: None,
+            lag_seconds: None,
             retained_bytes: None,
             keep_size_bytes: None,
             as_of: as_of.filter(|_| proof.is_some()),
             checked: false,
             unchecked: None,
         }
+    }
+
+    /// How many objects are listed as incomplete, but for what `remove` completes itself.
+    pub(crate) fn open_items(&self) -> u64 {
+        self.incomplete.iter().filter(|item| !item.by_removal).count() as u64
     }
 
     fn take(&mut self, standing: Result<Standing, Failure>, now: &str) {

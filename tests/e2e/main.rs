@@ -32,6 +32,7 @@ mod large_rows;
 mod large_tables;
 mod many_databases;
 mod matviews;
+mod metrics;
 mod migration;
 mod network;
 mod order;

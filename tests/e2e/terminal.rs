@@ -9,6 +9,8 @@ const FILTERS: &[(&str, &str)] = &[
     (r"(?m)^.*: (?:waiting|copied)\b.*\n", ""),
     // Waits are journaled where they are long, which depends on the machine; with them the numbers of events.
     (r"(?m)^.*<time>  waited .*\n", ""),
+    // What takes long depends on the machine, too.
+    (r"(?m)^  (?:slowest|retries|waits) .*\n|^ {14}.*\n", ""),
     (r"(?m)^ *\d+  <time>  ", "  "),
     (r"journal  \d+:", "journal  <n>:"),
     (

@@ -1,15 +1,16 @@
 //! Makes the account of a migration out of its events, one after the other.
 
-use super::{Account, Bar, Database, DatabaseTimes, Entry, Run, Table};
+use super::{Account, Bar, Database, DatabaseTimes, Entry, Pause, Run, Table};
 use crate::copied::Copied;
 use crate::moment::{Moment, Span};
 use crate::report::history::{Weight, phase_of, weight};
 use crate::report::{legible, sentence};
 use crate::view::View;
-use pghaul_core::event::{Created, Note, Runner};
+use pghaul_core::event::{Created, Note, Retry, Runner, Wait};
 use pghaul_core::{DatabaseEvent, DatabaseName, Envelope, Event, Finding, MigrationEvent, StepEvent};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// What was read so far.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub(crate) struct Fold {
     runs: Vec<Run>,
     decisions: Vec<Entry>,
     troubles: Vec<Entry>,
+    retries: Vec<Pause>,
+    waits: Vec<Pause>,
     findings: Vec<Finding>,
     of_cluster: Steps,
     databases: BTreeMap<DatabaseName, Progress>,
@@ -85,13 +88,36 @@ impl Fold {
             Event::DatabaseStep(database, step, event) => {
                 self.of(database).add_step(step.as_str(), event, at)
             }
-            Event::Note(subject, Note::TablesStarted { tables, .. }) => {
-                if let (Some(database), Some(at)) = (&subject.database, at) {
+            Event::Note(subject, note) => self.add_note(subject.database.as_ref(), note, at),
+        }
+    }
+
+    fn add_note(&mut self, database: Option<&DatabaseName>, note: &Note, at: Option<Moment>) {
+        let pause = |what: &str, times: u64, milliseconds: u64| Pause {
+            at,
+            database: database.cloned(),
+            what: what.to_owned(),
+            times,
+            took: Duration::from_millis(milliseconds),
+        };
+        match note {
+            Note::TablesStarted { tables, .. } => {
+                if let (Some(database), Some(at)) = (database, at) {
                     let begun = tables.iter().map(|table| (table.clone(), at));
                     self.of(database).begun.extend(begun);
                 }
             }
-            Event::Note(_, Note::Retried(_) | Note::Waited(_)) => {}
+            Note::Retried(Retry {
+                what,
+                left_out,
+                pause_ms,
+                ..
+            }) => self.retries.push(pause(what, 1 + left_out, *pause_ms)),
+            Note::Waited(Wait {
+                what,
+                left_out,
+                waited_ms,
+            }) => self.waits.push(pause(what, 1 + left_out, *waited_ms)),
         }
     }
 
@@ -117,6 +143,8 @@ impl Fold {
             runs: self.runs,
             decisions: self.decisions,
             troubles: self.troubles,
+            retries: self.retries,
+            waits: self.waits,
             findings: self.findings,
             steps: self.of_cluster.bars,
             databases,
@@ -194,15 +222,20 @@ fn run_of(runner: &Runner, at: Option<Moment>) -> Run {
 
 impl Progress {
     fn add(&mut self, event: &DatabaseEvent, at: Option<Moment>) {
-        if let Some(last) = self.times.phases.last_mut() {
+        if let Some(last) = self.times.phases.last_mut()
+            && *event != DatabaseEvent::Resumed
+        {
             last.add(at, false);
         }
         if let Some(phase) = phase_of(event) {
             self.begin(phase, at);
         }
         match event {
+            // It waits for its turn until its schema is created.
+            DatabaseEvent::Planned { .. } => self.begin("planned", at),
             DatabaseEvent::Checked { findings } => self.times.findings.clone_from(findings),
             DatabaseEvent::Failed { .. } => self.mark_failed(),
+            DatabaseEvent::Resumed => self.resume(at),
             DatabaseEvent::DataDiscarded => {
                 self.times.tables.clear();
                 self.places.clear();
@@ -221,6 +254,14 @@ impl Progress {
     fn mark_failed(&mut self) {
         if let Some(last) = self.times.phases.last_mut() {
             last.failed = true;
+        }
+    }
+
+    /// What a database failed in goes on.
+    fn resume(&mut self, at: Option<Moment>) {
+        if let Some(last) = self.times.phases.last_mut() {
+            last.failed = false;
+            last.spans.push(Span { from: at, to: at });
         }
     }
 
@@ -264,11 +305,13 @@ impl Progress {
         }
     }
 
-    /// A phase that a database is still in lasts until the journal's end.
+    /// A phase that a database is still in lasts until the journal's end; one that it failed in, until it failed.
     fn finished(mut self, whole: Span) -> DatabaseTimes {
         let mut next = whole.to;
         for phase in self.times.phases.iter_mut().rev() {
-            phase.add(next, false);
+            if !phase.failed {
+                phase.add(next, false);
+            }
             next = phase.began();
         }
         self.times.steps = self.steps.bars;

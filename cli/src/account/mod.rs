@@ -1,14 +1,18 @@
 //! What a journal says of a whole migration, for `report`: runs, decisions, troubles, phases, steps and tables with their times.
 
 mod fold;
+mod summary;
 
 pub(crate) use fold::Fold;
+pub(crate) use summary::{Repeated, Slow, Summary};
 
+use crate::journals;
 use crate::moment::{Moment, Span};
 use crate::report::history::Weight;
-use crate::view::DatabaseView;
+use crate::view::{DatabaseView, Times, View};
 use pghaul_core::event::{Created, Incomplete};
-use pghaul_core::{DatabaseName, Finding};
+use pghaul_core::{Code, DatabaseName, Failure, Finding, Seq};
+use pghaul_store::OpenMigration;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -26,6 +30,10 @@ pub(crate) struct Account {
     pub(crate) decisions: Vec<Entry>,
     /// Failures, retries and warnings, oldest first.
     pub(crate) troubles: Vec<Entry>,
+    /// What failed and was done again.
+    pub(crate) retries: Vec<Pause>,
+    /// Waits of more than a second.
+    pub(crate) waits: Vec<Pause>,
     /// What the checks found last, of the servers as a whole.
     pub(crate) findings: Vec<Finding>,
     /// Steps of the cluster as a whole.
@@ -82,6 +90,17 @@ impl Entry {
         let parts = database.into_iter().chain(self.step.as_deref());
         parts.collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Time that went by before a retry, or until something was no longer in the way.
+pub(crate) struct Pause {
+    pub(crate) at: Option<Moment>,
+    pub(crate) database: Option<DatabaseName>,
+    /// What was done again, or what was waited for.
+    pub(crate) what: String,
+    /// 1, and those that were not journaled.
+    pub(crate) times: u64,
+    pub(crate) took: Duration,
 }
 
 /// Something that took time, once or several times.
@@ -141,6 +160,32 @@ pub(crate) struct Table {
 }
 
 impl Account {
+    /// Reads the journal of a migration, up to an event where one is given.
+    ///
+    /// # Errors
+    /// When the journal can't be read.
+    pub(crate) fn read(open: &OpenMigration, until: Option<Seq>) -> Result<Self, Failure> {
+        let mut fold = Fold::default();
+        let mut times = Times::new();
+        let mut last = Seq(0);
+        for envelope in open.events() {
+            let envelope = envelope?;
+            if until.is_some_and(|until| envelope.seq > until) {
+                break;
+            }
+            last = envelope.seq;
+            fold.add(&envelope);
+            journals::note_proof(&mut times, envelope);
+        }
+        // A run may have written more since.
+        let loaded = open.load_until(last)?;
+        let view = View::of_journal(&open.entry().id, &loaded.migration, loaded.head, &times);
+        fold.account(view).ok_or_else(|| {
+            Failure::new(Code::JournalDamaged, "the migration has no first event")
+                .with_hint("restore the journal from a backup")
+        })
+    }
+
     /// Rows and bytes of all tables.
     pub(crate) fn copied(&self) -> (u64, u64) {
         let tables = self.databases.iter().flat_map(|database| &database.times.tables);

@@ -19,6 +19,7 @@ Examples:
   pghaul run                                     go on with the only open migration
   pghaul run --database 'shop*' --name shops     only some databases, under a name of its own
   pghaul run --method dump                       one copy of everything, nothing is replicated
+  pghaul run --metrics-listen 9187               metrics for Prometheus while it runs
 
 Ctrl-C stops it in order, a second Ctrl-C at once; either way `pghaul run` goes on where it stopped.
 Exit code 0 means that every database is syncing or done; see docs/reference/exit-codes.md for the others.";
@@ -26,7 +27,8 @@ Exit code 0 means that every database is syncing or done; see docs/reference/exi
 pub(super) const STATUS_EXAMPLES: &str = "\
 Examples:
   pghaul status                                  of the only open migration
-  pghaul status --watch                          drawn again every two seconds
+  pghaul status --watch                          a live screen; asks every two seconds
+  pghaul status --watch 15 --metrics-listen 9187 >/dev/null   for Prometheus
   pghaul status --json | jq -r .migration.status
 
 The servers are taken from the journal and asked anew. A database whose servers can't be reached keeps its
@@ -73,4 +75,59 @@ pub(super) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   pghaul completions bash > ~/.local/share/bash-completion/completions/pghaul
   pghaul completions zsh > ~/.zfunc/_pghaul        with ~/.zfunc in fpath
-  pghaul completions fish > ~/.config/fish/completions/pghaul.fish";
+  pghaul completions fish > ~/.config/fish/completions/pghaul.fish
+  pghaul completions powershell >> $PROFILE        in PowerShell";
+
+pub(super) const PLAN_EXAMPLES: &str = "\
+Examples:
+  pghaul plan --source 'host=old user=mover' --target 'host=new user=mover'
+  pghaul plan --database 'shop*'                 only some databases
+  pghaul plan --json | jq '.plan.databases[].dbname'
+
+Nothing is written, neither to the servers nor to the journal. `pghaul check` makes the same checks, and rehearses small schemas on
+the target.";
+
+pub(super) const CHECK_EXAMPLES: &str = "\
+Examples:
+  pghaul check --source 'host=old user=mover' --target 'host=new user=mover'
+  pghaul check --json > findings.json            for a script
+  pghaul check --accept disk                     accept what a check finds; `run` journals it
+
+Exit code 0 means ready, 3 that something must be fixed first, 11 ready with warnings. `pghaul checks` lists all checks.";
+
+pub(super) const MIGRATIONS_EXAMPLES: &str = "\
+Examples:
+  pghaul migrations                              each migration of the journal and how it stands
+  pghaul migrations close brave-otter            end one that never began to act on a server";
+
+pub(super) const JOURNAL_EXAMPLES: &str = "\
+Examples:
+  pghaul journal verify --head 303:5be2c8…       is it the journal that was shown then?
+  pghaul journal export shops.journal            carry a migration to another machine
+  pghaul journal import shops.journal            go on with it there";
+
+pub(super) const STEPS_EXAMPLES: &str = "\
+Examples:
+  pghaul steps                                   every step in the order in which they run
+  pghaul describe copy                           all that is known of one";
+
+pub(super) const CHECKS_EXAMPLES: &str = "\
+Examples:
+  pghaul checks                                  every check and what it looks for
+  pghaul describe disk                           all that is known of one";
+
+pub(super) const DESCRIBE_EXAMPLES: &str = "\
+Examples:
+  pghaul describe disk                           a check
+  pghaul describe copy --json                    a step, for a script";
+
+pub(super) const CONFIG_EXAMPLES: &str = "\
+Examples:
+  pghaul config example > pghaul.toml            begin with all that can be configured
+  pghaul config check                            is the configuration right, and which one is read?
+  pghaul config schema > pghaul.schema.json      for an editor";
+
+pub(super) const DEMO_EXAMPLES: &str = "\
+Examples:
+  pghaul demo                                    a migration of two databases, with nothing left afterwards
+  pghaul demo --keep                             the same, and both clusters stay until Ctrl-C";

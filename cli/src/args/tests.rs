@@ -17,6 +17,21 @@ fn the_definition_is_consistent() {
 }
 
 #[test]
+fn the_help_of_every_command_has_an_example() {
+    for command in CommandLine::command()
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+    {
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let example = format!("  pghaul {}", command.get_name());
+        assert!(help.contains(&example), "{}", command.get_name());
+    }
+}
+
+#[test]
 fn mistakes_are_explained() {
     let mistakes: [&[&str]; 7] = [
         &["runn"],

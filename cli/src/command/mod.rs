@@ -14,6 +14,8 @@ mod run;
 mod status;
 mod steps;
 mod survey;
+mod watch;
+mod worked;
 
 use crate::anchor::{Anchor, Keeper};
 use crate::args::Command;

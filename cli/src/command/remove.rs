@@ -1,12 +1,13 @@
 //! `pghaul remove`: takes every object of pghaul's off both servers.
 
 use super::Session;
-use super::run::{Worked, answer, conclude, interrupted, shown};
+use super::run::interrupted;
+use super::worked::{Worked, answer, conclude, shown, summary};
 use crate::anchor::Keeper;
 use crate::args::RemoveArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
-use crate::progress::Watcher;
+use crate::progress::{Aim, Watcher};
 use crate::runner::{Equipment, Locked, Start};
 use crate::servers::{Given, way_back};
 use crate::signals::Signals;
@@ -33,7 +34,8 @@ pub(crate) async fn remove(session: &Session, args: &RemoveArgs) -> Result<ExitC
         ));
     }
     if args.json || worked.outcome.is_ok() {
-        answer(session, args.json, &worked.view)?;
+        let summary = summary(session, &args.journal, &worked.view).filter(|_| !worked.over);
+        answer(session, args.json, &worked.view, summary.as_ref())?;
     } else {
         session.printer.note(&format!("journal  {}", worked.view.head));
     }
@@ -76,7 +78,7 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
     servers.check(&created)?;
     let journaled = locked.read(|m| m.selection.as_ref().and_then(|s| s.source_from_target.clone()));
     let way_back = way_back(None, journaled.as_deref(), &servers.source)?;
-    let watcher = Watcher::start(&session.printer, locked.read(Clone::clone));
+    let watcher = Watcher::start(&session.printer, &locked.read(Clone::clone), Aim::Remove);
     let equipment = Equipment {
         servers,
         way_back,

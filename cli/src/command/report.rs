@@ -1,12 +1,11 @@
 //! `pghaul report`: a whole migration in one file, from the journal alone.
 
 use super::Session;
-use crate::account::Fold;
+use crate::account::Account;
 use crate::args::ReportArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
 use crate::report::account::{markdown, page};
-use crate::view::{Times, View};
 use pghaul_core::{Code, Failure};
 use std::io::Write as _;
 use std::path::Path;
@@ -16,22 +15,7 @@ pub(crate) fn report(session: &Session, args: &ReportArgs) -> Result<ExitCode, F
     let file = journals::open(session, &args.journal)?;
     let entry = journals::existing(&file, args.journal.name.as_deref())?;
     let open = file.read_migration(&entry.id)?;
-    let mut fold = Fold::default();
-    let mut times = Times::new();
-    let mut last = pghaul_core::Seq(0);
-    for envelope in open.events() {
-        let envelope = envelope?;
-        last = envelope.seq;
-        fold.add(&envelope);
-        journals::note_proof(&mut times, envelope);
-    }
-    // A run may have written more since.
-    let loaded = open.load_until(last)?;
-    let view = View::of_journal(&entry.id, &loaded.migration, loaded.head, &times);
-    let account = fold.account(view).ok_or_else(|| {
-        Failure::new(Code::JournalDamaged, "the migration has no first event")
-            .with_hint("restore the journal from a backup")
-    })?;
+    let account = Account::read(&open, None)?;
     let version = env!("CARGO_PKG_VERSION");
     let text = if args.markdown {
         markdown(&account, version)

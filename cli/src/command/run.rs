@@ -2,12 +2,14 @@
 
 use super::Session;
 use super::finished::finished;
+use super::worked::{Worked, account, answer, conclude, shown, summary};
 use crate::anchor::Keeper;
 use crate::args::{JournalArgs, RunArgs, SelectionArgs};
 use crate::exit_code::ExitCode;
 use crate::journals::{self, Choice};
+use crate::metrics::{Exporter, Measures};
 use crate::naming;
-use crate::progress::Watcher;
+use crate::progress::{Aim, Watcher};
 use crate::report;
 use crate::runner::{Equipment, Locked, Start};
 use crate::servers::{Given, Servers, way_back};
@@ -25,16 +27,6 @@ use pghaul_store::JournalFile;
 
 const STOPPING: &str = "stopping in order; Ctrl-C once more stops at once (`pghaul run` goes on either way)";
 
-/// What working on a migration led to.
-pub(super) struct Worked {
-    /// How it stands then.
-    pub(super) view: View,
-    /// What stopped it, if anything did.
-    pub(super) outcome: Result<(), Failure>,
-    /// Whether there was nothing to do.
-    pub(super) over: bool,
-}
-
 /// Runs a migration and shows how it stands then.
 pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<ExitCode, Failure> {
     let keeper = Keeper::of(&args.audit)?;
@@ -47,21 +39,11 @@ pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<ExitCode, F
     if worked.over {
         over(session, args, &worked.view)?;
     } else {
-        answer(session, args.json, &worked.view)?;
+        let summary = summary(session, &args.journal, &worked.view);
+        answer(session, args.json, &worked.view, summary.as_ref())?;
     }
     let code = conclude(session, &signals, &worked);
     Ok(session.anchor(keeper.as_ref(), "run", &worked.view, code).await)
-}
-
-/// Shows what stopped a command that worked, and says how the process is to exit.
-pub(super) fn conclude(session: &Session, signals: &Signals, worked: &Worked) -> ExitCode {
-    match &worked.outcome {
-        Ok(()) => ExitCode::Success,
-        Err(failure) => {
-            show_failures(session, &worked.view, failure);
-            signals.exit_code(failure.code)
-        }
-    }
 }
 
 /// Runs a migration, showing nothing but progress.
@@ -70,6 +52,7 @@ pub(super) fn conclude(session: &Session, signals: &Signals, worked: &Worked) ->
 /// What kept the run from beginning: the journal holds no runner of pghaul's then.
 pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -> Result<Worked, Failure> {
     check_acceptances(&session.registry, &args.checks.accept)?;
+    let mut exporter = Exporter::start(&args.metrics, &session.printer).await?;
     let opened = tokio::select! {
         opened = open(session, args) => opened?,
         () = signals.token().cancelled() => return Err(interrupted()),
@@ -87,7 +70,18 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
     locked.read(|m| check_frozen(&args.selection, m))?;
     servers.check_room()?;
     let (way_back, way_to_journal) = way(&args.selection, &locked, &servers)?;
-    let watcher = Watcher::start(&session.printer, locked.read(Clone::clone));
+    let watcher = Watcher::start(&session.printer, &locked.read(Clone::clone), Aim::Move);
+    let observer = match &exporter {
+        None => watcher.observer(),
+        Some(exporter) => {
+            exporter.set(Measures::of_account(&account(
+                session,
+                &args.journal,
+                locked.id(),
+            )?));
+            exporter.observer(watcher.observer())
+        }
+    };
     let (at_once, workers) = args.copying.side_by_side(
         &servers,
         usize::from(args.servers.max_connections),
@@ -101,7 +95,7 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
             .copying
             .copying(locked.read(|m| m.selection.clone()).as_ref()),
         signals: signals.clone(),
-        observer: watcher.observer(),
+        observer,
     };
     let start = Start {
         command: "run",
@@ -109,6 +103,9 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         reason: args.audit.reason.clone(),
     };
     let runner = locked.start(session, start, equipment).await?;
+    if let Some(exporter) = &mut exporter {
+        exporter.follow(&runner.engine);
+    }
     let request = RunRequest {
         selection: Selection {
             rest_copy: args.copying.rest_copy,
@@ -137,16 +134,6 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
 
 pub(super) fn interrupted() -> Failure {
     Failure::new(Code::Interrupted, "stopped before anything was begun")
-}
-
-/// How it stands after work on it.
-pub(super) fn shown(locked: &Locked) -> View {
-    View::of_journal(
-        locked.id(),
-        &locked.read(Clone::clone),
-        locked.head(),
-        &proven_now(locked),
-    )
 }
 
 /// What a look into the journal led to.
@@ -347,18 +334,6 @@ fn way(
     Ok((way, kept))
 }
 
-/// A run that has just ended has just proven what it says.
-fn proven_now(locked: &Locked) -> crate::view::Times {
-    let now = pghaul_store::Clock::system().now();
-    locked.read(|m| {
-        let arrived = m
-            .databases
-            .iter()
-            .filter(|(_, d)| matches!(d.state.phase(), Phase::Syncing | Phase::Done));
-        arrived.map(|(name, _)| (name.clone(), now.clone())).collect()
-    })
-}
-
 fn over(session: &Session, args: &RunArgs, view: &View) -> Result<(), Failure> {
     if args.json {
         return session.printer.json(&report::json::status(view));
@@ -373,44 +348,6 @@ fn over(session: &Session, args: &RunArgs, view: &View) -> Result<(), Failure> {
             .note("it is finished: what it has moved is on the target, where pghaul has nothing any more. To move other databases, name them with --database; to move these once more, begin another migration with another --name, to a target that does not have them");
     }
     Ok(())
-}
-
-/// The answer of a command that has worked on the migration.
-pub(super) fn answer(session: &Session, json: bool, view: &View) -> Result<(), Failure> {
-    if json {
-        return session.printer.json(&report::json::status(view));
-    }
-    session.printer.answer(&report::status::text(view))?;
-    if view.has_arrived() {
-        session
-            .printer
-            .answer(&format!("\n{}", report::status::next_steps(view, &view.name)))?;
-    }
-    Ok(())
-}
-
-/// Every failure: the one that ended the run, and those of other databases.
-fn show_failures(session: &Session, view: &View, outcome: &Failure) {
-    let failed = view.databases.iter().filter(|d| d.phase == Phase::Failed);
-    let others = failed
-        .filter_map(|d| d.error.as_ref())
-        .filter(|failure| *failure != outcome)
-        // One that lists what it rests on has said it all.
-        .filter(|failure| match outcome.code {
-            Code::CheckFailed => failure.code != Code::CheckFailed,
-            Code::NotSafeToRemove => false,
-            _ => true,
-        });
-    for failure in others {
-        session.printer.error(failure);
-    }
-    match outcome.code {
-        // The user knows why.
-        Code::Interrupted => session
-            .printer
-            .note("stopped in order; the same command goes on from here"),
-        _ => session.printer.error(outcome),
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,15 @@
 //! `pghaul status`: the journal without its lock, and over it a fresh look at the servers.
 
 use super::Session;
+use super::watch::{Watched, watch};
 use crate::args::StatusArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
 use crate::moment::Place;
-use crate::printer::Printer;
 use crate::progress::published;
 use crate::report;
 use crate::report::history::is_behind;
 use crate::servers::{Given, way_back};
-use crate::signals::Signals;
 use crate::view::{View, Worker};
 use pghaul_core::journal::Head;
 use pghaul_core::{Code, DatabaseName, DatabaseState, Failure, MigrationId, Seq, Side, id};
@@ -25,57 +24,46 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often `--watch` asks.
-const PAUSE: Duration = Duration::from_secs(2);
-
-/// Clears a terminal and goes to its upper left corner.
-const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
-
 /// Shows how the migration stands, once or until Ctrl-C.
 pub(crate) async fn status(session: &Session, args: &StatusArgs) -> Result<ExitCode, Failure> {
     let file = journals::open(session, &args.journal)?;
     let entry = journals::existing(&file, args.journal.name.as_deref())?;
     if let Some(place) = args.at {
         let view = as_it_was(&file, &entry.id, place)?;
-        show(session, args, &view, "")?;
+        show(session, args, &view)?;
         return Ok(ExitCode::Success);
     }
     let given = Given::new(&args.servers)?;
-    if !args.watch {
+    let Some(every) = args.watch else {
+        if args.metrics.metrics_listen.is_some() {
+            return Err(
+                Failure::new(Code::BadInput, "--metrics-listen serves while a command runs")
+                    .with_hint("give --watch too, or give it to `pghaul run`"),
+            );
+        }
         let view = look(session, &file, &entry.id, &given).await?;
-        show(session, args, &view, "")?;
+        show(session, args, &view)?;
         return Ok(view.exit_code());
-    }
-    let signals = Signals::watch(&session.printer, "")?;
-    let clear = if Printer::stdout_is_terminal() && !args.json {
-        CLEAR
-    } else {
-        ""
     };
-    loop {
-        let view = tokio::select! {
-            view = look(session, &file, &entry.id, &given) => view?,
-            () = signals.token().cancelled() => return Ok(ExitCode::Success),
-        };
-        show(session, args, &view, clear)?;
-        if session.printer.is_closed() {
-            return Ok(ExitCode::Success);
-        }
-        tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
-            () = signals.token().cancelled() => return Ok(ExitCode::Success),
-        }
-    }
+    let watched = Watched {
+        session,
+        args,
+        file: &file,
+        id: &entry.id,
+        given: &given,
+    };
+    watch(&watched, Duration::from_secs(u64::from(every))).await
 }
 
-fn show(session: &Session, args: &StatusArgs, view: &View, clear: &str) -> Result<(), Failure> {
+/// The whole answer.
+pub(super) fn show(session: &Session, args: &StatusArgs, view: &View) -> Result<(), Failure> {
     match (args.json, args.watch) {
         // One line each, so that a program can read them as they come.
-        (true, true) => session
+        (true, Some(_)) => session
             .printer
             .answer(&format!("{}\n", report::json::status(view))),
-        (true, false) => session.printer.json(&report::json::status(view)),
-        (false, _) => session.printer.raw_answer(clear, &report::status::text(view)),
+        (true, None) => session.printer.json(&report::json::status(view)),
+        (false, _) => session.printer.answer(&report::status::text(view)),
     }
 }
 
@@ -146,6 +134,8 @@ pub(super) async fn look(
             if !asked {
                 return Ok(view);
             }
+            // Where it can't be read, the look below says why.
+            let view = view.with_lag(engine.look_at_lag().await.unwrap_or_default());
             let view = view.with_standings(engine.look().await, &Clock::system().now());
             let view = match engine.look_at_cluster().await {
                 Ok(standing) => view.with_cluster(standing),

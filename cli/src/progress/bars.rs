@@ -1,175 +1,139 @@
-//! Progress on a terminal: a bar for each database that is being worked on.
+//! Progress on a terminal: a line for all databases together, and one for each that is being worked on.
 
-use super::{ends, row};
-use crate::printer::Printer;
+use super::line::{fitted, of_work};
+use super::overall::{Aim, Overall};
+use super::phase;
+use super::work::{Now, Work};
+use crate::drawing::{Size, columns, cut};
 use crate::report::legible;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use pghaul_core::{DatabaseEvent, DatabaseName, Event, Migration, MigrationEvent};
+use crate::report::quantity::count;
+use crate::style::{BOLD, paint};
+use pghaul_core::{DatabaseEvent, DatabaseName, Event, Migration};
 use pghaul_step::Progress;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::Instant;
 
-const TICK: Duration = Duration::from_millis(120);
-/// The least important comes last: what does not fit into the line is cut off.
-const COPY: &str = "{prefix} {spinner} {percent:>3}%  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left  {wide_msg}";
-const WORK: &str = "{prefix} {spinner} {wide_msg}";
+/// What turns while something is done.
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
-/// The bars of all databases at work.
+/// A longer name is cut where it leaves no room for the rest.
+const NAME: usize = 24;
+
+/// In a narrower terminal, only all databases together have a line.
+const NARROW: usize = 20;
+
+/// The lines of a run.
 pub(super) struct Bars {
-    all: MultiProgress,
-    colors: bool,
-    width: usize,
-    rows: BTreeMap<Option<DatabaseName>, Row>,
-    /// Where the databases are that were begun by an earlier run.
+    now: Now,
+    overall: Overall,
     phases: BTreeMap<DatabaseName, String>,
-}
-
-struct Row {
-    bar: ProgressBar,
-    phase: String,
-    copies: bool,
+    turns: usize,
 }
 
 impl Bars {
-    pub(super) fn new(printer: &Printer, migration: &Migration) -> Self {
-        let names: Vec<DatabaseName> = migration.databases.keys().map(legible::database).collect();
-        let width = widest(names.iter());
+    pub(super) fn new(migration: &Migration, aim: Aim) -> Self {
+        let databases = migration.databases.iter();
         Self {
-            all: printer.bars().clone(),
-            colors: printer.colors_stderr(),
-            width,
-            rows: BTreeMap::new(),
-            phases: migration
-                .databases
-                .iter()
+            now: Now::default(),
+            overall: Overall::new(migration, aim),
+            phases: databases
                 .map(|(name, d)| (legible::database(name), d.state.work().phase().to_string()))
                 .collect(),
+            turns: 0,
         }
     }
 
-    pub(super) fn progress(&mut self, database: Option<&DatabaseName>, progress: Progress) {
-        let (copy_style, work_style) = (self.style(COPY), self.style(WORK));
-        let row = self.row(database);
-        match &progress {
-            Progress::Copy {
-                bytes,
-                total_bytes,
-                tables,
-                total_tables,
-                workers,
-            } => {
-                row.bar.set_length((*total_bytes).max(*bytes));
-                if !row.copies {
-                    row.bar.set_style(copy_style);
-                    row.bar.set_position(*bytes);
-                    row.bar.reset_eta();
-                    row.copies = true;
-                }
-                row.bar.set_position(*bytes);
-                row.bar.set_message(format!(
-                    "{} tables {tables}/{total_tables} by {workers}",
-                    row.phase
-                ));
-            }
-            other => {
-                if row.copies {
-                    row.bar.set_style(work_style);
-                    row.copies = false;
-                }
-                row.bar
-                    .set_message(format!("{} · {}", row.phase, row::words(other)));
-            }
-        }
+    pub(super) fn measured(&mut self, database: &DatabaseName, bytes: u64) {
+        self.overall.measured(database, bytes);
+    }
+
+    pub(super) fn progress(&mut self, database: Option<&DatabaseName>, progress: &Progress, now: Instant) {
+        self.now.take(database, progress, now);
+        self.overall.progress(database, progress, now);
     }
 
     pub(super) fn journaled(&mut self, event: &Event) {
-        match event {
-            Event::Migration(MigrationEvent::DatabasesSelected { databases, .. }) => {
-                self.width = widest(databases.iter());
+        self.now.journaled(event);
+        self.overall.journaled(event);
+        if let Event::Database(database, event) = event {
+            if let Some(phase) = phase(event) {
+                self.phases.insert(database.clone(), phase.to_owned());
+                let databases = &mut self.now.published.databases;
+                *databases.entry(database.clone()).or_default() = Work::default();
             }
-            Event::Database(database, event) => {
-                if let Some(phase) = phase(event) {
-                    let row = self.row(Some(database));
-                    row.phase = phase.to_owned();
-                    row.bar.set_message(phase);
-                } else if ends(event)
-                    && let Some(row) = self.rows.remove(&Some(database.clone()))
-                {
-                    row.bar.finish_and_clear();
-                }
+            // Steps of the cluster come before the schema of any database.
+            if *event == DatabaseEvent::SchemaStarted {
+                self.now.published.cluster = None;
             }
-            Event::Migration(_) | Event::ClusterStep(..) | Event::DatabaseStep(..) | Event::Note(..) => {}
-        }
-        // Cluster steps come before any database's schema.
-        if matches!(event, Event::Database(_, DatabaseEvent::SchemaStarted))
-            && let Some(row) = self.rows.remove(&None)
-        {
-            row.bar.finish_and_clear();
         }
     }
 
-    /// Takes all bars away.
-    pub(super) fn clear(&mut self) {
-        for row in std::mem::take(&mut self.rows).into_values() {
-            row.bar.finish_and_clear();
+    /// The lines as they are now, in a terminal of this size: never more, and each narrower than it.
+    pub(super) fn lines(&mut self, size: Size, now: Instant) -> Vec<String> {
+        self.turns += 1;
+        let width = size.width.saturating_sub(1);
+        let most = size.height.saturating_sub(1).max(1);
+        let overall = self.overall.parts(now);
+        let cluster = self.now.published.cluster.as_ref().map(|work| (None, work));
+        let databases = self.now.published.databases.iter();
+        let rows: Vec<(Option<&DatabaseName>, &Work)> = cluster
+            .into_iter()
+            .chain(databases.map(|(name, work)| (Some(name), work)))
+            .collect();
+        let mut lines = Vec::new();
+        if !overall.is_empty() {
+            lines.push(paint(BOLD, fitted(&overall, width)));
         }
-    }
-
-    fn row(&mut self, database: Option<&DatabaseName>) -> &mut Row {
-        let (style, width, all) = (self.style(WORK), self.width, &self.all);
-        let phase = database.and_then(|name| self.phases.get(name).cloned());
-        self.rows.entry(database.cloned()).or_insert_with(|| {
-            let name = database.map_or("all databases", DatabaseName::as_str);
-            let bar = all.add(
-                ProgressBar::new(0)
-                    .with_style(style)
-                    .with_prefix(format!("{name:<width$}")),
-            );
-            bar.enable_steady_tick(TICK);
-            Row {
-                bar,
-                phase: phase.unwrap_or_default(),
-                copies: false,
-            }
-        })
-    }
-
-    fn style(&self, template: &str) -> ProgressStyle {
-        let template = match self.colors {
-            true => template.replace("{prefix}", "{prefix:.bold}"),
-            false => template.to_owned(),
+        if width < NARROW {
+            return lines;
+        }
+        let room = most.saturating_sub(lines.len());
+        let shown = match rows.len() {
+            all if all <= room => all,
+            _ => room.saturating_sub(1),
         };
-        ProgressStyle::with_template(&template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+        let names = rows.iter().take(shown).map(|(name, _)| columns(named(*name)));
+        let column = names.max().unwrap_or(0).min(NAME).min(width / 3);
+        lines.extend(rows.iter().take(shown).map(|row| self.row(*row, column, width)));
+        if shown < rows.len() && room > 0 {
+            lines.push(self.others(rows.get(shown..).unwrap_or_default(), width));
+        }
+        lines
+    }
+
+    fn row(&self, (name, work): (Option<&DatabaseName>, &Work), column: usize, width: usize) -> String {
+        let phase = name
+            .and_then(|name| self.phases.get(name))
+            .map_or("", String::as_str);
+        let name = cut(named(name), column);
+        let space = " ".repeat(column.saturating_sub(columns(&name)));
+        let spinner = SPINNER.get(self.turns % SPINNER.len()).copied().unwrap_or(" ");
+        let rest = width.saturating_sub(column + 4);
+        let parts = of_work(phase, work);
+        let line = format!("{}{space} {spinner} {}", paint(BOLD, name), fitted(&parts, rest));
+        line.trim_end().to_owned()
+    }
+
+    /// What has no line of its own: `and 12 more at work: 9 replicating, 3 schema`.
+    fn others(&self, rows: &[(Option<&DatabaseName>, &Work)], width: usize) -> String {
+        let mut phases: BTreeMap<&str, u64> = BTreeMap::new();
+        for phase in rows.iter().filter_map(|(name, _)| self.phases.get((*name)?)) {
+            *phases.entry(phase).or_default() += 1;
+        }
+        let phase = |(phase, number): (&&str, &u64)| format!("{} {phase}", count(*number));
+        let phases: Vec<String> = phases.iter().map(phase).collect();
+        let text = format!(
+            "and {} more at work: {}",
+            count(rows.len() as u64),
+            phases.join(", ")
+        );
+        cut(&text, width)
     }
 }
 
-/// The phase that begins with an event.
-fn phase(event: &DatabaseEvent) -> Option<&'static str> {
-    match event {
-        DatabaseEvent::CheckingStarted => Some("checking"),
-        DatabaseEvent::SchemaStarted => Some("schema"),
-        DatabaseEvent::ReplicatingStarted | DatabaseEvent::DataDiscarded => Some("replicating"),
-        DatabaseEvent::DiscardStarted { .. } => Some("discarding"),
-        DatabaseEvent::DumpingStarted | DatabaseEvent::FellBack { .. } => Some("dumping"),
-        DatabaseEvent::RemovalStarted { .. } => Some("removing"),
-        DatabaseEvent::Checked { .. }
-        | DatabaseEvent::Planned { .. }
-        | DatabaseEvent::CopyBegan
-        | DatabaseEvent::WalLimitReached { .. }
-        | DatabaseEvent::SyncingProven { .. }
-        | DatabaseEvent::DoneProven { .. }
-        | DatabaseEvent::Failed { .. }
-        | DatabaseEvent::Resumed
-        | DatabaseEvent::Removed => None,
-    }
+fn named(name: Option<&DatabaseName>) -> &str {
+    name.map_or("all databases", DatabaseName::as_str)
 }
 
-fn widest<'a>(names: impl Iterator<Item = &'a DatabaseName>) -> usize {
-    names
-        .map(|name| name.as_str().chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(40)
-}
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,10 @@
 //! Progress where nothing can be drawn: a line when a step changes, and now and then while one goes on.
 
+use super::line::fitted;
+use super::overall::{Aim, Overall};
 use super::row;
 use crate::style::{BOLD, paint};
-use pghaul_core::{DatabaseName, Event};
+use pghaul_core::{DatabaseName, Event, Migration};
 use pghaul_step::Progress;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,9 +12,14 @@ use std::time::{Duration, Instant};
 /// How often a step that goes on is heard of.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// How often all databases together are heard of, where there are several.
+const OVERALL_PAUSE: Duration = Duration::from_secs(30);
+
 /// What was said last of each database, and of the cluster.
 pub(super) struct Lines {
     rows: BTreeMap<Option<DatabaseName>, Row>,
+    overall: Overall,
+    said: Option<Instant>,
 }
 
 /// What was said last of one of them.
@@ -25,29 +32,46 @@ struct Row {
 }
 
 impl Lines {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(migration: &Migration, aim: Aim) -> Self {
         Self {
             rows: BTreeMap::new(),
+            overall: Overall::new(migration, aim),
+            said: None,
         }
     }
 
-    /// The line that progress is worth now, if any.
+    pub(super) fn measured(&mut self, database: &DatabaseName, bytes: u64) {
+        self.overall.measured(database, bytes);
+    }
+
+    /// The lines that progress is worth now, if any.
     pub(super) fn progress(
         &mut self,
         database: Option<&DatabaseName>,
-        progress: Progress,
+        progress: &Progress,
         now: Instant,
-    ) -> Option<String> {
+    ) -> Vec<String> {
+        self.overall.progress(database, progress, now);
         let row = self.rows.entry(database.cloned()).or_default();
-        let words = row.words(&progress, now)?;
-        Some(match database {
+        let words = row.words(progress, now).map(|words| match database {
             Some(database) => format!("{}: {words}", paint(BOLD, database)),
             None => words,
-        })
+        });
+        words.into_iter().chain(self.overall(now)).collect()
+    }
+
+    fn overall(&mut self, now: Instant) -> Option<String> {
+        let said = *self.said.get_or_insert(now);
+        if !self.overall.has_several() || now.saturating_duration_since(said) < OVERALL_PAUSE {
+            return None;
+        }
+        self.said = Some(now);
+        Some(fitted(&self.overall.parts(now), usize::MAX).replace("  ", ", "))
     }
 
     /// Forgets what was said: the next step is a new one.
     pub(super) fn journaled(&mut self, event: &Event) {
+        self.overall.journaled(event);
         if let Event::Database(database, _) = event {
             self.rows.remove(&Some(database.clone()));
         }
@@ -104,22 +128,25 @@ impl Row {
 
 #[cfg(test)]
 mod tests {
-    use super::Lines;
-    use pghaul_core::DatabaseName;
+    use super::{Aim, Lines};
+    use pghaul_core::{DatabaseName, Migration};
     use pghaul_step::Progress;
     use std::time::{Duration, Instant};
 
     #[test]
     fn a_step_is_said_once_and_its_copy_now_and_then() {
-        let (mut lines, start) = (Lines::new(), Instant::now());
+        let (mut lines, start) = (Lines::new(&Migration::default(), Aim::Move), Instant::now());
         let shop = DatabaseName::from("shop");
         let mut said = Vec::new();
         let step = |name: &str| Progress::Step {
             step: name.to_owned(),
         };
         let mut tell = |second: u64, progress| {
-            let line = lines.progress(Some(&shop), progress, start + Duration::from_secs(second));
-            said.extend(line.map(|l| format!("{second:>2} {}", anstream::adapter::strip_str(&l))));
+            let line = lines.progress(Some(&shop), &progress, start + Duration::from_secs(second));
+            said.extend(
+                line.iter()
+                    .map(|l| format!("{second:>2} {}", anstream::adapter::strip_str(l))),
+            );
         };
         tell(0, step("pre-data"));
         tell(1, step("copy"));

@@ -1,11 +1,18 @@
 //! Watches the engine: bars on a terminal, lines elsewhere. What matters for ever is a line in both.
 
 mod bars;
+mod line;
 mod lines;
 pub(crate) mod notify;
+mod overall;
+mod pace;
 pub(crate) mod published;
 mod row;
+mod work;
 
+pub(crate) use overall::Aim;
+
+use crate::drawing::Size;
 use crate::printer::Printer;
 use crate::report::{legible, sentence};
 use crate::style::{BOLD, WARNING, paint};
@@ -16,10 +23,17 @@ use pghaul_core::{
 };
 use pghaul_step::{Observer, Progress};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// How often the lines of a terminal are drawn.
+const TICK: Duration = Duration::from_millis(150);
 
 /// Shows progress from its start until it is finished.
-pub(crate) struct Watcher(Arc<Shown>);
+pub(crate) struct Watcher {
+    shown: Arc<Shown>,
+    drawing: Option<JoinHandle<()>>,
+}
 
 struct Shown {
     printer: Printer,
@@ -28,38 +42,65 @@ struct Shown {
 
 /// How it is shown.
 enum Face {
-    Bars(Bars),
+    Bars(Box<Bars>),
     Lines(Lines),
+    /// Not any more.
+    Gone,
 }
 
 impl Watcher {
     /// Begins; `migration` is where it stands now.
-    pub(crate) fn start(printer: &Printer, migration: Migration) -> Self {
+    pub(crate) fn start(printer: &Printer, migration: &Migration, aim: Aim) -> Self {
         let face = if printer.draws() {
-            Face::Bars(Bars::new(printer, &migration))
+            Face::Bars(Box::new(Bars::new(migration, aim)))
         } else {
-            Face::Lines(Lines::new())
+            Face::Lines(Lines::new(migration, aim))
         };
-        Self(Arc::new(Shown {
+        let shown = Arc::new(Shown {
             printer: printer.clone(),
             face: Mutex::new(face),
-        }))
+        });
+        let drawn = Arc::clone(&shown);
+        let drawing = printer.draws().then(|| tokio::spawn(drawn.draw_for_ever()));
+        Self { shown, drawing }
     }
 
     /// What the engine is given.
     pub(crate) fn observer(&self) -> Arc<dyn Observer> {
-        Arc::clone(&self.0) as Arc<dyn Observer>
+        Arc::clone(&self.shown) as Arc<dyn Observer>
     }
 
-    /// Takes the bars away.
+    /// Takes the lines away, for good.
     pub(crate) fn finish(&self) {
-        if let Face::Bars(bars) = &mut *self.0.face() {
-            bars.clear();
+        let mut face = self.shown.face();
+        if let Face::Bars(_) = &*face {
+            *face = Face::Gone;
+            self.shown.printer.draw(Vec::new());
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.finish();
+        if let Some(drawing) = &self.drawing {
+            drawing.abort();
         }
     }
 }
 
 impl Shown {
+    async fn draw_for_ever(self: Arc<Self>) {
+        loop {
+            // Drawn before another thread may take the lines away.
+            match &mut *self.face() {
+                Face::Bars(bars) => self.printer.draw(bars.lines(Size::of_stderr(), Instant::now())),
+                Face::Lines(_) | Face::Gone => return,
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
     fn face(&self) -> MutexGuard<'_, Face> {
         // Only a panic in a renderer could have poisoned it; what it shows is harmless.
         self.face.lock().unwrap_or_else(PoisonError::into_inner)
@@ -70,15 +111,25 @@ impl Observer for Shown {
     fn progress(&self, database: Option<&DatabaseName>, progress: Progress) {
         let database = database.map(legible::database);
         let database = database.as_ref();
-        let line = match &mut *self.face() {
+        let lines = match &mut *self.face() {
             Face::Bars(bars) => {
-                bars.progress(database, progress);
-                None
+                bars.progress(database, &progress, Instant::now());
+                Vec::new()
             }
-            Face::Lines(lines) => lines.progress(database, progress, Instant::now()),
+            Face::Lines(lines) => lines.progress(database, &progress, Instant::now()),
+            Face::Gone => Vec::new(),
         };
-        if let Some(line) = line {
+        for line in lines {
             self.printer.note(&line);
+        }
+    }
+
+    fn measured(&self, database: &DatabaseName, bytes: u64) {
+        let database = legible::database(database);
+        match &mut *self.face() {
+            Face::Bars(bars) => bars.measured(&database, bytes),
+            Face::Lines(lines) => lines.measured(&database, bytes),
+            Face::Gone => {}
         }
     }
 
@@ -93,6 +144,7 @@ impl Observer for Shown {
                 lines.journaled(event);
                 false
             }
+            Face::Gone => false,
         };
         for line in kept_lines(event, bars) {
             self.printer.note(&line);
@@ -147,6 +199,27 @@ fn kept_lines(event: &Event, bars: bool) -> Vec<String> {
             vec![format!("{}: {}", paint(BOLD, step), sentence::of(event))]
         }
         Event::DatabaseStep(..) | Event::ClusterStep(..) | Event::Note(..) => Vec::new(),
+    }
+}
+
+/// The phase that begins with an event, in the words of the lines.
+fn phase(event: &DatabaseEvent) -> Option<&'static str> {
+    match event {
+        DatabaseEvent::CheckingStarted => Some("checking"),
+        DatabaseEvent::SchemaStarted => Some("schema"),
+        DatabaseEvent::ReplicatingStarted | DatabaseEvent::DataDiscarded => Some("replicating"),
+        DatabaseEvent::DiscardStarted { .. } => Some("discarding"),
+        DatabaseEvent::DumpingStarted | DatabaseEvent::FellBack { .. } => Some("dumping"),
+        DatabaseEvent::RemovalStarted { .. } => Some("removing"),
+        DatabaseEvent::Checked { .. }
+        | DatabaseEvent::Planned { .. }
+        | DatabaseEvent::CopyBegan
+        | DatabaseEvent::WalLimitReached { .. }
+        | DatabaseEvent::SyncingProven { .. }
+        | DatabaseEvent::DoneProven { .. }
+        | DatabaseEvent::Failed { .. }
+        | DatabaseEvent::Resumed
+        | DatabaseEvent::Removed => None,
     }
 }
 

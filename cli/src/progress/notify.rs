@@ -19,6 +19,10 @@ impl Observer for NotifyingObserver {
         self.shown.progress(database, progress);
     }
 
+    fn measured(&self, database: &DatabaseName, bytes: u64) {
+        self.shown.measured(database, bytes);
+    }
+
     fn journaled(&self, event: &Event) {
         self.shown.journaled(event);
         let mut notice = Notice::new(event.kind(), &self.migration, sentence::of(event));

@@ -62,6 +62,7 @@ fn database(view: &DatabaseView) -> Value {
         "tables": view.tables,
         "rows": view.rows,
         "lag_bytes": view.lag_bytes,
+        "lag_seconds": view.lag_seconds,
         "retained_wal_bytes": view.retained_bytes,
         "retained_wal_limit_bytes": view.keep_size_bytes,
         "incomplete": incomplete(&view.incomplete),

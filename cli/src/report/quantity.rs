@@ -33,6 +33,25 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// Of fewer bytes, a rate says nothing.
+const LEAST: u64 = 1024 * 1024;
+
+/// Bytes in a second, where that means something: `12.5 MiB/s`.
+pub(crate) fn rate(number: u64, took: Duration) -> Option<String> {
+    let seconds = took.as_secs_f64();
+    if seconds <= 0.0 || number < LEAST {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a rate is shown with two digits"
+    )]
+    let rate = (number as f64 / seconds) as u64;
+    Some(format!("{}/s", bytes(rate)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{count, duration, plural};

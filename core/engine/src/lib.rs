@@ -20,6 +20,7 @@ pub mod doctor;
 pub mod estimate;
 mod executor;
 mod explain;
+pub mod lag;
 mod refused;
 pub mod release;
 pub mod removal;
@@ -32,6 +33,7 @@ mod wal_watch;
 
 pub use acceptance::{check_acceptances, check_databases};
 pub use estimate::{Estimate, Needs};
+pub use lag::Lag;
 pub use release::{Purpose, changed_definitions, refuse_other_release};
 pub use removal::{Allowed, Removal};
 pub use run::{

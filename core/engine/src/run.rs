@@ -272,6 +272,7 @@ impl Engine {
         let could_go_on = survey.cluster_is_fit() && on_failure == OnCheckFailure::Run;
         let stop_all = !survey.cluster_is_fit() || (could_go_on && !errors.is_empty());
         for surveyed in &survey.databases {
+            self.run.recorder.measured(&surveyed.database, surveyed.bytes);
             let own: Vec<&Finding> = surveyed.findings.iter().filter(|f| f.stops_migration()).collect();
             let event = match &surveyed.plan {
                 _ if !own.is_empty() => DatabaseEvent::Failed {

@@ -44,6 +44,12 @@ pub trait Observer: Send + Sync {
     /// Something moved. `database` is absent for cluster steps. Must not block.
     fn progress(&self, database: Option<&DatabaseName>, progress: Progress);
 
+    /// How many bytes the tables of a database have on the source, before they are copied. Absent for a database that an
+    /// earlier run has planned. Must not block.
+    fn measured(&self, database: &DatabaseName, bytes: u64) {
+        let _ = (database, bytes);
+    }
+
     /// An event became durable. Must not block.
     fn journaled(&self, event: &Event) {
         let _ = event;

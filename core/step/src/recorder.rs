@@ -102,6 +102,11 @@ impl Recorder {
         &self.faults
     }
 
+    /// Shows how large a database is. It is not journaled.
+    pub fn measured(&self, database: &DatabaseName, bytes: u64) {
+        self.observer.measured(database, bytes);
+    }
+
     /// Shows progress. It is not journaled.
     pub fn progress(&self, database: Option<&DatabaseName>, progress: Progress) {
         self.observer.progress(database, progress);

@@ -6,6 +6,7 @@ use pghaul_testkit::{ClusterPair, Settings, leftovers};
 use std::time::{Duration, Instant};
 
 const MIGRATION_FAILED: i32 = 9;
+const HUNG_UP: i32 = 129;
 const INTERRUPTED: i32 = 130;
 
 #[test]
@@ -40,6 +41,16 @@ fn a_long_transaction_is_waited_for_and_named() {
             .psql("postgres", "select count(*) from pg_replication_slots"),
         "0"
     );
+
+    // A terminal that is closed sends SIGHUP, and its shell another one: that too ends the run in order.
+    let mut run = migration.with_options("run").spawn();
+    run.wait_for_line("transactions on the source");
+    run.hang_up();
+    run.hang_up();
+    run.wait(PATIENCE).failed_with(HUNG_UP);
+    let last = migration.events().pop().expect("an event");
+    assert_eq!(last["kind"], "runner_stopped", "{last}");
+    assert_eq!(last["payload"]["ending"], "interrupted", "{last}");
 
     let mut run = migration.with_options("run").spawn();
     run.wait_for_line("transactions on the source");

@@ -258,6 +258,11 @@ impl Running {
         signal(process_id(&self.child), Signal::TERM);
     }
 
+    /// Asks it to stop, as a terminal does that is closed.
+    pub fn hang_up(&self) {
+        signal(process_id(&self.child), Signal::HUP);
+    }
+
     /// Holds it where it is: its connections and locks stay, as those of a machine that is not heard of any more.
     pub fn suspend(&self) {
         signal(process_id(&self.child), Signal::STOP);

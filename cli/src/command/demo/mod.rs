@@ -5,7 +5,7 @@ mod shop;
 
 use super::{Session, remove, run, status};
 use crate::args::{
-    AuditArgs, CheckArgs, DemoArgs, JournalArgs, RemoveArgs, RunArgs, SelectionArgs, ServerArgs,
+    AuditArgs, CheckArgs, DemoArgs, JournalArgs, MetricsArgs, RemoveArgs, RunArgs, SelectionArgs, ServerArgs,
 };
 use crate::copying::CopyingArgs;
 use crate::exit_code::ExitCode;
@@ -190,6 +190,7 @@ fn run_arguments(servers: &ServerArgs, journal: &JournalArgs) -> RunArgs {
         restart_data: Vec::new(),
         take_over: false,
         audit: AuditArgs::default(),
+        metrics: MetricsArgs::default(),
         json: false,
     }
 }

@@ -29,21 +29,8 @@ fn took(span: Span) -> String {
     span.took().map(quantity::duration).unwrap_or_default()
 }
 
-/// Of less than so many bytes, a rate says nothing.
-const LEAST: u64 = 1024 * 1024;
-
 /// Bytes in a second, where that means something.
 fn rate(bytes: u64, span: Span) -> String {
-    let seconds = span.took().map_or(0.0, |took| took.as_secs_f64());
-    if seconds <= 0.0 || bytes < LEAST {
-        return String::new();
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a rate is shown with two digits"
-    )]
-    let rate = (bytes as f64 / seconds) as u64;
-    format!("{}/s", quantity::bytes(rate))
+    let took = span.took().unwrap_or_default();
+    quantity::rate(bytes, took).unwrap_or_default()
 }

@@ -46,6 +46,8 @@ fn account(tables: u64) -> Account {
         written: Vec::new(),
         copied_at: None,
         lag_bytes: None,
+        lag: None,
+        lag_seconds: None,
         retained_bytes: None,
         keep_size_bytes: None,
         as_of: None,
@@ -72,6 +74,8 @@ fn account(tables: u64) -> Account {
         runs: Vec::new(),
         decisions: Vec::new(),
         troubles: Vec::new(),
+        retries: Vec::new(),
+        waits: Vec::new(),
         findings: Vec::new(),
         steps: Vec::new(),
         databases: vec![Database {

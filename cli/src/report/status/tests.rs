@@ -28,6 +28,8 @@ fn database(number: u32, name: &str, phase: Phase, method: Method) -> DatabaseVi
         incomplete: Vec::new(),
         copied_at: (phase == Phase::Done).then(|| "0/15D6A28".to_owned()),
         lag_bytes: None,
+        lag: None,
+        lag_seconds: None,
         retained_bytes: None,
         keep_size_bytes: None,
         as_of: Some("2026-11-22T17:00:00.000Z".to_owned()),
