@@ -46,6 +46,7 @@ mod remove_writes;
 mod rest_copy;
 mod restart_data;
 mod run_again;
+mod scale;
 mod secret_statements;
 mod sequences;
 mod settings;
