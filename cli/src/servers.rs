@@ -29,7 +29,7 @@ pub(crate) struct Ways {
 /// How a server is reached.
 enum Way<S> {
     /// It has not been connected to.
-    Given(Resolved),
+    Given(Box<Resolved>),
     /// It has been asked for its identity.
     Identified(Server<S>, Endpoint),
 }
@@ -71,8 +71,8 @@ impl Given {
             meant.map(|text| resolve(side, text)).transpose()
         };
         Ok(Self {
-            source: read(Side::Source, &args.source)?.map(Way::Given),
-            target: read(Side::Target, &args.target)?.map(Way::Given),
+            source: read(Side::Source, &args.source)?.map(Way::given),
+            target: read(Side::Target, &args.target)?.map(Way::given),
             connections: usize::from(args.max_connections),
         })
     }
@@ -149,16 +149,20 @@ impl Given {
 }
 
 impl<S: SideMarker> Way<S> {
+    fn given(resolved: Resolved) -> Self {
+        Self::Given(Box::new(resolved))
+    }
+
     fn or_journaled(given: Option<&Self>, created: &Created) -> Result<Self, Failure> {
         match given {
             Some(way) => Ok(way.clone()),
-            None => resolve(S::SIDE, &created.endpoint(S::SIDE).conninfo).map(Self::Given),
+            None => resolve(S::SIDE, &created.endpoint(S::SIDE).conninfo).map(Self::given),
         }
     }
 
     fn server(self, connections: usize) -> Server<S> {
         match self {
-            Self::Given(resolved) => Server::new(resolved, NOBODY_YET, connections),
+            Self::Given(resolved) => Server::new(*resolved, NOBODY_YET, connections),
             Self::Identified(server, _) => server,
         }
     }
@@ -177,7 +181,7 @@ impl<S: SideMarker> Way<S> {
     async fn identify(self, name: &str, connections: usize) -> Result<(Server<S>, Endpoint), Failure> {
         match self {
             Self::Given(resolved) => {
-                let server = Server::new(resolved, name, connections);
+                let server = Server::new(*resolved, name, connections);
                 let identity = identity(&server).await?;
                 Ok((server, identity))
             }

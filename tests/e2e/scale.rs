@@ -2,6 +2,7 @@
 
 use crate::migration::Migration;
 use pghaul_testkit::{Cluster, ClusterPair, Pghaul, Settings, hermetic, postgres};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -161,7 +162,7 @@ fn each_command_on_many_tables() {
     let (source, target) = (pair.source.conninfo("many"), pair.target.conninfo("many"));
     let begun = Instant::now();
     let pipe = "\"$0\" -Fc -d \"$1\" | \"$2\" -d \"$3\"";
-    let mut pipe_of_both = hermetic("sh");
+    let mut pipe_of_both = hermetic(Path::new("/bin/sh"));
     pipe_of_both
         .args(["-c", pipe])
         .arg(dump)
