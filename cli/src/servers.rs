@@ -4,25 +4,42 @@ use crate::args::ServerArgs;
 use pghaul_core::event::{Created, Endpoint};
 use pghaul_core::{Code, Failure, Side};
 use pghaul_engine::{FEWEST_CONNECTIONS, connections_within};
-use pghaul_postgres::{ConnInfo, Environment, ReadOnly, Resolved, Room, Server, SideMarker, Source, Target};
+use pghaul_postgres::{ConnInfo, Environment, Resolved, Room, Server, SideMarker, Source, Target};
 use pghaul_step::WayBack;
-use pghaul_step::check::maintenance;
+use pghaul_step::check::maintenance_for_reading;
 
 /// The `application_name` before it is known for which migration we connect.
 const NOBODY_YET: &str = "pghaul";
 
 /// What was given for each side, completed from the environment.
 pub(crate) struct Given {
-    source: Option<Resolved>,
-    target: Option<Resolved>,
+    source: Option<Way<Source>>,
+    target: Option<Way<Target>>,
     connections: usize,
 }
 
 /// Both sides, completed from the environment.
 pub(crate) struct Ways {
-    source: Resolved,
-    target: Resolved,
+    source: Way<Source>,
+    target: Way<Target>,
     connections: usize,
+}
+
+/// How a server is reached.
+enum Way<S> {
+    /// It has not been connected to.
+    Given(Box<Resolved>),
+    /// It has been asked for its identity.
+    Identified(Server<S>, Endpoint),
+}
+
+impl<S> Clone for Way<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Given(resolved) => Self::Given(resolved.clone()),
+            Self::Identified(server, identity) => Self::Identified(server.clone(), identity.clone()),
+        }
+    }
 }
 
 /// The servers that are known, one or two.
@@ -52,8 +69,8 @@ impl Given {
             text.map(|text| resolve(side, not_blank(side, text)?)).transpose()
         };
         Ok(Self {
-            source: read(Side::Source, &args.source)?,
-            target: read(Side::Target, &args.target)?,
+            source: read(Side::Source, &args.source)?.map(Way::given),
+            target: read(Side::Target, &args.target)?.map(Way::given),
             connections: usize::from(args.max_connections),
         })
     }
@@ -63,10 +80,9 @@ impl Given {
     /// # Errors
     /// When one was not given.
     pub(crate) fn both(&self) -> Result<Ways, Failure> {
-        let one = |side, given: &Option<Resolved>| given.clone().ok_or_else(|| missing(side));
         Ok(Ways {
-            source: one(Side::Source, &self.source)?,
-            target: one(Side::Target, &self.target)?,
+            source: self.source.clone().ok_or_else(|| missing(Side::Source))?,
+            target: self.target.clone().ok_or_else(|| missing(Side::Target))?,
             connections: self.connections,
         })
     }
@@ -76,13 +92,9 @@ impl Given {
     /// # Errors
     /// When a journaled conninfo can't be completed from this environment.
     pub(crate) fn or_journaled(&self, created: &Created) -> Result<Ways, Failure> {
-        let one = |side, given: &Option<Resolved>| match given {
-            Some(resolved) => Ok(resolved.clone()),
-            None => resolve(side, &created.endpoint(side).conninfo),
-        };
         Ok(Ways {
-            source: one(Side::Source, &self.source)?,
-            target: one(Side::Target, &self.target)?,
+            source: Way::or_journaled(self.source.as_ref(), created)?,
+            target: Way::or_journaled(self.target.as_ref(), created)?,
             connections: self.connections,
         })
     }
@@ -100,10 +112,9 @@ impl Given {
             }
             _ => (self.source.clone(), self.target.clone()),
         };
-        let connections = self.connections;
         Ok(Known {
-            source: source.map(|way| Server::new(way, NOBODY_YET, connections)),
-            target: target.map(|way| Server::new(way, NOBODY_YET, connections)),
+            source: source.map(|way| way.server(self.connections)),
+            target: target.map(|way| way.server(self.connections)),
         })
     }
 
@@ -115,24 +126,65 @@ impl Given {
         }
     }
 
-    /// Asks the servers that were given who they are: system identifiers.
+    /// Asks the servers that were given for their identity. What connects later need not ask again.
     ///
     /// # Errors
     /// When one can't be reached.
-    pub(crate) async fn identify(&self) -> Result<Identities, Failure> {
-        let source = self
-            .source
-            .clone()
-            .map(|way| Server::<Source>::new(way, NOBODY_YET, 1));
-        let target = self
-            .target
-            .clone()
-            .map(|way| Server::<Target>::new(way, NOBODY_YET, 1));
-        let (source, target) = tokio::join!(identity_of(source.as_ref()), identity_of(target.as_ref()));
-        Ok(Identities {
-            source: source?,
-            target: target?,
-        })
+    pub(crate) async fn identify(&mut self) -> Result<Identities, Failure> {
+        let (source, target) = tokio::join!(
+            Way::identify_given(self.source.take(), self.connections),
+            Way::identify_given(self.target.take(), self.connections)
+        );
+        let (source, target) = both_or_failure(source, target)?;
+        let identities = Identities {
+            source: source.as_ref().map(|(_, identity)| identity.clone()),
+            target: target.as_ref().map(|(_, identity)| identity.clone()),
+        };
+        self.source = source.map(|(server, identity)| Way::Identified(server, identity));
+        self.target = target.map(|(server, identity)| Way::Identified(server, identity));
+        Ok(identities)
+    }
+}
+
+impl<S: SideMarker> Way<S> {
+    fn given(resolved: Resolved) -> Self {
+        Self::Given(Box::new(resolved))
+    }
+
+    fn or_journaled(given: Option<&Self>, created: &Created) -> Result<Self, Failure> {
+        match given {
+            Some(way) => Ok(way.clone()),
+            None => resolve(S::SIDE, &created.endpoint(S::SIDE).conninfo).map(Self::given),
+        }
+    }
+
+    fn server(self, connections: usize) -> Server<S> {
+        match self {
+            Self::Given(resolved) => Server::new(*resolved, NOBODY_YET, connections),
+            Self::Identified(server, _) => server,
+        }
+    }
+
+    async fn identify_given(
+        given: Option<Self>,
+        connections: usize,
+    ) -> Result<Option<(Server<S>, Endpoint)>, Failure> {
+        match given {
+            Some(way) => way.identify(NOBODY_YET, connections).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The server under a name, and its identity, for which it is connected to at most once.
+    async fn identify(self, name: &str, connections: usize) -> Result<(Server<S>, Endpoint), Failure> {
+        match self {
+            Self::Given(resolved) => {
+                let server = Server::new(*resolved, name, connections);
+                let identity = identity(&server).await?;
+                Ok((server, identity))
+            }
+            Self::Identified(server, identity) => Ok((server.renamed(name).await, identity)),
+        }
     }
 }
 
@@ -167,27 +219,12 @@ impl Ways {
     /// When one can't be reached.
     pub(crate) async fn connect(self, application_name: Option<&str>) -> Result<Servers, Failure> {
         let name = application_name.unwrap_or(NOBODY_YET);
-        let source = Server::<Source>::new(self.source, name, self.connections);
-        let target = Server::<Target>::new(self.target, name, self.connections);
-        let (source_identity, target_identity) = tokio::join!(identity(&source), identity(&target));
-        let (source_identity, target_identity) = match (source_identity, target_identity) {
-            (Ok(of_source), Ok(of_target)) => (of_source, of_target),
-            // Both are told at once, so that both can be fixed at once.
-            (Err(of_source), Err(of_target)) => {
-                return Err(of_source.with_cause(format!(
-                    "nor the target: {}{}",
-                    of_target
-                        .operation
-                        .map(|o| format!("could not {o}: "))
-                        .unwrap_or_default(),
-                    of_target.message
-                )));
-            }
-            (Err(failure), _) | (_, Err(failure)) => return Err(failure),
-        };
-        let asked = maintenance::<_, ReadOnly>(&source).await?;
-        let room = asked.room(name).await?;
-        asked.close().await;
+        let (source, target) = tokio::join!(
+            self.source.identify(name, self.connections),
+            self.target.identify(name, self.connections)
+        );
+        let ((source, source_identity), (target, target_identity)) = both_or_failure(source, target)?;
+        let room = maintenance_for_reading(&source).await?.room(name).await?;
         // The applications come first.
         source.limit_connections(connections_within(room));
         Ok(Servers {
@@ -351,22 +388,30 @@ fn resolve(side: Side, text: &str) -> Result<Resolved, Failure> {
     })
 }
 
-async fn identity_of<S: SideMarker>(server: Option<&Server<S>>) -> Result<Option<Endpoint>, Failure> {
-    match server {
-        Some(server) => identity(server).await.map(Some),
-        None => Ok(None),
-    }
-}
-
+/// Reads a server's identity in a session that the next reader goes on with.
 async fn identity<S: SideMarker>(server: &Server<S>) -> Result<Endpoint, Failure> {
-    let session = maintenance::<S, ReadOnly>(server).await?;
-    let endpoint = Endpoint {
+    let session = maintenance_for_reading(server).await?;
+    Ok(Endpoint {
         conninfo: server.resolved().without_secrets(),
         system_identifier: session.identity().await?,
         version: session.server_version(),
-    };
-    session.close().await;
-    Ok(endpoint)
+    })
+}
+
+/// What both sides gave; or what failed, on both sides at once where both did, so that both can be fixed at once.
+fn both_or_failure<A, B>(source: Result<A, Failure>, target: Result<B, Failure>) -> Result<(A, B), Failure> {
+    match (source, target) {
+        (Ok(source), Ok(target)) => Ok((source, target)),
+        (Err(of_source), Err(of_target)) => Err(of_source.with_cause(format!(
+            "nor the target: {}{}",
+            of_target
+                .operation
+                .map(|operation| format!("could not {operation}: "))
+                .unwrap_or_default(),
+            of_target.message
+        ))),
+        (Err(failure), _) | (_, Err(failure)) => Err(failure),
+    }
 }
 
 fn missing(side: Side) -> Failure {

@@ -4,7 +4,7 @@
 //! with the plan and the target's when all of it is restored, and [`drift`] compares them with those of now.
 
 use crate::failure::Side;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use strum::{Display, EnumString};
@@ -53,8 +53,55 @@ impl Facet {
     }
 }
 
-/// The digests of one object, by aspect. A digest is the first half of an MD5 in hexadecimal.
-type Digests = BTreeMap<Facet, String>;
+/// The digests of one object, in the order of the aspects. There are few, of a hundred thousand objects: a map of each would take
+/// several times the memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Digests(Vec<(Facet, Box<str>)>);
+
+impl Digests {
+    fn get(&self, facet: Facet) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| *known == facet);
+        found.map(|(_, digest)| digest.as_ref())
+    }
+
+    fn facets(&self) -> impl Iterator<Item = Facet> {
+        self.0.iter().map(|(facet, _)| *facet)
+    }
+
+    /// Where an aspect is, or where it belongs.
+    fn place(&self, facet: Facet) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&facet, |(known, _)| *known)
+    }
+
+    /// Notes an aspect in place of an earlier note.
+    fn insert(&mut self, facet: Facet, digest: &str) {
+        if let Ok(place) = self.place(facet) {
+            self.0.remove(place);
+        }
+        self.add(facet, digest.into());
+    }
+
+    /// Notes an aspect that is not known yet.
+    fn add(&mut self, facet: Facet, digest: Box<str>) {
+        if let Err(place) = self.place(facet) {
+            self.0.reserve_exact(1);
+            self.0.insert(place, (facet, digest));
+        }
+    }
+}
+
+impl Serialize for Digests {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(facet, digest)| (facet, digest)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Digests {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read: BTreeMap<Facet, Box<str>> = BTreeMap::deserialize(deserializer)?;
+        Ok(Self(read.into_iter().collect()))
+    }
+}
 
 /// What is defined in a database, object by object, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +110,7 @@ pub struct Definitions(BTreeMap<String, Digests>);
 
 impl Definitions {
     /// Notes one aspect of an object, which is named as by `pg_identify_object`: `table public.orders`.
-    pub fn insert(&mut self, object: String, facet: Facet, digest: String) {
+    pub fn insert(&mut self, object: String, facet: Facet, digest: &str) {
         self.0.entry(object).or_default().insert(facet, digest);
     }
 
@@ -94,8 +141,8 @@ impl Definitions {
     pub fn with_additions_of(mut self, newer: Self) -> Self {
         for (object, facets) in newer.0 {
             let known = self.0.entry(object).or_default();
-            for (facet, digest) in facets {
-                known.entry(facet).or_insert(digest);
+            for (facet, digest) in facets.0 {
+                known.add(facet, digest);
             }
         }
         self
@@ -200,8 +247,8 @@ pub fn drift(then: Sides<'_>, now: Sides<'_>) -> Vec<Drift> {
     found
 }
 
-fn digest<'a>(definitions: &'a Definitions, object: &str, facet: Facet) -> Option<&'a String> {
-    definitions.0.get(object)?.get(&facet)
+fn digest<'a>(definitions: &'a Definitions, object: &str, facet: Facet) -> Option<&'a str> {
+    definitions.0.get(object)?.get(facet)
 }
 
 fn change(
@@ -214,8 +261,7 @@ fn change(
     let facets: BTreeSet<Facet> = before
         .into_iter()
         .chain(after)
-        .flat_map(BTreeMap::keys)
-        .copied()
+        .flat_map(Digests::facets)
         .filter(|facet| digest(then, object, *facet) != digest(now, object, *facet))
         .filter(|facet| !settled(*facet))
         .collect();
@@ -237,7 +283,7 @@ mod tests {
     fn definitions(objects: &[(&str, Facet, &str)]) -> Definitions {
         let mut all = Definitions::default();
         for (object, facet, digest) in objects {
-            all.insert((*object).to_owned(), *facet, (*digest).to_owned());
+            all.insert((*object).to_owned(), *facet, digest);
         }
         all
     }

@@ -35,7 +35,7 @@ pub(crate) enum Fault {
 }
 
 /// One of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Server {
     Source,
     Target,

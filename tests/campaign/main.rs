@@ -3,6 +3,7 @@
 //! ```text
 //! PGHAUL_CAMPAIGN_MINUTES=60 cargo test -p pghaul-tests --test campaign -- --nocapture
 //! PGHAUL_CAMPAIGN_SEED=4711 PGHAUL_CAMPAIGN_ROUNDS=1 cargo test -p pghaul-tests --test campaign -- --nocapture
+//! PGHAUL_CAMPAIGN_TROUBLE='Restored(Source)' cargo test -p pghaul-tests --test campaign -- --nocapture
 //! ```
 //!
 //! Without variables it is the slice of CI: rounds for half a minute. Every round prints its seed before it begins; the same
@@ -65,9 +66,18 @@ fn whatever_goes_wrong_the_databases_are_equal_in_the_end() {
     let at_once = number("PGHAUL_CAMPAIGN_AT_ONCE").unwrap_or(2).clamp(1, most);
     let begun = Instant::now();
     let seeds = Mutex::new((0, seed));
+    let wanted = std::env::var("PGHAUL_CAMPAIGN_TROUBLE").ok();
+    let is_wanted = |seed| {
+        wanted
+            .as_ref()
+            .is_none_or(|wanted| Round::new(seed).has_trouble(wanted))
+    };
     let next = || {
         let mut seeds = seeds.lock().ok()?;
-        let (given, seed) = *seeds;
+        let (given, mut seed) = *seeds;
+        while !is_wanted(seed) {
+            seed = Dice::new(seed).seed();
+        }
         let on_time = given < at_once || begun.elapsed() < time;
         *seeds = (given + 1, Dice::new(seed).seed());
         (given < most && on_time).then_some(seed)

@@ -14,6 +14,17 @@ pub(crate) const CHANGED: &str = "changed in the middle";
 const SUBSCRIPTION: &str = "select subname from pg_subscription s
     join pg_database d on d.oid = subdbid and datname = current_database()";
 
+const SWAP: &str = "begin;
+    alter table first_hand rename to third_hand;
+    alter table second_hand rename to first_hand;
+    alter table third_hand rename to second_hand;
+    commit";
+
+const FAILING: &str = "create function failing() returns trigger language plpgsql as
+        $$ begin raise exception 'whatever it is, it fails'; end $$;
+    create trigger failing before update on keyed for each row execute function failing();
+    alter table keyed enable always trigger failing";
+
 /// A trouble that is there; some of them need something that stays.
 pub(crate) struct Begun {
     _crowd: Option<Crowd>,
@@ -44,6 +55,11 @@ impl World {
                 .restart_with(&[("max_logical_replication_workers", "0")]),
             T::PasswordChanged | T::SelectRevoked | T::ReplicationRevoked | T::NoSession | T::NoSlot => {
                 self.begin_on_source(what, database);
+            }
+            T::Restored(server) => self.restore(server, database),
+            T::Promoted(server) => self.cluster(server).promote(),
+            T::PartitionDetached | T::NamesSwapped | T::TypeAltered | T::SequenceNew | T::WorkerFails => {
+                self.redefine(what, database);
             }
             _ => self.meddle(what, database),
         }
@@ -125,6 +141,53 @@ impl World {
         }
     }
 
+    /// Somebody else defines something anew.
+    fn redefine(&self, what: T, database: &str) {
+        let (source, target) = (&self.pair.source, &self.pair.target);
+        let sql = match what {
+            T::PartitionDetached => {
+                "alter table ledger detach partition ledger_2; insert into ledger_2 values (900, 12)"
+            }
+            T::NamesSwapped => SWAP,
+            T::TypeAltered => {
+                "alter table first_hand alter n type bigint; update first_hand set n = 3000000000 where id = 1"
+            }
+            T::SequenceNew => "create sequence fresh; select nextval('fresh') from generate_series(1, 3)",
+            _ => {
+                target.psql(database, FAILING);
+                "update keyed set n = n + 1 where id in (1, -1)"
+            }
+        };
+        source.psql(database, sql);
+        if what == T::NamesSwapped {
+            source.psql(database, "insert into first_hand values (900, 9)");
+        }
+    }
+
+    /// What has arrived since it was kept, the other server knows.
+    fn restore(&self, server: Server, database: &str) {
+        let cluster = self.cluster(server);
+        let kept = cluster.keep(&self.tablespaces(server));
+        self.pair
+            .source
+            .psql(database, "insert into first_hand values (901, 1)");
+        wait_until("the row has arrived", PATIENCE, || {
+            let count = "select count(*) from first_hand where id = 901";
+            self.pair.target.psql(database, count) == "1"
+        });
+        let written = self
+            .pair
+            .source
+            .psql(database, "select pg_current_wal_insert_lsn()");
+        let confirmed = format!(
+            "select bool_and(confirmed_flush_lsn >= '{written}') from pg_replication_slots where database = '{database}'"
+        );
+        wait_until("the row is confirmed", PATIENCE, || {
+            self.pair.source.psql(database, &confirmed) == "t"
+        });
+        cluster.put_back(kept);
+    }
+
     fn drop_slot(&self, database: &str) {
         let source = &self.pair.source;
         let drop = format!(
@@ -193,6 +256,14 @@ impl World {
             }
             T::RowWritten => drop(target.psql(database, "delete from keyed where id = 777777")),
             T::TableNew => drop(source.psql(database, "drop table intruder")),
+            T::PartitionDetached => {
+                let attach = "alter table ledger attach partition ledger_2 for values from (10) to (20)";
+                source.psql(database, attach);
+            }
+            T::NamesSwapped => drop(source.psql(database, SWAP)),
+            T::TypeAltered => drop(target.psql(database, "alter table first_hand alter n type bigint")),
+            T::SequenceNew => drop(target.psql(database, "create sequence fresh")),
+            T::WorkerFails => drop(target.psql(database, "drop trigger failing on keyed; drop function failing()")),
             T::ColumnAdded => {
                 // What the source has, or had when a change was written, the target needs.
                 let add = "alter table keyed add if not exists added int default 7";

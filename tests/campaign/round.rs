@@ -63,10 +63,19 @@ impl Round {
             seed,
             replicated,
             by_server,
-            as_mover: as_mover || trouble.is_some_and(|(trouble, _)| trouble.is_about_the_role()),
+            as_mover: match trouble {
+                Some((trouble, _)) if trouble.is_about_the_role() => true,
+                Some((trouble, _)) if trouble.needs_a_superuser() => false,
+                _ => as_mover,
+            },
             faults,
             trouble,
         }
+    }
+
+    /// Whether it has the trouble of this name, when the database is up to date.
+    pub(crate) fn has_trouble(&self, name: &str) -> bool {
+        matches!(self.trouble, Some((what, None)) if format!("{what:?}") == name)
     }
 
     /// Panics where a promise is broken.
@@ -175,11 +184,16 @@ impl Play<'_> {
     /// Counts what the application wrote; where no fault was about it, without any error.
     fn count(&mut self, load: Load) {
         let report = load.stop();
-        let disturbed = self
+        let trouble = self
             .round
-            .faults
-            .iter()
-            .any(|(_, fault)| fault.hits_applications());
+            .trouble
+            .is_some_and(|(what, _)| what.hits_applications());
+        let disturbed = trouble
+            || self
+                .round
+                .faults
+                .iter()
+                .any(|(_, fault)| fault.hits_applications());
         assert!(
             disturbed || report.errors == 0,
             "the source's application saw errors: {}",
@@ -234,8 +248,11 @@ impl Play<'_> {
             outcome = self.wait_for(None, &migration);
         }
         let noticed = !outcome.status.success();
+        if let Some(object) = what.is_listed_as() {
+            self.is_listed(object, &migration);
+        }
         assert!(
-            noticed || !in_step || what.may_pass_unseen(),
+            noticed || !in_step || what.is_listed_as().is_some() || what.may_pass_unseen(),
             "{what:?} was not noticed\n{outcome}"
         );
         if noticed {
@@ -260,6 +277,15 @@ impl Play<'_> {
         let code = what.codes().iter().chain(checked).find(told);
         let code = code.unwrap_or_else(|| panic!("{what:?} was not told\n{outcome}"));
         self.tally.named(format!("{what:?}: {code}"));
+    }
+
+    /// `status` names it, and `remove` does not pass it over.
+    fn is_listed(&mut self, object: &str, migration: &Migration) {
+        let incomplete = migration.status_of(&self.database)["incomplete"].to_string();
+        assert!(incomplete.contains(object), "{object} is not in {incomplete}");
+        let removal = migration.remove();
+        assert_eq!(removal.status.code(), Some(8), "{removal}");
+        self.tally.named(format!("{object}: listed"));
     }
 
     fn goes_on(&mut self, what: Trouble, noticed: bool, migration: Migration) -> Migration {

@@ -1,6 +1,7 @@
 //! What does not pass by itself: it must be named, somebody fixes it, and the migration goes on.
 
 use crate::dice::Dice;
+use crate::fault::Server;
 use std::time::Duration;
 
 /// Something wrong with a server, a right or an object.
@@ -42,6 +43,20 @@ pub(crate) enum Trouble {
     ColumnAdded,
     /// A column is dropped on the target.
     TargetColumnDropped,
+    /// A partition of the source is detached, and written to.
+    PartitionDetached,
+    /// Two tables of the source swap their names, and are written to.
+    NamesSwapped,
+    /// A column of the source gets another type, and a value that the old one can't hold.
+    TypeAltered,
+    /// A sequence is made on the source, and used.
+    SequenceNew,
+    /// Whatever the worker applies fails, again and again, and it is started again each time.
+    WorkerFails,
+    /// A server is put back into the state that it had before the last changes arrived.
+    Restored(Server),
+    /// A server goes on as a standby of it that was promoted.
+    Promoted(Server),
 }
 
 use Trouble as T;
@@ -65,7 +80,7 @@ impl Trouble {
     ];
 
     /// Those for a database that is up to date.
-    const IN_STEP: [Self; 18] = [
+    const IN_STEP: [Self; 27] = [
         T::AddressChanged,
         T::PasswordChanged,
         T::ReplicationRevoked,
@@ -84,6 +99,15 @@ impl Trouble {
         T::TargetTableDropped,
         T::ColumnAdded,
         T::TargetColumnDropped,
+        T::PartitionDetached,
+        T::NamesSwapped,
+        T::TypeAltered,
+        T::SequenceNew,
+        T::WorkerFails,
+        T::Restored(Server::Source),
+        T::Restored(Server::Target),
+        T::Promoted(Server::Source),
+        T::Promoted(Server::Target),
     ];
 
     /// One for a round, and when it comes: so long after the first run began, or when the database is up to date.
@@ -113,6 +137,11 @@ impl Trouble {
         )
     }
 
+    /// Whether a role that may not ask for the age of the server's files may see nothing of it.
+    pub(crate) fn needs_a_superuser(self) -> bool {
+        self == T::Restored(Server::Source)
+    }
+
     /// What the user is told: the error's code. `tool-failed` is pg_dump, whose own words follow.
     ///
     /// A check that meets it, which is `check-failed`, quotes the server.
@@ -140,7 +169,16 @@ impl Trouble {
                 &["state-lost", "slot-lost", "apply-failed"]
             }
             T::SlotInvalidated => &["slot-lost"],
-            T::SubscriptionDisabled | T::RowWritten => &["apply-failed"],
+            T::SubscriptionDisabled | T::RowWritten | T::WorkerFails => &["apply-failed"],
+            T::PartitionDetached => &["partition-detached"],
+            T::NamesSwapped => &["table-renamed"],
+            T::TypeAltered => &["column-changed", "table-rewritten", "apply-failed"],
+            // It is listed, and stops nothing.
+            T::SequenceNew => &[],
+            T::Restored(Server::Source) | T::Promoted(Server::Source) => {
+                &["source-went-back", "slot-lost", "state-lost"]
+            }
+            T::Restored(Server::Target) | T::Promoted(Server::Target) => &["target-went-back"],
             T::TableNew => &["plan-changed"],
             T::TableDropped => &[
                 "plan-changed",
@@ -161,11 +199,29 @@ impl Trouble {
         matches!(self, T::ReplicationRevoked | T::PasswordChanged | T::DiskFull)
     }
 
-    /// Whether changes have been missed, so that the data must be copied again.
+    /// Whether `run` succeeds, and `status` lists this object.
+    pub(crate) fn is_listed_as(self) -> Option<&'static str> {
+        (self == T::SequenceNew).then_some("sequence public.fresh")
+    }
+
+    /// Whether the source's applications may notice it.
+    pub(crate) fn hits_applications(self) -> bool {
+        matches!(self, T::Restored(Server::Source) | T::Promoted(Server::Source))
+    }
+
+    /// Whether changes have been missed, or may have been, so that the data must be copied again.
     pub(crate) fn loses_changes(self) -> bool {
         matches!(
             self,
-            T::SlotDropped | T::SlotInvalidated | T::PublicationDropped | T::SubscriptionDropped
+            T::SlotDropped
+                | T::SlotInvalidated
+                | T::PublicationDropped
+                | T::SubscriptionDropped
+                | T::PartitionDetached
+                | T::NamesSwapped
+                | T::TypeAltered
+                | T::Restored(_)
+                | T::Promoted(_)
         )
     }
 

@@ -2,11 +2,15 @@
 
 use crate::fault::{Line, Server};
 use pghaul_testkit::{Cluster, ClusterPair, Proxy, Settings, Volume, identifier, scratch_directory};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The role that moves databases where it is not the superuser, and its password.
 pub(crate) const MOVER: &str = "mover";
 pub(crate) const PASSWORD: &str = "moves things";
+
+/// The tablespace of all databases, and its directory.
+const SMALL: &str = "small";
 
 /// Enough for the databases of a round, and soon full.
 const VOLUME: u32 = 160;
@@ -34,6 +38,14 @@ const ROWS: &str = "
     create table child (id int primary key, parent int references toasted);
     insert into child select n, 1 + n % 60 from generate_series(1, 200) n;
     create table copied (id serial primary key, line text);
+    create table ledger (id int, year int, primary key (id, year)) partition by range (year);
+    create table ledger_1 partition of ledger for values from (0) to (10);
+    create table ledger_2 partition of ledger for values from (10) to (20);
+    insert into ledger select n, n % 20 from generate_series(1, 400) n;
+    create table first_hand (id int primary key, n int);
+    create table second_hand (id int primary key, n int);
+    insert into first_hand select n, 1 from generate_series(1, 200) n;
+    insert into second_hand select n, 2 from generate_series(101, 300) n;
 ";
 
 /// What the application does all the time. `LINES` is a file. Only one client touches all rows at once: two could lock them in
@@ -69,10 +81,13 @@ copy copied (line) from 'LINES';
 /// The cluster's databases are made on a file system of their own; its WAL is not there.
 fn volume(cluster: &Cluster) -> Result<Volume, String> {
     let volume = Volume::mount(VOLUME)?;
-    let place = volume.create_directory("small");
-    let create = format!("create tablespace small location '{}'", place.display());
+    let place = volume.create_directory(SMALL);
+    let create = format!("create tablespace {SMALL} location '{}'", place.display());
     cluster.psql("postgres", &create);
-    cluster.psql("postgres", "alter database template0 set tablespace small");
+    cluster.psql(
+        "postgres",
+        &format!("alter database template0 set tablespace {SMALL}"),
+    );
     Ok(volume)
 }
 
@@ -93,7 +108,7 @@ pub(crate) struct World {
     /// Where the target's databases are, or why there is none.
     pub(crate) volume: Result<Volume, String>,
     /// The source's are on one as well, so that both look the same.
-    _of_source: Result<Volume, String>,
+    of_source: Result<Volume, String>,
     pub(crate) load: String,
 }
 
@@ -114,7 +129,7 @@ impl World {
         pair.source.psql("postgres", &mover);
         Self {
             volume: volume(&pair.target),
-            _of_source: volume(&pair.source),
+            of_source: volume(&pair.source),
             load: load(),
             pair,
             to_source: Proxy::before(source),
@@ -171,6 +186,15 @@ impl World {
             Server::Source => &self.pair.source,
             Server::Target => &self.pair.target,
         }
+    }
+
+    /// Where a cluster has files besides its own directory.
+    pub(crate) fn tablespaces(&self, server: Server) -> Vec<PathBuf> {
+        let volume = match server {
+            Server::Source => &self.of_source,
+            Server::Target => &self.volume,
+        };
+        volume.iter().map(|volume| volume.directory(SMALL)).collect()
     }
 
     pub(crate) fn proxy(&self, line: Line) -> &Proxy {

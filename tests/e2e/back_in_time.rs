@@ -1,9 +1,7 @@
 //! A server that is in an earlier state than one that was proven, or may be: `syncing` is not claimed, and copying again helps.
 
 use crate::migration::{Migration, assert_nothing_is_left};
-use pghaul_testkit::{Cluster, ClusterPair, Settings, Stop, compare, wait_until};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use pghaul_testkit::{ClusterPair, Settings, Stop, compare, wait_until};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,42 +25,6 @@ pub(crate) fn write(pair: &ClusterPair, id: u32) {
     wait_until("the row has arrived", PATIENCE, || {
         pair.target.psql("shop", &arrived) == "1"
     });
-}
-
-pub(crate) fn cp(from: &Path, to: &Path) {
-    let copied = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
-    assert!(copied.success());
-}
-
-/// A copy of a server's files, taken while it is stopped.
-fn keep(cluster: &Cluster) -> PathBuf {
-    let kept = cluster.data_dir().with_extension("kept");
-    cluster.stop(Stop::Fast);
-    cp(&cluster.data_dir(), &kept);
-    cluster.start_again();
-    kept
-}
-
-fn put_back(cluster: &Cluster, kept: &Path) {
-    cluster.stop(Stop::Fast);
-    std::fs::remove_dir_all(cluster.data_dir()).unwrap();
-    std::fs::rename(kept, cluster.data_dir()).unwrap();
-    cluster.start_again();
-}
-
-/// As a standby that loses its primary: nothing is missing, but nobody could tell.
-fn promote(cluster: &Cluster) {
-    cluster.stop(Stop::Fast);
-    let signal = cluster.data_dir().join("standby.signal");
-    std::fs::write(&signal, "").unwrap();
-    let owner = Command::new("chown")
-        .arg("--reference")
-        .args([cluster.data_dir(), signal])
-        .status()
-        .unwrap();
-    assert!(owner.success());
-    cluster.start_again();
-    assert_eq!(cluster.psql("postgres", "select pg_promote()"), "t");
 }
 
 fn is_named_until_the_data_are_restarted(pair: &ClusterPair, migration: &Migration, code: &str) {
@@ -94,14 +56,14 @@ fn a_server_that_was_put_back_or_promoted_is_named() {
     write(&pair, 1001);
     migration.run().succeeded();
 
-    let kept = keep(&pair.target);
+    let kept = pair.target.keep(&[]);
     write(&pair, 1002);
     let written = pair.source.psql("shop", "select pg_current_wal_insert_lsn()");
     let confirmed = format!("select bool_and(confirmed_flush_lsn >= '{written}') from pg_replication_slots");
     wait_until("the row is confirmed", PATIENCE, || {
         pair.source.psql("shop", &confirmed) == "t"
     });
-    put_back(&pair.target, &kept);
+    pair.target.put_back(kept);
     // By then, no position shows that a row is missing.
     write(&pair, 1003);
     assert_eq!(
@@ -110,15 +72,15 @@ fn a_server_that_was_put_back_or_promoted_is_named() {
     );
     is_named_until_the_data_are_restarted(&pair, &migration, "target-went-back");
 
-    let kept = keep(&pair.source);
+    let kept = pair.source.keep(&[]);
     write(&pair, 1004);
-    put_back(&pair.source, &kept);
+    pair.source.put_back(kept);
     pair.source.psql("shop", "insert into t values (1005)");
     is_named_until_the_data_are_restarted(&pair, &migration, "source-went-back");
 
-    promote(&pair.target);
+    pair.target.promote();
     is_named_until_the_data_are_restarted(&pair, &migration, "target-went-back");
-    promote(&pair.source);
+    pair.source.promote();
     is_named_until_the_data_are_restarted(&pair, &migration, "source-went-back");
 
     migration.remove().succeeded();

@@ -1,8 +1,8 @@
 //! A source with a standby that keeps copies of failover slots: after its promotion the migration goes on.
 
-use crate::back_in_time::{cp, write};
+use crate::back_in_time::write;
 use crate::migration::{Migration, assert_nothing_is_left};
-use pghaul_testkit::{Cluster, ClusterPair, Settings, Stop, compare, postgres, wait_until};
+use pghaul_testkit::{Cluster, ClusterPair, Settings, Stop, compare, copy_all, postgres, wait_until};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,14 +19,14 @@ fn standby_of(primary: &Cluster) -> Cluster {
     standby.stop(Stop::Fast);
     primary.stop(Stop::Fast);
     std::fs::remove_dir_all(standby.data_dir()).unwrap();
-    cp(&primary.data_dir(), &standby.data_dir());
+    copy_all(&primary.data_dir(), &standby.data_dir());
     primary.start_again();
     primary.psql(
         "postgres",
         "select pg_create_physical_replication_slot('standby')",
     );
     // Any file that belongs to the servers' user does.
-    cp(
+    copy_all(
         &standby.data_dir().join("PG_VERSION"),
         &standby.data_dir().join("standby.signal"),
     );

@@ -47,6 +47,7 @@ mod remove_writes;
 mod rest_copy;
 mod restart_data;
 mod run_again;
+mod scale;
 mod secret_statements;
 mod sequences;
 mod settings;

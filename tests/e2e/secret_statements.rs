@@ -151,6 +151,28 @@ fn who_is_no_superuser_shows_and_logs_no_secret_either() {
     migration.run().succeeded();
     assert_eq!(migration.status_of("d")["status"], "syncing");
     is_not_in(&pair.target.log(), "the target's log");
+    secrets_that_stay_are_read_by_their_owners_until_removal(&pair, &migration);
+}
+
+/// The source's password in the subscription, and the archive of the schema.
+fn secrets_that_stay_are_read_by_their_owners_until_removal(pair: &ClusterPair, migration: &Migration) {
+    let conninfo = "select subconninfo from pg_subscription";
+    let password = format!("password={SECRET}");
+    assert!(pair.target.psql("d", conninfo).contains(&password));
+    let read = pair
+        .target
+        .try_psql("d", &format!("set role monitoring; {conninfo}"));
+    assert!(read.unwrap_err().contains("permission denied"));
+    let files = migration.command(&[]).home().join("state/pghaul/journal.db.d");
+    let of_migration: Vec<_> = std::fs::read_dir(&files).expect("its directory").collect();
+    assert_eq!(of_migration.len(), 1, "{of_migration:?}");
+    for entry in of_migration {
+        let metadata = entry.and_then(|entry| entry.metadata()).expect("its metadata");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o700);
+    }
+    migration.remove().succeeded();
+    assert_eq!(pair.target.psql("d", "select count(*) from pg_subscription"), "0");
+    assert!(!files.exists(), "{}", files.display());
 }
 
 /// Programs that may be a pg_dump are asked for their version without a password; the one that dumps gets the source's.

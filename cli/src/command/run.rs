@@ -145,7 +145,7 @@ enum Opened {
 }
 
 async fn open(session: &Session, args: &RunArgs) -> Result<Opened, Failure> {
-    let given = Given::new(&args.servers)?;
+    let mut given = Given::new(&args.servers)?;
     let path = journals::path(&args.journal)?;
     // An empty file is what a run leaves that was killed while it created the journal.
     let begun = std::fs::metadata(&path).is_ok_and(|found| !found.is_file() || found.len() > 0);
@@ -155,7 +155,7 @@ async fn open(session: &Session, args: &RunArgs) -> Result<Opened, Failure> {
         .transpose()?;
     let choice = match &file {
         None => Choice::New(args.journal.name.clone()),
-        Some(file) => choose(file, &args.journal, &given).await?,
+        Some(file) => choose(file, &args.journal, &mut given).await?,
     };
     match (choice, file) {
         (Choice::Existing(entry), Some(file)) => go_on(session, &file, &entry.id, &given, args).await,
@@ -164,7 +164,7 @@ async fn open(session: &Session, args: &RunArgs) -> Result<Opened, Failure> {
     }
 }
 
-async fn choose(file: &JournalFile, args: &JournalArgs, given: &Given) -> Result<Choice, Failure> {
+async fn choose(file: &JournalFile, args: &JournalArgs, given: &mut Given) -> Result<Choice, Failure> {
     let name = args.name.as_deref();
     if name.is_some() {
         return journals::choose(file, name, &given.nobody());

@@ -12,8 +12,10 @@ use pghaul_core::{
     Acceptance, Code, DatabaseEvent, DatabaseName, DatabaseState, Epoch, Event, Failure, Finding, Method,
     MigrationEvent, Phase,
 };
-use pghaul_postgres::{ReadWrite, Room, Server, Session, Source, Target};
-use pghaul_step::check::{DiskSettings, Landscape, Rehearse, Secret, maintenance, maintenance_for_reading};
+use pghaul_postgres::{Room, Server, Source};
+use pghaul_step::check::{
+    DiskSettings, Landscape, Rehearse, Secret, maintenance_for_reading, maintenance_for_writing,
+};
 use pghaul_step::retry::patiently;
 use pghaul_step::step::ErasedStep;
 use pghaul_step::throwaway::drop_abandoned;
@@ -190,10 +192,17 @@ impl Engine {
         let notes = Notes::about(&self.run.recorder, None, None);
         let _waiting = notes.waiting("the sessions of earlier runs to end");
         let migration = &self.run.migration;
-        let source: Session<Source, ReadWrite> = maintenance(&self.run.source).await?;
-        source.terminate_older_epochs(migration, epoch, timeout).await?;
-        let target: Session<Target, ReadWrite> = maintenance(&self.run.target).await?;
-        target.terminate_older_epochs(migration, epoch, timeout).await?;
+        let on_source = async {
+            let source = maintenance_for_writing(&self.run.source).await?;
+            source.terminate_older_epochs(migration, epoch, timeout).await
+        };
+        let on_target = async {
+            let target = maintenance_for_writing(&self.run.target).await?;
+            target.terminate_older_epochs(migration, epoch, timeout).await
+        };
+        let (on_source, on_target) = tokio::join!(on_source, on_target);
+        on_source?;
+        on_target?;
         Ok(())
     }
 

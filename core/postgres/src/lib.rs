@@ -47,9 +47,9 @@ pub use error::{PgError, Place};
 pub use lsn::{Lsn, LsnError};
 pub use quote::{Ident, QualifiedName, QuoteError, copy_text, literal};
 pub use session::{
-    CancelToken, CopyOut, Doing, HomeSettings, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Reader, Rehearsal,
-    Rehearsed, ReplicationSession, Right, Room, Server, Session, SideMarker, SnapshotId, Source, Target,
-    Transaction,
+    CancelToken, CopyOut, Doing, HomeSettings, Pooled, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Reader,
+    Rehearsal, Rehearsed, ReplicationSession, Right, Room, Server, Session, SideMarker, SnapshotId, Source,
+    Target, Transaction, Writer,
 };
 pub use tokio_postgres::types::ToSql;
 pub use tokio_postgres::{CopyInSink, Error as DriverError, Row, Statement};

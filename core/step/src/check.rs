@@ -11,7 +11,7 @@ use pghaul_core::{
 use pghaul_postgres::catalog::Detail;
 use pghaul_postgres::extension::Extensions;
 use pghaul_postgres::{
-    PgError, ReadOnly, Reader, Rehearsal, Right, Server, Session, SideMarker, Source, Target,
+    PgError, Reader, Rehearsal, Right, Server, Session, SideMarker, Source, Target, Writer,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -291,10 +291,8 @@ impl CheckContext<Database> {
     /// When the database can't be entered.
     pub async fn catalog(&self) -> Result<Arc<Catalog>, Failure> {
         let read = || async {
-            let session: Session<Source, ReadOnly> =
-                Box::pin(self.source.connect(self.name.as_str())).await?;
+            let session = Box::pin(self.source.reader(self.name.as_str())).await?;
             let catalog = session.catalog(Detail::Sizes).await?;
-            session.close().await;
             Ok::<_, Failure>(Arc::new(catalog))
         };
         Ok(Arc::clone(self.catalog.get_or_try_init(read).await?))
@@ -331,12 +329,20 @@ pub async fn maintenance<S: SideMarker, R: Right>(server: &Server<S>) -> Result<
     server.connect(server.resolved().database()).await
 }
 
-/// The same, only to read in.
+/// A pooled session in that database, to read in.
 ///
 /// # Errors
 /// When the server can't be reached.
 pub async fn maintenance_for_reading<S: SideMarker>(server: &Server<S>) -> Result<Reader<S>, PgError> {
     server.reader(server.resolved().database()).await
+}
+
+/// A pooled session in that database, to write in.
+///
+/// # Errors
+/// When the server can't be reached.
+pub async fn maintenance_for_writing<S: SideMarker>(server: &Server<S>) -> Result<Writer<S>, PgError> {
+    server.writer(server.resolved().database()).await
 }
 
 /// Something that looks at servers and reports what it found.

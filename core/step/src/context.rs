@@ -11,6 +11,7 @@ use crate::run::{Copying, RunContext, WayBack};
 use crate::scope::{Database, DatabaseSubject, Scope};
 use crate::step::{Occasion, UndoReason};
 use pghaul_core::event::Proof;
+use pghaul_core::machine::StepRecord;
 use pghaul_core::plan::Route;
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
@@ -214,17 +215,16 @@ impl<S: Scope> Context<S> {
         Ok(())
     }
 
-    fn own_record<T: Default>(&self, read: impl FnOnce(&pghaul_core::machine::StepRecord) -> T) -> T {
-        self.run.recorder.read(|m| {
-            S::record(m, &self.subject, &self.step)
-                .map(read)
-                .unwrap_or_default()
-        })
+    /// Reads the step's own record where it is: its facts and items may be large.
+    fn own_record<T>(&self, read: impl FnOnce(Option<&StepRecord>) -> T) -> T {
+        self.run
+            .recorder
+            .read(|m| read(S::record(m, &self.subject, &self.step)))
     }
 
     /// Whether the step was ever started, as far as the journal knows.
     pub fn was_started(&self) -> bool {
-        self.own_record(|r| r.starts > 0)
+        self.own_record(|record| record.is_some_and(|record| record.starts > 0))
     }
 
     /// The facts that the step has noted so far, oldest first, over all its starts.
@@ -232,11 +232,10 @@ impl<S: Scope> Context<S> {
     /// # Errors
     /// When a fact does not have the expected shape: another version of the step wrote it.
     pub fn facts<T: DeserializeOwned>(&self) -> Result<Vec<T>, Failure> {
-        let facts = self.own_record(|r| r.facts.clone());
-        facts
-            .into_iter()
-            .map(|value| from_json(&self.step, value))
-            .collect()
+        self.own_record(|record| {
+            let facts = record.into_iter().flat_map(|record| &record.facts);
+            facts.map(|fact| from_json(&self.step, fact)).collect()
+        })
     }
 
     /// The items of the step itself that are finished, with what is remembered of them.
@@ -244,7 +243,7 @@ impl<S: Scope> Context<S> {
     /// # Errors
     /// As [`facts`](Self::facts).
     pub fn items<N: FromStr + Ord, T: DeserializeOwned>(&self) -> Result<BTreeMap<N, T>, Failure> {
-        named(&self.step, self.own_record(|r| r.items.clone()))
+        self.own_record(|record| named(&self.step, record.into_iter().flat_map(|record| &record.items)))
     }
 
     /// The output of an earlier step of the same scope, when it has finished.
@@ -253,11 +252,10 @@ impl<S: Scope> Context<S> {
     /// As [`facts`](Self::facts).
     pub fn output<C: Contract>(&self) -> Result<Option<C>, Failure> {
         let step = StepName::from(C::STEP);
-        let output = self
-            .run
-            .recorder
-            .read(|m| S::record(m, &self.subject, &step).and_then(|r| r.output.clone()));
-        output.map(|value| from_json(&step, value)).transpose()
+        self.run.recorder.read(|m| {
+            let output = S::record(m, &self.subject, &step).and_then(|record| record.output.as_ref());
+            output.map(|output| from_json(&step, output)).transpose()
+        })
     }
 
     /// The output of an earlier step, which must have finished.
@@ -382,13 +380,11 @@ impl Context<Database> {
         known: impl Fn(&str) -> bool,
     ) -> Result<BTreeMap<C::Name, C::Item>, Failure> {
         let step = StepName::from(C::STEP);
-        let items = self.run.recorder.read(|m| {
+        self.run.recorder.read(|m| {
             let record = Database::record(m, &self.subject, &step);
             let items = record.into_iter().flat_map(|record| &record.items);
-            let more = items.filter(|(name, _)| !known(name));
-            more.map(|(name, value)| (name.clone(), value.clone())).collect()
-        });
-        named(&step, items)
+            named(&step, items.filter(|(name, _)| !known(name)))
+        })
     }
 
     /// How many items of another step of this database are finished.

@@ -1,7 +1,8 @@
 //! What steps note in the journal, to JSON and back.
 
 use pghaul_core::{Code, Failure, StepName};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -11,9 +12,9 @@ pub(crate) fn to_json(value: &impl Serialize) -> Result<Value, Failure> {
 }
 
 /// Items by their names.
-pub(crate) fn named<N: FromStr + Ord, T: DeserializeOwned>(
+pub(crate) fn named<'a, N: FromStr + Ord, T: DeserializeOwned>(
     step: &StepName,
-    items: BTreeMap<String, Value>,
+    items: impl IntoIterator<Item = (&'a String, &'a Value)>,
 ) -> Result<BTreeMap<N, T>, Failure> {
     items
         .into_iter()
@@ -26,8 +27,8 @@ pub(crate) fn named<N: FromStr + Ord, T: DeserializeOwned>(
         .collect()
 }
 
-pub(crate) fn from_json<T: DeserializeOwned>(step: &StepName, value: Value) -> Result<T, Failure> {
-    serde_json::from_value(value).map_err(|e| unreadable(step).with_cause(e))
+pub(crate) fn from_json<T: DeserializeOwned>(step: &StepName, value: &Value) -> Result<T, Failure> {
+    T::deserialize(value).map_err(|e| unreadable(step).with_cause(e))
 }
 
 fn unreadable(step: &StepName) -> Failure {

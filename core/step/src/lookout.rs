@@ -1,6 +1,6 @@
 //! Sessions that the checks of a survey share.
 
-use pghaul_postgres::{PgError, ReadOnly, Server, Session, SideMarker};
+use pghaul_postgres::{PgError, ReadOnly, Reader, Server, Session, SideMarker};
 use std::ops::Deref;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -9,15 +9,15 @@ use tokio::sync::Mutex;
 /// connection. So nobody begins a transaction on it, sets something, or takes a lock of the session.
 ///
 /// It is used like a [`Session`]. The connection lives until the survey ends, whoever lets go of it.
-pub struct SharedSession<S>(Arc<Session<S, ReadOnly>>);
+pub struct SharedSession<S: SideMarker>(Arc<Reader<S>>);
 
-impl<S> Clone for SharedSession<S> {
+impl<S: SideMarker> Clone for SharedSession<S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<S> Deref for SharedSession<S> {
+impl<S: SideMarker> Deref for SharedSession<S> {
     type Target = Session<S, ReadOnly>;
 
     fn deref(&self) -> &Self::Target {
@@ -26,7 +26,7 @@ impl<S> Deref for SharedSession<S> {
 }
 
 /// A place to look from: one database of one server, with a session that is opened when somebody first looks.
-pub(crate) struct Lookout<S> {
+pub(crate) struct Lookout<S: SideMarker> {
     server: Server<S>,
     database: String,
     session: Mutex<Option<SharedSession<S>>>,
@@ -56,17 +56,14 @@ impl<S: SideMarker> Lookout<S> {
         // The broken one gives its place in the connection budget back first.
         *session = None;
         // On the heap: what connects is large, and each check that looks would have it on its stack.
-        let opened = Box::pin(self.server.connect(&self.database)).await?;
+        let opened = Box::pin(self.server.reader(&self.database)).await?;
         let opened = SharedSession(Arc::new(opened));
         *session = Some(opened.clone());
         Ok(opened)
     }
 
-    /// Closes the session, where nobody uses it any more, and waits until the server has been told.
+    /// Gives the session back, once nobody uses it any more.
     pub(crate) async fn close(&self) {
-        let session = self.session.lock().await.take();
-        if let Some(session) = session.and_then(|shared| Arc::into_inner(shared.0)) {
-            session.close().await;
-        }
+        drop(self.session.lock().await.take());
     }
 }

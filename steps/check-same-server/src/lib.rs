@@ -10,7 +10,7 @@
 //! [`pg_locks`](https://www.postgresql.org/docs/current/view-pg-locks.html), which every role may read.
 
 use pghaul_step::check::maintenance;
-use pghaul_step::postgres::{ReadOnly, Session, Source, Target};
+use pghaul_step::postgres::{ReadOnly, Server, Session, Source, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Registry, Severity,
     Subject, async_trait,
@@ -83,14 +83,12 @@ impl Check for SameServer {
     }
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
-        // A session of its own, for the transaction.
-        let source: Session<Source, ReadOnly> = maintenance(ctx.source_server()).await?;
-        let target = ctx.target().await?;
+        let (source, target) = (ctx.source().await?, ctx.target().await?);
         // A service that hides the identifier leaves only the lock to go by.
         let identifiers = (source.identity().await.ok(), target.identity().await.ok());
         let kinship = match identifiers {
             (Some(one), Some(other)) if one != other => None,
-            (one, _) if shares_locks(&source, &target).await? => Some(Kinship::SameServer {
+            (one, _) if shares_locks(ctx.source_server(), &target).await? => Some(Kinship::SameServer {
                 system_identifier: one,
             }),
             (Some(system_identifier), Some(_)) => Some(Kinship::PhysicalCopy { system_identifier }),
@@ -104,10 +102,9 @@ impl Check for SameServer {
 }
 
 /// Whether a lock of a transaction on the source is seen on the target.
-async fn shares_locks(
-    source: &Session<Source, ReadOnly>,
-    target: &Session<Target, ReadOnly>,
-) -> Result<bool, Failure> {
+async fn shares_locks(source: &Server<Source>, target: &Session<Target, ReadOnly>) -> Result<bool, Failure> {
+    // A session of its own, for the transaction.
+    let source: Session<Source, ReadOnly> = maintenance(source).await?;
     source.begin_snapshot().await?;
     let row = source
         .doing("take an advisory lock under a random key")

@@ -74,8 +74,9 @@ impl Check for Pooler {
     }
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
-        let mut found = between(ctx.source_server()).await?;
-        found.extend(between(ctx.target_server()).await?);
+        let (source, target) = (ctx.source().await?, ctx.target().await?);
+        let mut found = between(&source, ctx.source_server()).await?;
+        found.extend(between(&target, ctx.target_server()).await?);
         Ok(found
             .iter()
             .map(|between| between.about("pooler", Subject::Cluster))
@@ -83,21 +84,23 @@ impl Check for Pooler {
     }
 }
 
-async fn between<S: SideMarker>(server: &Server<S>) -> Result<Vec<Between>, Failure> {
+/// What stands before a server, by a session that is there and by further ones.
+async fn between<S: SideMarker>(
+    session: &Session<S, ReadOnly>,
+    server: &Server<S>,
+) -> Result<Vec<Between>, Failure> {
     let mut found = Vec::new();
-    let mut servers = BTreeSet::new();
-    for number in 0..TRIES {
+    let settings = dropped(session).await?;
+    if !settings.is_empty() {
+        found.push(Between::SettingsDropped {
+            side: S::SIDE,
+            settings,
+        });
+    }
+    let mut servers = BTreeSet::from([started(session).await?]);
+    for _ in 1..TRIES {
         let session: Session<S, ReadOnly> = maintenance(server).await?;
         servers.insert(started(&session).await?);
-        if number == 0 {
-            let settings = dropped(&session).await?;
-            if !settings.is_empty() {
-                found.push(Between::SettingsDropped {
-                    side: S::SIDE,
-                    settings,
-                });
-            }
-        }
         session.close().await;
     }
     if servers.len() > 1 {

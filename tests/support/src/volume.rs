@@ -41,6 +41,11 @@ impl Volume {
         directory
     }
 
+    /// The directory of that name on it.
+    pub fn directory(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
     /// Takes all the room that is left.
     pub fn fill(&self) {
         let mut filler = File::create(self.filler()).expect("create the filler");

@@ -9,8 +9,8 @@ use crate::run::Engine;
 use pghaul_core::event::Runner;
 use pghaul_core::plan::RelationKind;
 use pghaul_core::{
-    Code, DatabaseEvent, DatabaseName, DatabasePlan, DatabaseState, Event, Failure, Method, Side, TableClass,
-    TablePlan,
+    Code, DatabaseEvent, DatabaseName, DatabasePlan, DatabaseState, Event, Failure, Method, Phase, Side,
+    TableClass, TablePlan,
 };
 use pghaul_postgres::{QualifiedName, ReadWrite, Session, Target};
 use pghaul_step::ownership::is_established;
@@ -31,7 +31,9 @@ impl Engine {
             DatabaseState::Syncing => {
                 journey.claim().await?;
                 let standing = journey.standing(Method::Replication).await;
-                if standing.is_ok_and(|standing| standing.problems.is_empty()) {
+                // What has failed may look well again and have other rows: changes were applied by the names that tables had meanwhile.
+                let failed = state.phase() == Phase::Failed;
+                if !failed && standing.is_ok_and(|standing| standing.problems.is_empty()) {
                     return Err(refusal(
                         database,
                         "it follows the source, and nothing is wrong with it",

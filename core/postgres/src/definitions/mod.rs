@@ -5,7 +5,7 @@
 use crate::error::PgError;
 use crate::session::{Right, Session, SideMarker};
 use pghaul_core::Code;
-use pghaul_core::drift::{Definitions, Facet};
+use pghaul_core::drift::Definitions;
 
 /// A few tries: an object that is dropped while its definition is printed makes the statement fail.
 const TRIES: usize = 3;
@@ -82,28 +82,29 @@ impl<S: SideMarker, R: Right> Session<S, R> {
     async fn read_digests(&self, sql: &str) -> Result<Definitions, PgError> {
         let doing = self.doing("read the definitions of all objects");
         let mut tries = 1;
-        let rows = loop {
-            match doing.query(sql, &[]).await {
-                Err(error) if tries < TRIES && may_pass(&error) => tries += 1,
-                rows => break rows?,
+        loop {
+            let mut definitions = Definitions::default();
+            let mut unknown = None;
+            let read = doing.for_each(sql, &[], |row| {
+                let (kind, identity): (&str, &str) = (row.try_get("kind")?, row.try_get("identity")?);
+                let (facet, digest): (&str, &str) = (row.try_get("facet")?, row.try_get("digest")?);
+                match facet.parse() {
+                    Ok(facet) => definitions.insert(format!("{kind} {identity}"), facet, digest),
+                    Err(_) => unknown = Some(facet.to_owned()),
+                }
+                Ok(())
+            });
+            match (read.await, unknown) {
+                (Ok(()), None) => return Ok(definitions),
+                (Ok(()), Some(facet)) => {
+                    let message = format!("{facet} is no aspect of an object");
+                    let operation = "read the definitions of all objects";
+                    return Err(PgError::new(Code::Bug, self.place(), operation, message));
+                }
+                (Err(error), _) if tries < TRIES && may_pass(&error) => tries += 1,
+                (Err(error), _) => return Err(error),
             }
-        };
-        let mut definitions = Definitions::default();
-        for row in &rows {
-            let (kind, identity): (&str, &str) = (row.get("kind"), row.get("identity"));
-            let facet: &str = row.get("facet");
-            let facet: Facet = facet.parse().map_err(|_| {
-                let message = format!("{facet} is no aspect of an object");
-                PgError::new(
-                    Code::Bug,
-                    self.place(),
-                    "read the definitions of all objects",
-                    message,
-                )
-            })?;
-            definitions.insert(format!("{kind} {identity}"), facet, row.get("digest"));
         }
-        Ok(definitions)
     }
 }
 

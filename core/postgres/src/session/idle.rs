@@ -1,30 +1,38 @@
-//! Sessions to read in that are used one after the other: to open one costs more than most questions.
+//! Sessions that are used one after the other: to open one costs more than most statements.
 
-use super::{ReadOnly, Session, SideMarker};
+use super::{ReadOnly, ReadWrite, Right, Session, SideMarker};
 use futures_util::future::join_all;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::types::ToSql;
 
-/// How long a session waits for whoever reads next.
-const KEPT: Duration = Duration::from_secs(2);
+/// How long a session waits for its next user: longer than what watches a server pauses.
+const KEPT: Duration = Duration::from_secs(5);
 
 /// How long a session may take to show that it still works, before another is opened in its place; and to end, before its
 /// connection is just closed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A read-only session for as long as somebody reads in it. Then it waits a little for whoever reads next in the same
-/// database, unless somebody wants its place in the connection budget.
+/// A session for as long as it is used. Then it waits a little for the next user in the same database, unless its place in
+/// the connection budget is wanted.
 ///
-/// It is used like a [`Session`], for single statements: so nothing of one reader is left for the next.
-pub struct Reader<S: SideMarker> {
+/// It is used like a [`Session`], for single statements and for whole transactions that set nothing for the session: so nothing of one
+/// user is left for the next.
+pub struct Pooled<S: SideMarker, R: Right> {
     /// There until it is dropped.
-    session: Option<Session<S, ReadOnly>>,
+    session: Option<Session<S, R>>,
     idle: Arc<Idle<S>>,
 }
+
+/// A pooled session to read in.
+pub type Reader<S> = Pooled<S, ReadOnly>;
+
+/// A pooled session to write in.
+pub type Writer<S> = Pooled<S, ReadWrite>;
 
 /// The sessions of one server that nobody uses.
 pub(super) struct Idle<S>(Mutex<Sessions<S>>);
@@ -36,22 +44,24 @@ struct Sessions<S> {
 }
 
 struct Free<S> {
+    /// Typed as if it could only read, whatever its right is.
     session: Session<S, ReadOnly>,
+    writes: bool,
     since: Instant,
 }
 
 /// Somebody who waits for a place, as long as it lives.
 pub(super) struct Waiting<'a, S>(&'a Idle<S>);
 
-impl<S: SideMarker> Reader<S> {
-    pub(super) fn new(session: Session<S, ReadOnly>, idle: &Arc<Idle<S>>) -> Self {
+impl<S: SideMarker, R: Right> Pooled<S, R> {
+    pub(super) fn new(session: Session<S, R>, idle: &Arc<Idle<S>>) -> Self {
         Self {
             session: Some(session),
             idle: Arc::clone(idle),
         }
     }
 
-    /// Ends it: nobody reads next, and its place on the server is needed.
+    /// Ends it: its place on the server is needed.
     pub async fn close(mut self) {
         if let Some(session) = self.session.take() {
             session.close().await;
@@ -59,8 +69,8 @@ impl<S: SideMarker> Reader<S> {
     }
 }
 
-impl<S: SideMarker> Deref for Reader<S> {
-    type Target = Session<S, ReadOnly>;
+impl<S: SideMarker, R: Right> Deref for Pooled<S, R> {
+    type Target = Session<S, R>;
 
     fn deref(&self) -> &Self::Target {
         match &self.session {
@@ -70,7 +80,16 @@ impl<S: SideMarker> Deref for Reader<S> {
     }
 }
 
-impl<S: SideMarker> Drop for Reader<S> {
+impl<S: SideMarker, R: Right> DerefMut for Pooled<S, R> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match &mut self.session {
+            Some(session) => session,
+            None => unreachable!("only dropping takes it"),
+        }
+    }
+}
+
+impl<S: SideMarker, R: Right> Drop for Pooled<S, R> {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
             Idle::keep(&self.idle, session);
@@ -106,21 +125,34 @@ impl<S> Idle<S> {
 }
 
 impl<S: SideMarker> Idle<S> {
-    /// One in this database that still works.
-    pub(super) async fn take(&self, database: &str) -> Option<Session<S, ReadOnly>> {
+    /// One in this database, with this right, that still works.
+    pub(super) async fn take<R: Right>(&self, database: &str) -> Option<Session<S, R>> {
         loop {
-            let session = self.find(database)?;
+            let session = self.find(database, !R::READ_ONLY_BY_DEFAULT)?;
             if let Ok(true) = timeout(PATIENCE, is_free(&session)).await {
-                return Some(session);
+                return Some(session.retyped());
             }
         }
     }
 
-    fn find(&self, database: &str) -> Option<Session<S, ReadOnly>> {
+    fn find(&self, database: &str, writes: bool) -> Option<Session<S, ReadOnly>> {
         let mut sessions = self.sessions();
-        let is_there = |free: &Free<S>| free.session.database() == database;
+        let is_there = |free: &Free<S>| free.writes == writes && free.session.database() == database;
         let position = sessions.free.iter().rposition(is_there)?;
         Some(sessions.free.remove(position).session)
+    }
+
+    /// Gives all of them another `application_name`; those that do not take it are ended.
+    pub(super) async fn rename(&self, application_name: &str) {
+        let statement = "SELECT pg_catalog.set_config('application_name', $1, false)";
+        let all = std::mem::take(&mut self.sessions().free);
+        for free in all {
+            let parameters: [&(dyn ToSql + Sync); 1] = [&application_name];
+            let renamed = free.session.client.query_one(statement, &parameters);
+            if let Ok(Ok(_)) = timeout(PATIENCE, renamed).await {
+                self.sessions().free.push(free);
+            }
+        }
     }
 
     /// Ends the one that has waited longest, for its place in the connection budget.
@@ -136,8 +168,8 @@ impl<S: SideMarker> Idle<S> {
     }
 
     /// Keeps a session for a while, or drops it at once where its place is wanted.
-    fn keep(idle: &Arc<Self>, session: Session<S, ReadOnly>) {
-        // Without a runtime there is nobody left to read.
+    fn keep<R: Right>(idle: &Arc<Self>, session: Session<S, R>) {
+        // Without a runtime there is no next user.
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
@@ -146,7 +178,8 @@ impl<S: SideMarker> Idle<S> {
             return;
         }
         sessions.free.push(Free {
-            session,
+            session: session.retyped(),
+            writes: !R::READ_ONLY_BY_DEFAULT,
             since: Instant::now(),
         });
         let idle = Arc::downgrade(idle);

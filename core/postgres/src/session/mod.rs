@@ -24,7 +24,7 @@ pub use copy_out::CopyOut;
 pub use doing::Doing;
 pub use epoch::OLDER_EPOCHS_TIMEOUT;
 pub use home::{HomeSettings, PlainSetting};
-pub use idle::Reader;
+pub use idle::{Pooled, Reader, Writer};
 pub use rehearsal::Rehearsed;
 pub use release::RELEASE_TIMEOUT;
 pub use replication::ReplicationSession;
@@ -167,6 +167,20 @@ impl<S: SideMarker, R: Right> Session<S, R> {
         } = self;
         drop(client);
         let _ended = (&mut driver.0).await;
+    }
+
+    /// The same session under another type. Its settings are those that it was opened with.
+    fn retyped<T: Right>(self) -> Session<S, T> {
+        Session {
+            client: self.client,
+            driver: self.driver,
+            place: self.place,
+            facts: self.facts,
+            counts: self.counts,
+            canceller: self.canceller,
+            _permit: self._permit,
+            _type: PhantomData,
+        }
     }
 
     /// Asks for the facts and sets what only some versions know.

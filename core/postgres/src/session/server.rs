@@ -1,6 +1,6 @@
 //! A server and the way to it.
 
-use super::idle::{Idle, Reader};
+use super::idle::{Idle, Pooled, Reader, Writer};
 use super::settings::{self, Known};
 use super::{ReadOnly, Right, Session, SideMarker, Way};
 use crate::connect::{self, Address, Connected, SocketOptions, Startup, Target};
@@ -42,7 +42,7 @@ pub(super) struct Inner<S> {
     /// How many sessions there may be at the very most.
     pub(super) most: usize,
     /// How many there may be now.
-    pub(super) limit: std::sync::Mutex<usize>,
+    pub(super) limit: Arc<std::sync::Mutex<usize>>,
     tls: OnceCell<Arc<Tls>>,
     /// Where the first connection went; later ones go nowhere else.
     pinned: Mutex<Option<Target>>,
@@ -70,7 +70,7 @@ impl<S: SideMarker> Server<S> {
             application_name: application_name.into(),
             budget: Arc::new(Semaphore::new(most)),
             most,
-            limit: std::sync::Mutex::new(most),
+            limit: Arc::new(std::sync::Mutex::new(most)),
             tls: OnceCell::new(),
             pinned: Mutex::new(None),
             idle: Arc::default(),
@@ -90,6 +90,27 @@ impl<S: SideMarker> Server<S> {
     /// The `application_name` of every session.
     pub fn application_name(&self) -> &str {
         &self.inner.application_name
+    }
+
+    /// The same server, and the same idle sessions, under another `application_name`.
+    pub async fn renamed(&self, application_name: &str) -> Self {
+        let inner = &self.inner;
+        inner.idle.rename(application_name).await;
+        let renamed = Inner {
+            resolved: inner.resolved.clone(),
+            application_name: application_name.to_owned(),
+            budget: Arc::clone(&inner.budget),
+            most: inner.most,
+            limit: Arc::clone(&inner.limit),
+            tls: inner.tls.clone(),
+            pinned: Mutex::new(inner.pinned.lock().await.clone()),
+            idle: Arc::clone(&inner.idle),
+            known: inner.known.clone(),
+        };
+        Self {
+            inner: Arc::new(renamed),
+            side: PhantomData,
+        }
     }
 
     /// Host and port of the first connection, which later ones use too.
@@ -143,18 +164,29 @@ impl<S: SideMarker> Server<S> {
         settings::for_programs(self.known())
     }
 
-    /// A session to read in, in a database: one that somebody has just read in, or a new one as by
-    /// [`connect`](Self::connect).
+    /// A session to read in, in a database: an idle one, or a new one as by [`connect`](Self::connect).
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn reader(&self, database: &str) -> Result<Reader<S>, PgError> {
+        self.pooled(database).await
+    }
+
+    /// The same to write in.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn writer(&self, database: &str) -> Result<Writer<S>, PgError> {
+        self.pooled(database).await
+    }
+
+    async fn pooled<R: Right>(&self, database: &str) -> Result<Pooled<S, R>, PgError> {
         let idle = &self.inner.idle;
         let session = match idle.take(database).await {
             Some(session) => session,
             None => self.connect(database).await?,
         };
-        Ok(Reader::new(session, idle))
+        Ok(Pooled::new(session, idle))
     }
 
     /// Reads something, and does it again on a new session when the connection was lost or the server was not

@@ -108,3 +108,24 @@ async fn it_is_not_kept_from_who_waits() {
     let session = tokio::time::timeout(Duration::from_secs(30), waiting).await;
     assert_ne!(session.unwrap().unwrap().unwrap(), pid);
 }
+
+#[tokio::test]
+async fn a_reader_never_gets_a_session_that_may_write() {
+    let Some(cluster) = shared() else { return };
+    let server = with_budget(&cluster, 10);
+    let writing = server.writer("postgres").await.unwrap().backend_pid();
+    assert_ne!(reader(&server, "postgres").await.backend_pid(), writing);
+    assert_eq!(server.writer("postgres").await.unwrap().backend_pid(), writing);
+}
+
+#[tokio::test]
+async fn a_server_that_is_renamed_goes_on_with_its_sessions() {
+    let Some(cluster) = shared() else { return };
+    let server = with_budget(&cluster, 10);
+    let pid = reader(&server, "postgres").await.backend_pid();
+    let renamed = server.renamed("it's another").await;
+    let session = reader(&renamed, "postgres").await;
+    assert_eq!(session.backend_pid(), pid);
+    let name = session.setting("application_name").await.unwrap();
+    assert_eq!(name.as_deref(), Some("it's another"));
+}

@@ -84,7 +84,7 @@ impl Ownership {
         database: &DatabaseName,
         journal: &Recorder,
     ) -> Result<Claim, Failure> {
-        let mut session: Session<Target, ReadWrite> = match target.connect(database.as_str()).await {
+        let mut session = match target.writer(database.as_str()).await {
             Ok(session) => session,
             Err(error) if error.code() == Code::UnknownDatabase => return Ok(Claim::Absent),
             Err(error) => return Err(error.into()),
@@ -189,7 +189,7 @@ impl Ownership {
         database: &DatabaseName,
         head: &Head,
     ) -> Result<(), Failure> {
-        let session: Session<Target, ReadWrite> = target.connect(database.as_str()).await?;
+        let session = target.writer(database.as_str()).await?;
         let sql = "UPDATE pghaul.owner SET journal_seq = $1, head = $2 WHERE migration = $3 AND epoch = $4";
         session
             .doing("note the journal's head")
