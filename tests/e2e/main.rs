@@ -31,6 +31,7 @@ mod large_objects;
 mod large_rows;
 mod large_tables;
 mod many_databases;
+mod mapping;
 mod matviews;
 mod migration;
 mod network;
