@@ -135,7 +135,11 @@ impl Mapping {
                 None => mapping.other_roles.replace(renaming.new.clone()),
             };
             if known.is_some_and(|known| known != renaming.new) {
-                return Err(bad_option("--map-role", renaming, "another option maps the same role"));
+                return Err(bad_option(
+                    "--map-role",
+                    renaming,
+                    "another option maps the same role",
+                ));
             }
         }
         for renaming in databases {

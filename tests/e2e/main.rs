@@ -49,6 +49,7 @@ mod restart_data;
 mod run_again;
 mod secret_statements;
 mod sequences;
+mod services;
 mod settings;
 mod snapshot_copy;
 mod standalone;

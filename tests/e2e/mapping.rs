@@ -60,8 +60,11 @@ fn everything_of_a_role_and_of_a_database_has_its_new_name() {
         .psql("postgres", r#"create database "a""pp" owner app"#);
     pair.source.psql(r#"a"pp"#, NAMED_LIKE_THE_ROLE);
     pair.target.psql("postgres", "create role \"New boss\" superuser");
-    let migration = between(&pair.source.conninfo("postgres"), &pair.target.conninfo("postgres"))
-        .options(["--database", r#"a"pp"#]);
+    let migration = between(
+        &pair.source.conninfo("postgres"),
+        &pair.target.conninfo("postgres"),
+    )
+    .options(["--database", r#"a"pp"#]);
     let options = [
         "--map-role",
         "app=new app",
@@ -103,10 +106,39 @@ fn everything_of_a_role_and_of_a_database_has_its_new_name() {
         let later = "select count(*) from app.app where app = 'later'";
         pair.target.psql("new shop", later) == "50"
     });
+    // What is done on both sides, by its own names, is no drift.
+    for (cluster, database, role) in [
+        (&pair.source, r#"a"pp"#, r#""Re ader""#),
+        (&pair.target, "new shop", "\"to\""),
+    ] {
+        cluster.psql(
+            database,
+            &format!(
+                "grant delete on app.app to {role}; alter policy \"to app\" on app.app to {role}, other"
+            ),
+        );
+    }
+    pair.source.psql(r#"a"pp"#, "grant select on app.v to app");
     let status = migration.status_of(r#"a"pp"#);
+    let objects: Vec<&str> = status["incomplete"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| one["object"].as_str())
+        .collect();
+    assert_eq!(objects, ["view app.v", "event trigger app"], "{status:#}");
+    pair.source.psql(
+        r#"a"pp"#,
+        "revoke select on app.v from app; grant select on app.v to app",
+    );
+    pair.target
+        .psql("new shop", "grant select on app.v to \"new app\"");
     assert_eq!(status["status"], "syncing", "{status:#}");
     assert_eq!(status["target_dbname"], "new shop", "{status:#}");
-    migration.command(&["remove", "--accept-incomplete", "event trigger app"]).run().succeeded();
+    migration
+        .command(&["remove", "--accept-incomplete", "event trigger app"])
+        .run()
+        .succeeded();
     pair.target.psql("new shop", "alter event trigger app enable");
     assert_nothing_is_left(&pair.source, &pair.target);
 
@@ -114,10 +146,8 @@ fn everything_of_a_role_and_of_a_database_has_its_new_name() {
                      alter database "a""pp" rename to "new shop""#;
     statements(&pair, renamed);
     // PostgreSQL renames no role in settings.
-    pair.source.psql(
-        "new shop",
-        "alter function app.app(text) set role to 'new app'",
-    );
+    pair.source
+        .psql("new shop", "alter function app.app(text) set role to 'new app'");
     compare::same(&pair.source, &pair.target, "new shop");
     let roles = compare::roles(&pair.source, &pair.target);
     assert!(roles.is_empty(), "{roles:#?}");
@@ -136,12 +166,13 @@ fn a_superuser_s_database_moves_to_an_administrator_s() {
          alter database postgres set work_mem = '5MB'; comment on database postgres is 'ours';
          insert into t select n, 'row' from generate_series(1, 1000) n; insert into u select id from t",
     );
-    let admin = "create role admin login createdb createrole password 'm'; grant pg_create_subscription to admin";
+    let admin =
+        "create role admin login createdb createrole password 'm'; grant pg_create_subscription to admin";
     pair.target.psql("postgres", admin);
-    let [source, target] =
-        [(&pair.source, "mover"), (&pair.target, "admin")].map(|(cluster, role)| cluster.conninfo_as(role, "m", "postgres"));
-    let migration = between(&source, &target)
-    .options(["--database", "postgres", "--target-free-space", "1TB"]);
+    let [source, target] = [(&pair.source, "mover"), (&pair.target, "admin")]
+        .map(|(cluster, role)| cluster.conninfo_as(role, "m", "postgres"));
+    let migration =
+        between(&source, &target).options(["--database", "postgres", "--target-free-space", "1TB"]);
     let options = [
         "--map-role",
         "postgres=admin",
@@ -151,9 +182,13 @@ fn a_superuser_s_database_moves_to_an_administrator_s() {
         "replication",
     ];
     let refused = migration.with_options("check").run().failed_with(3);
-    assert!(refused.stdout.contains("(owners)") || refused.stdout.contains("owners"), "{refused}");
+    assert!(
+        refused.stdout.contains("(owners)") || refused.stdout.contains("owners"),
+        "{refused}"
+    );
     migration.with_options("run").args(options).run().succeeded();
-    pair.source.psql("postgres", "update t set what = 'changed' where id < 10");
+    pair.source
+        .psql("postgres", "update t set what = 'changed' where id < 10");
     wait_until("changes arrive", Duration::from_secs(60), || {
         let changed = "select count(*) from t where what = 'changed'";
         pair.target.psql("app", changed) == "9"
@@ -188,9 +223,12 @@ fn two_roles_become_one() {
          select lo_create(7); alter large object 7 owner to a; grant select on large object 7 to b, c",
     );
     pair.target.psql("postgres", "create role x");
-    let migration = between(&pair.source.conninfo("postgres"), &pair.target.conninfo("postgres"))
-        .options(["--database", "shop"])
-        .options(["--method", "dump", "--map-role", "a=x", "--map-role", "b=x"]);
+    let migration = between(
+        &pair.source.conninfo("postgres"),
+        &pair.target.conninfo("postgres"),
+    )
+    .options(["--database", "shop"])
+    .options(["--method", "dump", "--map-role", "a=x", "--map-role", "b=x"]);
     migration.run().succeeded();
     let rights = "select relowner::regrole || ' ' || relacl::text from pg_class where relname = 't'";
     assert_eq!(pair.target.psql("shop", rights), "x {x=arwdDxtm/x,c=r/x}");
@@ -214,11 +252,19 @@ fn without_owners_and_privileges() {
             // What a superuser alone may create.
             false => NAMED_LIKE_THE_ROLE
                 .lines()
-                .filter(|line| !line.contains("event") && !line.contains("user mapping") && !line.contains("data wrapper"))
+                .filter(|line| {
+                    !line.contains("event")
+                        && !line.contains("user mapping")
+                        && !line.contains("data wrapper")
+                })
                 .collect(),
         };
         pair.source.psql(r#"a"pp"#, &schema);
-        let role = if superuser { "superuser" } else { "createdb createrole" };
+        let role = if superuser {
+            "superuser"
+        } else {
+            "createdb createrole"
+        };
         pair.target.psql(
             "postgres",
             &format!("create role mover login password 'm' {role}"),
@@ -227,10 +273,20 @@ fn without_owners_and_privileges() {
             &pair.source.conninfo("postgres"),
             &pair.target.conninfo_as("mover", "m", "postgres"),
         )
-        .options(["--database", r#"a"pp"#, "--method", "dump", "--target-free-space", "1TB"]);
+        .options([
+            "--database",
+            r#"a"pp"#,
+            "--method",
+            "dump",
+            "--target-free-space",
+            "1TB",
+        ]);
         let options = ["--no-owner", "--no-privileges"];
         let check = migration.with_options("check").args(options).run();
-        assert!(check.stdout.contains("everything will belong to role mover"), "{check}");
+        assert!(
+            check.stdout.contains("everything will belong to role mover"),
+            "{check}"
+        );
         migration.with_options("run").args(options).run().succeeded();
         let of_others = "select string_agg(o, ', ') from (
               select relname || relowner::regrole || coalesce(relacl::text, '') from pg_class
@@ -243,11 +299,18 @@ fn without_owners_and_privileges() {
               union all select datname::text from pg_database
                where datname = current_database() and (datdba <> 'mover'::regrole or datacl is not null)
               union all select defaclacl::text from pg_default_acl) x (o)";
-        assert_eq!(pair.target.psql(r#"a"pp"#, of_others), "", "superuser: {superuser}");
+        assert_eq!(
+            pair.target.psql(r#"a"pp"#, of_others),
+            "",
+            "superuser: {superuser}"
+        );
         let found = compare::databases(
             (&pair.source, r#"a"pp"#),
             (&pair.target, r#"a"pp"#),
-            &compare::Options { privileges: false, ..compare::Options::default() },
+            &compare::Options {
+                privileges: false,
+                ..compare::Options::default()
+            },
         );
         assert!(found.is_empty(), "{found:#?}");
     }
@@ -256,18 +319,48 @@ fn without_owners_and_privileges() {
 #[test]
 fn options_that_do_not_fit_are_refused_before_anything_is_made() {
     let pair = ClusterPair::start(Settings::new(), Settings::new());
-    statements(&pair, "create database one; create database two; create role a; create role b");
+    statements(
+        &pair,
+        "create database one; create database two; create role a; create role b",
+    );
     for (options, code, message) in [
-        (["--rename-database", "one=two"], 2, "two databases of the source would be database two"),
-        (["--rename-database", "three=four"], 2, "names database three, which is not moved"),
+        (
+            ["--rename-database", "one=two"],
+            2,
+            "two databases of the source would be database two",
+        ),
+        (
+            ["--rename-database", "three=four"],
+            2,
+            "names database three, which is not moved",
+        ),
         (["--rename-database", "one=template1"], 2, "the name is reserved"),
-        (["--map-role", "nobody=a"], 3, "names roles that the source does not have (1): nobody"),
-        (["--map-role", "*=admin"], 3, "mapped to a role that the target does not have (1): admin"),
+        (
+            ["--map-role", "nobody=a"],
+            3,
+            "names roles that the source does not have (1): nobody",
+        ),
+        (
+            ["--map-role", "*=admin"],
+            3,
+            "mapped to a role that the target does not have (1): admin",
+        ),
     ] {
-        let migration = between(&pair.source.conninfo("postgres"), &pair.target.conninfo("postgres"));
-        let refused = migration.with_options("run").args(options).run().failed_with(code);
+        let migration = between(
+            &pair.source.conninfo("postgres"),
+            &pair.target.conninfo("postgres"),
+        );
+        let refused = migration
+            .with_options("run")
+            .args(options)
+            .run()
+            .failed_with(code);
         assert!(refused.stderr.contains(message), "{message}: {refused}");
-        migration.with_options("plan").args(options).run().failed_with(code);
+        migration
+            .with_options("plan")
+            .args(options)
+            .run()
+            .failed_with(code);
     }
     let databases = "select count(*) from pg_database";
     assert_eq!(pair.target.psql("postgres", databases), "3");

@@ -36,10 +36,7 @@ impl MappingArgs {
 
     /// Whether any of them is given.
     pub(crate) fn is_given(&self) -> bool {
-        self.no_owner
-            || self.no_privileges
-            || !self.map_role.is_empty()
-            || !self.rename_database.is_empty()
+        self.no_owner || self.no_privileges || !self.map_role.is_empty() || !self.rename_database.is_empty()
     }
 
     /// Each option, and whether it is given and says something else than what is frozen.

@@ -272,7 +272,10 @@ impl Journey<'_> {
     async fn note_progress(&self) {
         let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
         let head = self.run.recorder.head();
-        if let Err(failure) = ownership.note(&self.run.target, &self.target_database(), &head).await {
+        if let Err(failure) = ownership
+            .note(&self.run.target, &self.target_database(), &head)
+            .await
+        {
             tracing::debug!(%failure, "the journal's head was not noted in the target");
         }
     }

@@ -226,7 +226,9 @@ impl Migration {
     /// The name of a database on the target.
     pub fn target_database(&self, database: &DatabaseName) -> DatabaseName {
         let mapping = self.selection.as_ref().map(|selection| &selection.mapping);
-        mapping.map_or(database, |mapping| mapping.database(database)).clone()
+        mapping
+            .map_or(database, |mapping| mapping.database(database))
+            .clone()
     }
 
     /// Whether pghaul may have made anything on a server for it: only steps do.

@@ -6,7 +6,8 @@ use crate::scope::{Cluster, Database, Scope};
 use crate::throwaway::ThrowawayDatabase;
 use async_trait::async_trait;
 use pghaul_core::{
-    Acceptance, Catalog, Code, DatabaseName, Failure, Finding, InitialCopy, Mapping, Method, Migration, MigrationId,
+    Acceptance, Catalog, Code, DatabaseName, Failure, Finding, InitialCopy, Mapping, Method, Migration,
+    MigrationId,
 };
 use pghaul_postgres::catalog::Detail;
 use pghaul_postgres::extension::Extensions;
@@ -290,7 +291,11 @@ impl CheckContext<Database> {
         let sql = "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1";
         let target = self.target().await?;
         let doing = target.doing("look for the database");
-        if doing.query_opt(sql, &[&self.target_name().as_str()]).await?.is_none() {
+        if doing
+            .query_opt(sql, &[&self.target_name().as_str()])
+            .await?
+            .is_none()
+        {
             return Ok(None);
         }
         match self.in_target.session().await {

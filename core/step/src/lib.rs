@@ -75,7 +75,7 @@ pub use pghaul_core::event::{CopiedBy, Incomplete, NotedBy, Positions, Proof, Se
 pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 pub use pghaul_core::{
-    Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Mapping, Mark, Method, Severity, Side, Subject,
-    TableClass, TableName, TablePlan, catalog, escaped, failures, plan,
+    Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Mapping, Mark, Method, Severity, Side,
+    Subject, TableClass, TableName, TablePlan, catalog, escaped, failures, plan,
 };
 pub use pghaul_postgres as postgres;

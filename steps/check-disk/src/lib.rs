@@ -12,8 +12,8 @@ pub use free::FreeSpace;
 use pghaul_step::postgres::{Session, SideMarker};
 use pghaul_step::quantity::bytes;
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Cluster, DatabaseName, Failure, Finding, FindingKind, Registry, Severity,
-    Subject, async_trait,
+    Check, CheckContext, CheckDescriptor, Cluster, DatabaseName, Failure, Finding, FindingKind, Registry,
+    Severity, Subject, async_trait,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;

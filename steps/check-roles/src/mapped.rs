@@ -32,8 +32,12 @@ pub(crate) fn judge(
         role: pghauls.to_owned(),
     });
     let found = [
-        listed(missing.cloned().collect(), |roles| RoleProblem::MappedRolesMissing { roles }),
-        listed(nobody(mapping, roles, there), |roles| RoleProblem::MappedToNobody { roles }),
+        listed(missing.cloned().collect(), |roles| {
+            RoleProblem::MappedRolesMissing { roles }
+        }),
+        listed(nobody(mapping, roles, there), |roles| {
+            RoleProblem::MappedToNobody { roles }
+        }),
         listed(shown, |roles| RoleProblem::RolesMapped { roles }),
         owners,
         mapping.no_privileges.then_some(RoleProblem::PrivilegesLeftOut),
@@ -51,8 +55,14 @@ fn nobody(mapping: &Mapping, roles: &[Role], there: &BTreeSet<String>) -> Vec<St
         }
     }
     // A role that keeps its name is the one that is created.
-    let keeps = |new: &str| roles.iter().any(|role| role.name == new && mapping.role(new) == new);
-    let several = sources.into_iter().filter(|(new, count)| *count > 1 && !keeps(new));
+    let keeps = |new: &str| {
+        roles
+            .iter()
+            .any(|role| role.name == new && mapping.role(new) == new)
+    };
+    let several = sources
+        .into_iter()
+        .filter(|(new, count)| *count > 1 && !keeps(new));
     several.map(|(new, _)| new.to_owned()).collect()
 }
 

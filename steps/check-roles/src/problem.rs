@@ -146,7 +146,9 @@ impl FindingKind for RoleProblem {
                 "roles of the source have another one in their place on the target, as owners, in privileges and in memberships",
                 roles,
             ),
-            Self::MappedRolesMissing { roles } => said("--map-role names roles that the source does not have", roles),
+            Self::MappedRolesMissing { roles } => {
+                said("--map-role names roles that the source does not have", roles)
+            }
             Self::MappedToNobody { roles } => said(
                 "several roles of the source are mapped to a role that the target does not have",
                 roles,
@@ -157,10 +159,14 @@ impl FindingKind for RoleProblem {
                 roles,
             ),
             Self::OwnersLeftOut { role } => {
-                format!("everything will belong to role {} on the target (--no-owner)", quoted(role))
+                format!(
+                    "everything will belong to role {} on the target (--no-owner)",
+                    quoted(role)
+                )
             }
             Self::PrivilegesLeftOut => {
-                "no privileges are granted on the target, and no default privileges are set (--no-privileges)".to_owned()
+                "no privileges are granted on the target, and no default privileges are set (--no-privileges)"
+                    .to_owned()
             }
             Self::SettingsOfAllRoles { settings } => said(
                 "settings that ALTER ROLE ALL has given to all roles of the source are not moved",

@@ -2,8 +2,8 @@
 
 use pghaul_step::postgres::{ReadOnly, Session, SideMarker};
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Cluster, DatabaseName, Failure, Finding, FindingKind, Severity, Side, Subject,
-    async_trait, listed, quoted,
+    Check, CheckContext, CheckDescriptor, Cluster, DatabaseName, Failure, Finding, FindingKind, Severity,
+    Side, Subject, async_trait, listed, quoted,
 };
 use serde::Serialize;
 

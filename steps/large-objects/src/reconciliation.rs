@@ -243,9 +243,12 @@ impl<'a> Reconciliation<'a> {
             }
             let properties = other.map(|other| &other.properties);
             if !properties.is_some_and(|other| object.properties.same_as(other)) {
-                difference
-                    .properties
-                    .push(Change::new(oid, &object.properties, properties, &self.on_target.role));
+                difference.properties.push(Change::new(
+                    oid,
+                    &object.properties,
+                    properties,
+                    &self.on_target.role,
+                ));
             }
         }
         Ok(difference)

@@ -1,7 +1,7 @@
 //! Who is a member of whom.
 
-use pghaul_step::{Failure, Mapping};
 use pghaul_step::postgres::{Ident, QuoteError, ReadOnly, Session, Source};
+use pghaul_step::{Failure, Mapping};
 use std::collections::BTreeSet;
 
 /// The first version whose memberships have the options INHERIT and SET, and belong to their grantors.
@@ -55,7 +55,9 @@ pub(crate) fn renamed(memberships: Vec<Membership>, mapping: &Mapping) -> Vec<Me
     let mut renamed: Vec<Membership> = Vec::new();
     for membership in memberships {
         let membership = membership.renamed(mapping);
-        let known = renamed.iter_mut().find(|known| known.is_between_those_of(&membership));
+        let known = renamed
+            .iter_mut()
+            .find(|known| known.is_between_those_of(&membership));
         match known {
             _ if membership.role == membership.member => {}
             Some(known) => known.admin |= membership.admin,

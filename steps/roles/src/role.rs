@@ -1,10 +1,10 @@
 //! A role on the source, and the statements that create it on the target.
 
 use crate::setting;
-use pghaul_step::renaming::renamed_setting;
-use pghaul_step::{Failure, Mapping};
 use pghaul_step::postgres::catalog::RoleFacts;
 use pghaul_step::postgres::{Ident, QuoteError, ReadOnly, Right, Row, Session, Source, Target, literal};
+use pghaul_step::renaming::renamed_setting;
+use pghaul_step::{Failure, Mapping};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -103,7 +103,10 @@ pub(crate) fn renamed(roles: Vec<Role>, mapping: &Mapping) -> Vec<Role> {
     let keeps_name = |role: &Role| mapping.role(&role.name) == role.name;
     let (keeping, others): (Vec<Role>, Vec<Role>) = roles.into_iter().partition(keeps_name);
     let mut names = BTreeSet::new();
-    let renamed = keeping.into_iter().chain(others).map(|role| role.renamed(mapping));
+    let renamed = keeping
+        .into_iter()
+        .chain(others)
+        .map(|role| role.renamed(mapping));
     renamed.filter(|role| names.insert(role.name.clone())).collect()
 }
 

@@ -128,7 +128,8 @@ impl Journey<'_> {
     /// schema out of the target: it comes back.
     pub(crate) async fn discard(&self, method: Method) -> Result<(), Failure> {
         let plan = self.subject()?.plan;
-        let mut session: Session<Target, ReadWrite> = self.run.target.connect(self.target_database().as_str()).await?;
+        let mut session: Session<Target, ReadWrite> =
+            self.run.target.connect(self.target_database().as_str()).await?;
         match method {
             Method::Replication => {
                 self.undo_steps(Method::Replication, StepPhase::Data, UndoReason::Restarted)

@@ -24,11 +24,7 @@ const SETTINGS_WITH_ROLE: [&str; 2] = ["role", "session_authorization"];
 ///
 /// # Errors
 /// Where a new name can't be written in SQL.
-pub fn renamed<'a>(
-    sql: &'a str,
-    mapping: &Mapping,
-    owner: Option<&str>,
-) -> Result<Cow<'a, str>, QuoteError> {
+pub fn renamed<'a>(sql: &'a str, mapping: &Mapping, owner: Option<&str>) -> Result<Cow<'a, str>, QuoteError> {
     if !mapping.maps_roles() && mapping.databases.is_empty() {
         return Ok(Cow::Borrowed(sql));
     }
@@ -210,8 +206,7 @@ impl Renamer<'_> {
         let Some(old) = token.name() else { return Ok(()) };
         let new = self.mapping.role(&old);
         if new != old {
-            self.edits
-                .push((token.at.clone(), Ident::new(new)?.short()));
+            self.edits.push((token.at.clone(), Ident::new(new)?.short()));
         }
         Ok(())
     }
@@ -246,9 +241,8 @@ impl Renamer<'_> {
             let [name, to, value, ..] = statement.get(place + 1..).unwrap_or_default() else {
                 continue;
             };
-            let is_one = set.is_word("SET")
-                && to.is_word("TO")
-                && name.name().is_some_and(|name| names_role(&name));
+            let is_one =
+                set.is_word("SET") && to.is_word("TO") && name.name().is_some_and(|name| names_role(&name));
             let Some(old) = value.value().filter(|_| is_one) else {
                 continue;
             };
@@ -301,15 +295,18 @@ mod tests {
     use pghaul_core::Renaming;
 
     fn mapping() -> Mapping {
-        let parse = |texts: &[&str]| -> Vec<Renaming> {
-            texts.iter().map(|text| text.parse().unwrap()).collect()
-        };
+        let parse =
+            |texts: &[&str]| -> Vec<Renaming> { texts.iter().map(|text| text.parse().unwrap()).collect() };
         let roles = parse(&["app=New App", "boss=New App", "to=x"]);
         Mapping::new(&roles, &parse(&["app=app2"])).unwrap()
     }
 
     fn assert_renamed(sql: &str, expected: &str) {
-        assert_eq!(renamed(sql, &mapping(), Some("owner")).unwrap(), expected, "{sql}");
+        assert_eq!(
+            renamed(sql, &mapping(), Some("owner")).unwrap(),
+            expected,
+            "{sql}"
+        );
     }
 
     #[test]

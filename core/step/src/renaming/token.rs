@@ -47,7 +47,9 @@ impl Token<'_> {
     /// The value of a plain string constant.
     pub(super) fn value(&self) -> Option<String> {
         let plain = self.kind == Kind::Text && self.text.starts_with('\'');
-        plain.then(|| Some(inner(self.text)?.replace("''", "'"))).flatten()
+        plain
+            .then(|| Some(inner(self.text)?.replace("''", "'")))
+            .flatten()
     }
 }
 

@@ -47,17 +47,13 @@ pub(super) fn describe(cluster: &Cluster, database: &str, options: &Options) -> 
         subjects.push("large objects".to_owned());
         let described = match options.privileges {
             true => include_str!("large_object.sql").to_owned(),
-            false => {
-                include_str!("large_object.sql").replace("pg_catalog.pg_get_userbyid(l.lomowner), l.lomacl,", "")
-            }
+            false => include_str!("large_object.sql")
+                .replace("pg_catalog.pg_get_userbyid(l.lomowner), l.lomacl,", ""),
         };
         writeln!(
             script,
             "{};",
-            hash(
-                &described,
-                "pg_catalog.pg_largeobject_metadata as l"
-            )
+            hash(&described, "pg_catalog.pg_largeobject_metadata as l")
         )
         .expect("writing to a String");
     }
