@@ -87,7 +87,9 @@ const APPLICATION: &str = "
 
 /// Owners, privileges and policies.
 const RIGHTS: &str = "select string_agg(what, e'\\n' order by what) from (
-    select relname || ' ' || relowner::regrole || coalesce(' ' || relacl::text, '') from pg_class where relnamespace = 'shop'::regnamespace
+    select relname || ' ' || relowner::regrole || ' ' ||
+           replace(coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::\"char\", relowner))::text, 'arwdDxtm', 'arwdDxt')
+      from pg_class where relkind in ('r', 'v', 'S') and relnamespace = 'shop'::regnamespace
     union all select proname || ' ' || proowner::regrole from pg_proc where pronamespace = 'shop'::regnamespace
     union all select polname || ' ' || polroles::regrole[]::text from pg_policy
     union all select nspname || ' ' || nspowner::regrole || nspacl::text from pg_namespace where nspname = 'shop'
