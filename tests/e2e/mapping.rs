@@ -132,6 +132,7 @@ fn everything_of_a_role_and_of_a_database_has_its_new_name() {
         .psql("new shop", r#"grant select on app.v to "new app", "to""#);
     assert_eq!(status["status"], "syncing", "{status:#}");
     assert_eq!(status["target_dbname"], "new shop", "{status:#}");
+    migration.command(&["doctor"]).run().succeeded();
     migration
         .command(&["remove", "--accept-incomplete", "event trigger app"])
         .run()
@@ -225,16 +226,28 @@ fn two_roles_become_one() {
         &pair.target.conninfo("postgres"),
     )
     .options(["--database", "shop"])
-    .options(["--method", "dump", "--map-role", "a=x", "--map-role", "b=x"]);
+    .options(["--method", "dump", "--map-role", "a=x", "--map-role", "b=x"])
+    .options(["--rename-database", "shop=store"]);
     migration.run().succeeded();
     let rights = "select relowner::regrole || ' ' || relacl::text from pg_class where relname = 't'";
-    assert_eq!(pair.target.psql("shop", rights), "x {x=arwdDxtm/x,c=r/x}");
+    assert_eq!(pair.target.psql("store", rights), "x {x=arwdDxtm/x,c=r/x}");
     let of_object = "select lomowner::regrole || ' ' || lomacl::text from pg_largeobject_metadata";
-    assert_eq!(pair.target.psql("shop", of_object), "x {x=rw/x,c=r/x}");
+    assert_eq!(pair.target.psql("store", of_object), "x {x=rw/x,c=r/x}");
     let defaults = "select count(*) from pg_default_acl";
-    assert_eq!(pair.target.psql("shop", defaults), "0");
+    assert_eq!(pair.target.psql("store", defaults), "0");
     let members = "select string_agg(roleid::regrole || ' to ' || member::regrole, ', ' order by 1) from pg_auth_members where roleid > 16000";
     assert_eq!(pair.target.psql("postgres", members), "x to c");
+
+    // Copied again, it is found under its new name.
+    pair.source.psql("shop", "insert into t values (1)");
+    let again = migration
+        .command(&["run", "--restart-data", "shop"])
+        .run()
+        .succeeded();
+    assert!(again.stdout.contains("shop → store"), "{again}");
+    assert_eq!(pair.target.psql("store", "select count(*) from t"), "1");
+    migration.remove().succeeded();
+    assert_nothing_is_left(&pair.source, &pair.target);
 }
 
 #[test]
