@@ -18,6 +18,7 @@ mod configuration;
 mod examples;
 mod generated;
 mod history;
+mod mapping;
 mod metrics;
 mod migrations;
 mod report;
@@ -27,6 +28,7 @@ pub(crate) use checks::CheckArgs;
 pub(crate) use configuration::{ConfigCommand, ConfigCommandArgs, ConfigurationArgs, DescribeArgs, ListArgs};
 pub(crate) use generated::{CompletionsArgs, ManArgs};
 pub(crate) use history::HistoryArgs;
+pub(crate) use mapping::MappingArgs;
 pub(crate) use metrics::MetricsArgs;
 pub(crate) use migrations::{CloseArgs, MigrationsArgs, MigrationsCommand};
 pub(crate) use report::ReportArgs;
@@ -212,10 +214,12 @@ pub(crate) struct SelectionArgs {
         help_heading = "Servers"
     )]
     pub(crate) source_from_target: Option<String>,
+    #[command(flatten)]
+    pub(crate) mapping: MappingArgs,
 }
 
 impl SelectionArgs {
-    /// What the journal keeps of it: no secrets.
+    /// What the journal keeps of it, but for what is different on the target: no secrets.
     pub(crate) fn selection(&self, source_from_target: Option<String>) -> Selection {
         Selection {
             include: self.database.clone(),

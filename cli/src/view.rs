@@ -58,6 +58,8 @@ pub(crate) struct Worker {
 #[derive(Debug, Clone)]
 pub(crate) struct DatabaseView {
     pub(crate) name: DatabaseName,
+    /// Its name on the target.
+    pub(crate) target: DatabaseName,
     pub(crate) number: u32,
     pub(crate) phase: Phase,
     /// The phase it failed in.
@@ -104,7 +106,10 @@ impl View {
         let mut databases: Vec<DatabaseView> = migration
             .databases
             .iter()
-            .map(|(name, record)| DatabaseView::of_journal(name, record, times.get(name).cloned()))
+            .map(|(name, record)| DatabaseView {
+                target: migration.target_database(name),
+                ..DatabaseView::of_journal(name, record, times.get(name).cloned())
+            })
             .collect();
         databases.sort_by_key(|database| database.number);
         let mut view = Self {
@@ -299,6 +304,14 @@ impl View {
 }
 
 impl DatabaseView {
+    /// Its name; where the target has another one, both.
+    pub(crate) fn names(&self) -> String {
+        match self.target == self.name {
+            true => self.name.to_string(),
+            false => format!("{} → {}", self.name, self.target),
+        }
+    }
+
     fn of_journal(name: &DatabaseName, record: &DatabaseRecord, as_of: Option<String>) -> Self {
         let proof = record.proof.as_ref();
         let during = match &record.state {
@@ -312,6 +325,7 @@ impl DatabaseView {
         }
         Self {
             name: name.clone(),
+            target: name.clone(),
             number: record.number,
             phase: record.state.phase(),
             during,

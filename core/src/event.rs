@@ -19,6 +19,7 @@ pub use versions::{NotedBy, StepUpcaster, StepVersions, newest_version};
 use crate::failure::{Failure, Side};
 use crate::finding::Finding;
 use crate::id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
+use crate::mapping::Mapping;
 use crate::plan::{DatabasePlan, InitialCopy, Method};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -76,6 +77,9 @@ pub struct Selection {
     /// `--source-from-target`, without secrets, when given.
     #[serde(default)]
     pub source_from_target: Option<String>,
+    /// What has another name, owner or rights on the target. Absent: everything arrives as it is.
+    #[serde(default, skip_serializing_if = "Mapping::is_empty")]
+    pub mapping: Mapping,
 }
 
 impl Selection {

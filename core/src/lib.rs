@@ -26,6 +26,7 @@ pub mod finding;
 pub mod id;
 pub mod journal;
 pub mod machine;
+pub mod mapping;
 pub mod plan;
 pub mod status;
 
@@ -38,4 +39,5 @@ pub use finding::{Concern, Finding, Severity, Subject};
 pub use id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
 pub use journal::{Journal, JournalError};
 pub use machine::{DatabaseState, IllegalTransition, Migration, Phase, StepState};
+pub use mapping::{Mapping, Renaming};
 pub use plan::{DatabasePlan, InitialCopy, Method, Route, TableClass, TablePlan};

@@ -109,6 +109,7 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
     let request = RunRequest {
         selection: Selection {
             rest_copy: args.copying.rest_copy,
+            mapping: args.selection.mapping.mapping()?,
             ..args.selection.selection(way_to_journal)
         },
         on_check_failure: args.on_check_failure,
@@ -222,6 +223,7 @@ async fn begin(
         &args.selection.selection(None),
     )?;
     check_databases(&args.checks.accept, &selected)?;
+    args.selection.mapping.mapping()?.check_databases(&selected)?;
     if let (None, Some(journal)) = (&name, journal)
         && let Some(view) = finished(journal, &servers, &selected).await?
     {
@@ -296,7 +298,8 @@ fn check_frozen(given: &SelectionArgs, migration: &Migration) -> Result<(), Fail
             given.initial_copy.is_some() && given.initial_copy != frozen.initial_copy,
         ),
     ];
-    match differs.iter().find(|(_, differs)| *differs) {
+    let mapped = given.mapping.differing(&frozen.mapping)?;
+    match differs.iter().chain(&mapped).find(|(_, differs)| *differs) {
         None => Ok(()),
         Some((option, _)) => Err(Failure::new(
             Code::BadInput,

@@ -109,6 +109,11 @@ async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<
     let databases = databases(args, &servers, &known).await?;
     let selected: Vec<DatabaseName> = databases.iter().map(|(_, name)| name.clone()).collect();
     check_databases(&args.checks.accept, &selected)?;
+    let mapping = match args.selection.mapping.is_given() {
+        true => args.selection.mapping.mapping()?,
+        false => known.landscape.mapping,
+    };
+    mapping.check_databases(&selected)?;
     let mut accepted = known.landscape.accepted;
     accepted.extend(args.checks.accept.iter().cloned());
     let surveyor = Surveyor {
@@ -123,6 +128,7 @@ async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<
                 .initial_copy
                 .unwrap_or_else(|| known.selection.clone().unwrap_or_default().initial_copy()),
             accepted,
+            mapping,
             disk: args.checks.disk(),
             rehearse: args.checks.rehearse(rehearse),
             // A conninfo that the target can't use is found by a check, which reports it.

@@ -53,6 +53,7 @@ fn last_run(last_run: &LastRun) -> Value {
 fn database(view: &DatabaseView) -> Value {
     json!({
         "dbname": view.name,
+        "target_dbname": view.target,
         "error": view.error.as_ref().map(ToString::to_string),
         "method": view.method.map(method_label).unwrap_or_default(),
         "status": view.phase.to_string(),

@@ -85,8 +85,12 @@ fn row(database: &SurveyedDatabase) -> Vec<String> {
         Method::Replication => (plan.deferred().count(), plan.held_back.len()),
         Method::Dump => (tables().filter(|t| t.copied_by_us(Route::Dump)).count(), 0),
     };
+    let name = match &plan.target_database {
+        Some(target) => format!("{} → {target}", database.database),
+        None => database.database.to_string(),
+    };
     vec![
-        database.database.to_string(),
+        name,
         method_label(plan.method).to_owned(),
         bytes(database.bytes),
         all.to_string(),
@@ -311,6 +315,7 @@ fn database_json(database: &SurveyedDatabase) -> Value {
     });
     json!({
         "dbname": database.database,
+        "target_dbname": plan.and_then(|p| p.target_database.as_ref()).unwrap_or(&database.database),
         "method": plan.map(|p| method_label(p.method)),
         "reasons": plan.map(|p| p.reasons.clone()).unwrap_or_default(),
         "bytes": database.bytes,

@@ -6,7 +6,9 @@ use crate::copied::Copied;
 use crate::style::{ERROR, GOOD, WARNING, paint};
 use pghaul_core::event::{CopiedBy, Ending, Note, Proof, Retry, Runner, Wait};
 use pghaul_core::status::method_label;
-use pghaul_core::{DatabaseEvent, Event, Failure, Finding, MigrationEvent, Severity, StepEvent};
+use pghaul_core::{
+    DatabaseEvent, DatabaseName, Event, Failure, Finding, MigrationEvent, Severity, StepEvent,
+};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -27,8 +29,12 @@ fn of_migration(event: &MigrationEvent) -> String {
             created.name, created.pghaul, created.source.conninfo, created.target.conninfo
         ),
         MigrationEvent::RunnerStarted(runner) => started(runner),
-        MigrationEvent::DatabasesSelected { databases, .. } => {
-            let names: Vec<&str> = databases.iter().map(|d| d.as_str()).collect();
+        MigrationEvent::DatabasesSelected { databases, selection } => {
+            let name = |database: &DatabaseName| match selection.mapping.databases.get(database) {
+                Some(target) => format!("{database} → {target}"),
+                None => database.to_string(),
+            };
+            let names: Vec<String> = databases.iter().map(name).collect();
             format!(
                 "{} selected: {}",
                 plural(names.len() as u64, "database"),

@@ -69,6 +69,7 @@ fn as_shown(view: &View) -> View {
     let text = |text: &str| escaped(text).into_owned();
     let databases = view.databases.iter().map(|database| DatabaseView {
         name: legible::database(&database.name),
+        target: legible::database(&database.target),
         reasons: legible(&database.reasons),
         incomplete: legible(&database.incomplete),
         written: legible(&database.written),
@@ -110,7 +111,7 @@ pub(crate) fn table(databases: &[DatabaseView]) -> String {
     for database in databases {
         let optional = |number: Option<u64>, shown: fn(u64) -> String| number.map_or("–".to_owned(), shown);
         rows.push(vec![
-            legible::database(&database.name).to_string(),
+            escaped(&database.names()).into_owned(),
             phase(database),
             database.method.map_or("–", method_label).to_owned(),
             optional(database.tables, count),

@@ -147,13 +147,18 @@ impl Journey<'_> {
         }
     }
 
+    /// The name of the database on the target.
+    pub(crate) fn target_database(&self) -> DatabaseName {
+        self.run.target_database(self.database)
+    }
+
     /// Raises pghaul's epoch in the target database, where it already exists.
     pub(crate) async fn claim(&self) -> Result<(), Failure> {
         let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
         let notes = Notes::about(&self.run.recorder, Some(self.database), None);
         let _waiting = notes.waiting("the claim of the target database for this run");
         let claim = ownership
-            .claim(&self.run.target, self.database, &self.run.recorder)
+            .claim(&self.run.target, &self.target_database(), &self.run.recorder)
             .await?;
         if claim == Claim::Absent {
             tracing::debug!(database = %self.database, "the target has no schema pghaul (yet, or any more)");
@@ -267,7 +272,10 @@ impl Journey<'_> {
     async fn note_progress(&self) {
         let ownership = Ownership::new(self.run.migration.clone(), self.run.epoch);
         let head = self.run.recorder.head();
-        if let Err(failure) = ownership.note(&self.run.target, self.database, &head).await {
+        if let Err(failure) = ownership
+            .note(&self.run.target, &self.target_database(), &head)
+            .await
+        {
             tracing::debug!(%failure, "the journal's head was not noted in the target");
         }
     }

@@ -62,7 +62,7 @@ async fn missing(
         return Ok(None);
     };
     let reading = "read the columns of the tables";
-    let target = run.target.reader(database.as_str()).await?;
+    let target = run.target.reader(run.target_database(database).as_str()).await?;
     if side == Side::Target && !is_whole(&target).await? {
         return Ok(Some(failures::owner_row_gone()));
     }

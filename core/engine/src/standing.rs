@@ -157,7 +157,11 @@ impl Engine {
         let mut heads = BTreeMap::new();
         for database in databases {
             let read = async {
-                let session = self.run.target.reader(database.as_str()).await?;
+                let session = self
+                    .run
+                    .target
+                    .reader(self.run.target_database(&database).as_str())
+                    .await?;
                 ownership::head_seen(&*session, &self.run.migration).await
             };
             match read.await {

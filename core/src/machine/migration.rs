@@ -223,6 +223,14 @@ impl Migration {
         self.selection.is_some() && self.databases.values().all(|d| d.state == DatabaseState::Removed)
     }
 
+    /// The name of a database on the target.
+    pub fn target_database(&self, database: &DatabaseName) -> DatabaseName {
+        let mapping = self.selection.as_ref().map(|selection| &selection.mapping);
+        mapping
+            .map_or(database, |mapping| mapping.database(database))
+            .clone()
+    }
+
     /// Whether pghaul may have made anything on a server for it: only steps do.
     pub fn has_acted(&self) -> bool {
         let started = |steps: &BTreeMap<StepName, StepRecord>| steps.values().any(|step| step.starts > 0);

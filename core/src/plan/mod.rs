@@ -220,8 +220,11 @@ impl TablePlan {
 /// The frozen plan of one database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabasePlan {
-    /// The database, on both sides.
+    /// The database, as the source names it.
     pub database: DatabaseName,
+    /// Its name on the target, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_database: Option<DatabaseName>,
     /// Its number in the migration, from 1; names of objects carry it.
     pub number: u32,
     /// How its data is moved.

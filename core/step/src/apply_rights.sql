@@ -1,6 +1,7 @@
 -- Tables whose owner may not do what replication does, one row each, with the reason. From PostgreSQL 16 on a subscription
 -- acts as the owner of each table, in a partition as the owner of its root. $1 and $2 name the tables by schema and name;
--- where they are NULL, all tables count.
+-- where they are NULL, all tables count. $3 to $6 are roles in whose place others will own the tables, those others, and whether
+-- each is a superuser or bypasses row-level security.
 WITH RECURSIVE members (root, rootowner, oid) AS (
     SELECT c.oid, c.relowner, c.oid
       FROM pg_catalog.pg_class c
@@ -25,12 +26,22 @@ WITH RECURSIVE members (root, rootowner, oid) AS (
       FROM evaluated e
       JOIN pg_catalog.pg_depend d ON d.classid = e.catalog AND d.objid = e.object
      WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+), owners (oid, name, superuser, bypasses) AS (
+    SELECT r.oid,
+           coalesce(n.name, r.rolname::text),
+           coalesce(n.superuser, r.rolsuper),
+           coalesce(n.bypasses, r.rolbypassrls)
+      FROM pg_catalog.pg_roles r
+      LEFT JOIN ROWS FROM (pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]),
+                           pg_catalog.unnest($5::boolean[]), pg_catalog.unnest($6::boolean[]))
+                AS n (old, name, superuser, bypasses) ON n.old = r.rolname::text
 ), reasons AS (
     SELECT t.nspname,
            t.relname,
-           pg_catalog.pg_get_userbyid(t.acts)::text AS acts,
-           CASE WHEN t.forced
-                     AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles r WHERE r.oid = t.acts)
+           o.name AS acts,
+           CASE WHEN o.superuser
+                    THEN NULL
+                WHEN t.forced AND NOT o.bypasses
                     THEN 'row-level security is forced on it'
                 WHEN NOT pg_catalog.has_table_privilege(t.acts, t.oid, 'SELECT')
                      OR NOT pg_catalog.has_table_privilege(t.acts, t.oid, 'INSERT')
@@ -45,6 +56,7 @@ WITH RECURSIVE members (root, rootowner, oid) AS (
                        LIMIT 1)
            END AS why
       FROM tables t
+      JOIN owners o ON o.oid = t.acts
 )
 SELECT r.nspname::text AS schema, r.relname::text AS name, r.acts, r.why
   FROM reasons r

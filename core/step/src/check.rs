@@ -6,7 +6,8 @@ use crate::scope::{Cluster, Database, Scope};
 use crate::throwaway::ThrowawayDatabase;
 use async_trait::async_trait;
 use pghaul_core::{
-    Acceptance, Catalog, Code, DatabaseName, Failure, Finding, InitialCopy, Method, Migration, MigrationId,
+    Acceptance, Catalog, Code, DatabaseName, Failure, Finding, InitialCopy, Mapping, Method, Migration,
+    MigrationId,
 };
 use pghaul_postgres::catalog::Detail;
 use pghaul_postgres::extension::Extensions;
@@ -44,6 +45,8 @@ pub struct Landscape {
     pub migration: Option<String>,
     /// The checks whose errors the user takes upon himself.
     pub accepted: BTreeSet<Acceptance>,
+    /// What is to have another name, owner or rights on the target.
+    pub mapping: Mapping,
     /// What the user says about the disk of the target.
     pub disk: DiskSettings,
     /// Which schemas are rehearsed.
@@ -53,6 +56,11 @@ pub struct Landscape {
 }
 
 impl Landscape {
+    /// The databases to be moved, by their names on the target.
+    pub fn selected_on_target(&self) -> impl Iterator<Item = &DatabaseName> {
+        self.selected.iter().map(|name| self.mapping.database(name))
+    }
+
     /// What the journal knows of a migration. Where its databases are not selected yet, none are.
     pub fn of(id: &MigrationId, migration: &Migration) -> Self {
         let begun = migration.databases.iter().filter(|(_, d)| !d.steps.is_empty());
@@ -63,6 +71,7 @@ impl Landscape {
             selected: selected.into_iter().map(|(name, _)| name.clone()).collect(),
             forced: migration.selection.as_ref().and_then(|s| s.method),
             initial_copy: migration.selection.clone().unwrap_or_default().initial_copy(),
+            mapping: migration.selection.clone().unwrap_or_default().mapping,
             ours,
             migration: Some(id.to_string()),
             accepted: migration.accepted.clone(),
@@ -229,7 +238,10 @@ impl CheckContext<Cluster> {
             on_source: Arc::clone(&self.on_source),
             on_target: Arc::clone(&self.on_target),
             in_source: Arc::new(Lookout::new(&self.source, name.as_str())),
-            in_target: Arc::new(Lookout::new(&self.target, name.as_str())),
+            in_target: Arc::new(Lookout::new(
+                &self.target,
+                self.landscape.mapping.database(&name).as_str(),
+            )),
             name,
             memo: Arc::clone(&self.memo),
             catalog: OnceCell::new(),
@@ -252,9 +264,14 @@ impl CheckContext<Cluster> {
 }
 
 impl CheckContext<Database> {
-    /// The database's name.
+    /// The database's name on the source.
     pub fn database(&self) -> &DatabaseName {
         &self.name
+    }
+
+    /// The database's name on the target.
+    pub fn target_name(&self) -> &DatabaseName {
+        self.landscape.mapping.database(&self.name)
     }
 
     /// The shared session in the database on the source.
@@ -265,7 +282,7 @@ impl CheckContext<Database> {
         Ok(self.in_source.session().await?)
     }
 
-    /// The shared session in the database of that name on the target, where there is one.
+    /// The shared session in the database on the target, where it is there already.
     ///
     /// # Errors
     /// When the database is there and can't be entered, or the server can't be reached.
@@ -274,7 +291,11 @@ impl CheckContext<Database> {
         let sql = "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1";
         let target = self.target().await?;
         let doing = target.doing("look for the database");
-        if doing.query_opt(sql, &[&self.name.as_str()]).await?.is_none() {
+        if doing
+            .query_opt(sql, &[&self.target_name().as_str()])
+            .await?
+            .is_none()
+        {
             return Ok(None);
         }
         match self.in_target.session().await {
@@ -306,12 +327,12 @@ impl CheckContext<Database> {
         Ok(Box::pin(self.source.connect(self.name.as_str())).await?)
     }
 
-    /// A session in the database of that name on the target whose transaction is always rolled back.
+    /// A session in the database on the target whose transaction is always rolled back.
     ///
     /// # Errors
     /// When it is not there, or can't be entered.
     pub async fn rehearse_on_target_database(&self) -> Result<Session<Target, Rehearsal>, Failure> {
-        Ok(Box::pin(self.target.connect(self.name.as_str())).await?)
+        Ok(Box::pin(self.target.connect(self.target_name().as_str())).await?)
     }
 
     /// Closes the shared sessions in the database.

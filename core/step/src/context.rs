@@ -14,7 +14,8 @@ use pghaul_core::event::Proof;
 use pghaul_core::machine::StepRecord;
 use pghaul_core::plan::Route;
 use pghaul_core::{
-    Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
+    Code, DatabaseName, DatabasePlan, Epoch, Failure, Mapping, Method, Migration, MigrationId, StepEvent,
+    StepName, id,
 };
 use pghaul_postgres::{ReadWrite, Reader, Server, Session, Source, Target};
 use serde::{Serialize, de::DeserializeOwned};
@@ -85,6 +86,12 @@ impl<S: Scope> Context<S> {
     /// The migration's id, part of the names of all objects of pghaul's.
     pub fn migration(&self) -> &MigrationId {
         &self.run.migration
+    }
+
+    /// What has another name, owner or rights on the target.
+    pub fn mapping(&self) -> Mapping {
+        let frozen = |m: &Migration| m.selection.as_ref().map(|s| s.mapping.clone());
+        self.run.recorder.read(frozen).unwrap_or_default()
     }
 
     /// This run's epoch.
@@ -284,9 +291,14 @@ impl Context<Database> {
         self.subject.route()
     }
 
-    /// The database's name.
+    /// The database's name on the source, by which the migration knows it.
     pub fn database(&self) -> &DatabaseName {
         self.subject.name()
+    }
+
+    /// The database's name on the target.
+    pub fn target_database(&self) -> DatabaseName {
+        self.run.target_database(self.database())
     }
 
     /// The last proof of the database's state, unless what it proved was discarded.
@@ -328,7 +340,7 @@ impl Context<Database> {
     /// # Errors
     /// When the server can't be reached.
     pub async fn target_for_reading(&self) -> Result<Reader<Target>, Failure> {
-        Ok(self.run.target.reader(self.database().as_str()).await?)
+        Ok(self.run.target.reader(self.target_database().as_str()).await?)
     }
 
     /// The keys of the effects in the target database that begin with a prefix.
@@ -344,7 +356,7 @@ impl Context<Database> {
     /// # Errors
     /// When the server can't be reached.
     pub async fn target(&self) -> Result<Session<Target, ReadWrite>, Failure> {
-        Ok(self.run.target.connect(self.database().as_str()).await?)
+        Ok(self.run.target.connect(self.target_database().as_str()).await?)
     }
 
     /// Whose the target database is: ours, in this epoch.

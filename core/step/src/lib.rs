@@ -41,6 +41,7 @@ pub mod progress;
 pub mod quantity;
 pub mod recorder;
 pub mod registry;
+pub mod renaming;
 pub mod retry;
 pub mod run;
 pub mod scope;
@@ -74,7 +75,7 @@ pub use pghaul_core::event::{CopiedBy, Incomplete, NotedBy, Positions, Proof, Se
 pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 pub use pghaul_core::{
-    Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Mark, Method, Severity, Side, Subject,
-    TableClass, TableName, TablePlan, catalog, escaped, failures, plan,
+    Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Mapping, Mark, Method, Severity, Side,
+    Subject, TableClass, TableName, TablePlan, catalog, escaped, failures, plan,
 };
 pub use pghaul_postgres as postgres;

@@ -5,7 +5,7 @@
 //! [Role membership](https://www.postgresql.org/docs/current/role-membership.html). From PostgreSQL 16 on a role that has
 //! created another one may grant itself that membership; before, a role with CREATEROLE may for every role but superusers.
 
-use pghaul_core::Failure;
+use pghaul_core::{Failure, Mapping};
 use pghaul_postgres::{Right, Session, SideMarker, Target};
 use std::collections::BTreeMap;
 
@@ -34,18 +34,23 @@ pub struct Concerned {
     pub part: Part,
     /// The object, as `pg_describe_object` names it.
     pub object: String,
+    /// Whether the object is default privileges of the role.
+    pub is_default_privileges: bool,
 }
 
 /// The roles that own objects of the session's database or have granted rights on them, by name. PostgreSQL's own roles
-/// are left out.
+/// are left out, and so is what is not moved. Roles have their names on the target.
 ///
 /// # Errors
 /// When the server can't be asked.
-pub async fn concerned<S: SideMarker, R: Right>(session: &Session<S, R>) -> Result<Vec<Concerned>, Failure> {
+pub async fn concerned<S: SideMarker, R: Right>(
+    session: &Session<S, R>,
+    mapping: &Mapping,
+) -> Result<Vec<Concerned>, Failure> {
     let doing = session.doing("read who owns the objects of the database");
     let rows = doing.query(include_str!("owners.sql"), &[]).await?;
     let concerned = rows.iter().map(|row| Concerned {
-        role: row.get("role"),
+        role: mapping.role(row.get("role")).to_owned(),
         part: match (row.get("owns"), row.get::<_, &str>("what")) {
             (false, _) => Part::Grants,
             (true, "database") => Part::OwnsDatabase,
@@ -53,8 +58,15 @@ pub async fn concerned<S: SideMarker, R: Right>(session: &Session<S, R>) -> Resu
             (true, _) => Part::Owns,
         },
         object: row.get("object"),
+        is_default_privileges: row.get::<_, &str>("what") == "default privileges",
     });
-    Ok(concerned.collect())
+    let is_moved = |concerned: &Concerned| match concerned.part {
+        Part::Grants => !mapping.no_privileges,
+        // Default privileges belong to their role, whoever owns the objects.
+        _ if concerned.is_default_privileges => !mapping.no_privileges,
+        _ => !mapping.no_owner,
+    };
+    Ok(concerned.filter(is_moved).collect())
 }
 
 /// What pghaul's role can do about a membership in another role of the target.

@@ -62,6 +62,7 @@ SELECT r.rolname::text AS role,
        c.owns,
        CASE WHEN c.classid = 'pg_catalog.pg_database'::pg_catalog.regclass THEN 'database'
             WHEN c.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND c.objid = 2200 AND r.oid = 10 THEN 'initial'
+            WHEN c.classid = 'pg_catalog.pg_default_acl'::pg_catalog.regclass THEN 'default privileges'
             ELSE 'object' END AS what,
        pg_catalog.pg_describe_object(c.classid, c.objid, 0) AS object
   FROM concerned c

@@ -5,7 +5,7 @@ use crate::kept::Kept;
 use crate::recorder::Recorder;
 use crate::workers::Workers;
 use pghaul_core::plan::{CopyFormat, InitialCopy};
-use pghaul_core::{Epoch, Failure, MigrationId};
+use pghaul_core::{DatabaseName, Epoch, Failure, MigrationId};
 use pghaul_postgres::{ConnInfo, Resolved, Server, Source, Target};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -38,6 +38,13 @@ pub struct RunContext {
     pub accepted: OnceLock<BTreeSet<String>>,
     /// Cancelled when the user wants the run to end.
     pub cancel: CancellationToken,
+}
+
+impl RunContext {
+    /// The name of a database on the target.
+    pub fn target_database(&self, database: &DatabaseName) -> DatabaseName {
+        self.recorder.read(|m| m.target_database(database))
+    }
 }
 
 /// How rows are copied.

@@ -162,7 +162,7 @@ impl Check for ReplicationObjects {
     }
 }
 
-/// The subscriptions of the target's database of this name; every database sees those of all.
+/// The subscriptions of the target's database; every database sees those of all.
 async fn subscriptions(
     target: &Session<Target, ReadOnly>,
     ctx: &CheckContext<Database>,
@@ -170,7 +170,7 @@ async fn subscriptions(
     let sql = "SELECT u.subname::text FROM pg_catalog.pg_subscription u \
                JOIN pg_catalog.pg_database d ON d.oid = u.subdbid WHERE d.datname = $1 ORDER BY 1";
     let doing = target.doing("look for subscriptions of the database");
-    let rows = doing.query(sql, &[&ctx.database().as_str()]).await?;
+    let rows = doing.query(sql, &[&ctx.target_name().as_str()]).await?;
     Ok(rows
         .iter()
         .map(|row| ("subscription".to_owned(), row.get(0)))

@@ -12,8 +12,8 @@ pub use free::FreeSpace;
 use pghaul_step::postgres::{Session, SideMarker};
 use pghaul_step::quantity::bytes;
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Registry, Severity,
-    Subject, async_trait,
+    Check, CheckContext, CheckDescriptor, Cluster, DatabaseName, Failure, Finding, FindingKind, Registry,
+    Severity, Subject, async_trait,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -144,15 +144,18 @@ impl Check for Disk {
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
         let landscape = ctx.landscape();
-        let names = |databases: &[pghaul_step::DatabaseName]| -> Vec<String> {
+        let names = |databases: &[DatabaseName]| -> Vec<String> {
             databases.iter().map(ToString::to_string).collect()
         };
         let (source, target) = (ctx.source().await?, ctx.target().await?);
         let on_source = sizes(&source, &names(&landscape.selected)).await?;
-        let on_target = sizes(&target, &names(&landscape.ours)).await?;
-        let both = on_source
-            .iter()
-            .map(|(name, bytes)| (*bytes, on_target.get(name).copied().unwrap_or(0)));
+        let there = |name: &DatabaseName| landscape.mapping.database(name).clone();
+        let ours: Vec<DatabaseName> = landscape.ours.iter().map(there).collect();
+        let on_target = sizes(&target, &names(&ours)).await?;
+        let both = on_source.iter().map(|(name, bytes)| {
+            let there = there(&DatabaseName::new(name));
+            (*bytes, on_target.get(there.as_str()).copied().unwrap_or(0))
+        });
         let need = Need::of(both, landscape.disk.margin_percent);
         let room = match free::on_target(ctx, &target).await? {
             None => Some(Room::FreeSpaceUnknown { need }),

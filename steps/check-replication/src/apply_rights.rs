@@ -1,6 +1,6 @@
 //! The check `apply-rights`.
 
-use pghaul_step::apply_rights::{ACTS_AS_TABLE_OWNER, EVALUATED, powerless};
+use pghaul_step::apply_rights::{ACTS_AS_TABLE_OWNER, EVALUATED, NewOwners, powerless};
 use pghaul_step::postgres::{ReadOnly, Row, Session, Source};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Concern, Database, Failure, Finding, FindingKind, Severity,
@@ -130,7 +130,8 @@ impl Check for ApplyRights {
                 .into_iter()
                 .collect());
         }
-        let tables: Vec<String> = powerless(&*source, None)
+        let owners = NewOwners::read(&*source, &*target, &ctx.landscape().mapping).await?;
+        let tables: Vec<String> = powerless(&*source, None, &owners)
             .await?
             .iter()
             .map(ToString::to_string)

@@ -306,7 +306,7 @@ async fn on_target(
     let sql = "SELECT 1 FROM pg_catalog.pg_database \
                WHERE datname = $1 AND NOT pg_catalog.has_database_privilege(oid, 'CREATE')";
     let doing = session.doing("look for the right to create a subscription");
-    let database = ctx.database().to_string();
+    let database = ctx.target_name().to_string();
     if doing.query_opt(sql, &[&database]).await?.is_some() {
         let role = session.role().await?.name;
         obstacles.push(DatabaseObstacle::NoCreatePrivilege {

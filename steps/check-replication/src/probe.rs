@@ -104,6 +104,11 @@ async fn subscribe_by_function(
     Ok(rehearsal.attempt_secretly(TRY, &statement).await)
 }
 
+/// Whether a conninfo has a password.
+pub(crate) fn has_password(secret: &Secret) -> bool {
+    password(secret).is_some()
+}
+
 fn judge(error: &PgError, secret: &Secret, database: Option<&str>) -> Outcome {
     let message = scrub(error.message(), secret);
     match error.code() {

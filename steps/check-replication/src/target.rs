@@ -240,6 +240,9 @@ async fn subscription_obstacle(
     let grantable = session.server_version() >= GRANTS_SUBSCRIPTIONS;
     let granted = role.member_of.iter().any(|of| of == "pg_create_subscription");
     if !role.superuser && granted && !may_create(session).await? {
+        if !probe::has_password(secret) {
+            return cluster(TargetObstacle::PasswordMissing { role: role.name });
+        }
         let database = session.database().to_owned();
         return cluster(TargetObstacle::NotTried {
             role: role.name,

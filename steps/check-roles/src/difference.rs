@@ -1,7 +1,7 @@
 //! What a role is on the source, and is not on the target, which has it already.
 
-use pghaul_step::Failure;
-use pghaul_step::postgres::{ReadOnly, Session, SideMarker};
+use pghaul_step::postgres::{Ident, ReadOnly, Session, SideMarker};
+use pghaul_step::{Failure, Mapping};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that a role is or has.
@@ -37,6 +37,32 @@ impl Traits {
             }
         }
         Ok(traits)
+    }
+
+    /// The source's as the target is to have them. A role that has another one in its place is not compared with that.
+    pub(crate) fn renamed(mut self, mapping: &Mapping) -> Result<Self, Failure> {
+        if !mapping.maps_roles() {
+            return Ok(self);
+        }
+        self.of.retain(|name, _| {
+            let name = name.as_deref().unwrap_or_default();
+            mapping.role(name) == name
+        });
+        for (name, traits) in &mut self.of {
+            for (key, mut of) in std::mem::take(traits) {
+                let granted = of.granted.as_deref().map(|role| mapping.role(role).to_owned());
+                if granted.is_some() && granted == *name {
+                    continue;
+                }
+                let key = match &granted {
+                    Some(granted) => format!("member of {}", Ident::new(granted.as_str())?.short()),
+                    None => key,
+                };
+                of.granted = granted;
+                traits.insert(key, of);
+            }
+        }
+        Ok(self)
     }
 
     /// The settings of all roles that the target has not, or with other values.

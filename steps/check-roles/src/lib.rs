@@ -4,10 +4,12 @@
 //! found, and left to the user.
 //!
 //! - `difference`: what a role is on one server and not on the other
+//! - `mapped`: what `--map-role`, `--no-owner` and `--no-privileges` come to
 //! - `role`: a role of the source, and what the target does with it
 //! - [`RoleProblem`]: what is found
 
 mod difference;
+mod mapped;
 mod problem;
 mod role;
 
@@ -51,20 +53,26 @@ impl Check for Roles {
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
         let source = ctx.source().await?;
+        let mapping = &ctx.landscape().mapping;
         let (roles, readable) = role::read(&source).await?;
         let doing = source.doing("list the settings of roles");
         let settings = doing.query(include_str!("settings.sql"), &[]).await?;
         let settings: Vec<String> = settings.iter().map(|row| row.get("name")).collect();
         let reader = source.role().await?.name;
-        let traits = Traits::read(&source).await?;
+        let traits = Traits::read(&source).await?.renamed(mapping)?;
         let target = ctx.target().await?;
         let there = names(&target).await?;
         let giver = Giver::of(&target).await?;
+        let mut found = mapped::judge(mapping, &roles, &there, &target.role().await?.name);
+        let (roles, without_password) = mapped::renamed(mapping, roles);
         let missing: Vec<&Role> = roles
             .iter()
             .filter(|role| !there.contains(&role.name) && !role::is_of_provider(&role.name))
             .collect();
-        let mut found = Vec::new();
+        let without_password = without_password.into_iter().filter(|role| !there.contains(role));
+        found.extend(listed(without_password.collect(), |roles| {
+            RoleProblem::PasswordsOfOldNames { roles }
+        }));
         found.extend(reserved(&missing));
         found.extend(refused(&missing, &giver, target.setting(GATEKEEPER).await?));
         found.extend(weakened(&missing, &giver));

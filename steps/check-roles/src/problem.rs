@@ -51,6 +51,33 @@ pub enum RoleProblem {
         /// The roles, with what differs.
         roles: Vec<String>,
     },
+    /// Roles that the target has under other names, as `--map-role` says.
+    RolesMapped {
+        /// The roles, each with the one that takes its place, and whether that is there.
+        roles: Vec<String>,
+    },
+    /// Roles of `--map-role` that the source does not have.
+    MappedRolesMissing {
+        /// The roles.
+        roles: Vec<String>,
+    },
+    /// Roles that are to take the place of several, and that the target lacks.
+    MappedToNobody {
+        /// The roles.
+        roles: Vec<String>,
+    },
+    /// Passwords that are bound to the name of their role, which gets another one.
+    PasswordsOfOldNames {
+        /// The roles, by their new names.
+        roles: Vec<String>,
+    },
+    /// Everything belongs to pghaul's role, as `--no-owner` says.
+    OwnersLeftOut {
+        /// pghaul's role on the target.
+        role: String,
+    },
+    /// No rights are granted, as `--no-privileges` says.
+    PrivilegesLeftOut,
     /// Settings of all roles (`ALTER ROLE ALL`), which are not moved.
     SettingsOfAllRoles {
         /// The settings.
@@ -61,8 +88,14 @@ pub enum RoleProblem {
 impl FindingKind for RoleProblem {
     fn severity(&self) -> Severity {
         match self {
-            Self::ReservedNames { .. } | Self::SuperusersRefused { .. } => Severity::Error,
-            Self::SettingsUnknown { .. } => Severity::Note,
+            Self::ReservedNames { .. }
+            | Self::SuperusersRefused { .. }
+            | Self::MappedRolesMissing { .. }
+            | Self::MappedToNobody { .. } => Severity::Error,
+            Self::SettingsUnknown { .. }
+            | Self::RolesMapped { .. }
+            | Self::OwnersLeftOut { .. }
+            | Self::PrivilegesLeftOut => Severity::Note,
             _ => Severity::Warning,
         }
     }
@@ -109,6 +142,32 @@ impl FindingKind for RoleProblem {
                 "roles that the target has already are not altered, and differ from those of the source",
                 roles,
             ),
+            Self::RolesMapped { roles } => said(
+                "roles of the source have another one in their place on the target, as owners, in privileges and in memberships",
+                roles,
+            ),
+            Self::MappedRolesMissing { roles } => {
+                said("--map-role names roles that the source does not have", roles)
+            }
+            Self::MappedToNobody { roles } => said(
+                "several roles of the source are mapped to a role that the target does not have",
+                roles,
+            ),
+            Self::PasswordsOfOldNames { roles } => said(
+                "passwords that are hashed with MD5 are bound to the name of the role: under their new names these roles \
+                 can't log in on the target until they get one",
+                roles,
+            ),
+            Self::OwnersLeftOut { role } => {
+                format!(
+                    "everything will belong to role {} on the target (--no-owner)",
+                    quoted(role)
+                )
+            }
+            Self::PrivilegesLeftOut => {
+                "no privileges are granted on the target, and no default privileges are set (--no-privileges)"
+                    .to_owned()
+            }
             Self::SettingsOfAllRoles { settings } => said(
                 "settings that ALTER ROLE ALL has given to all roles of the source are not moved",
                 settings,
@@ -155,6 +214,14 @@ impl FindingKind for RoleProblem {
             Self::RolesDiffer { .. } => {
                 "pg_dumpall --roles-only writes the source's statements; run on the target those that it should follow"
                     .to_owned()
+            }
+            Self::RolesMapped { .. } | Self::OwnersLeftOut { .. } | Self::PrivilegesLeftOut => return None,
+            Self::MappedRolesMissing { .. } => {
+                "change --map-role OLD=NEW: OLD is the name of a role of the source as pg_roles has it".to_owned()
+            }
+            Self::MappedToNobody { roles } => format!("on the target: CREATE ROLE {};", first(roles)),
+            Self::PasswordsOfOldNames { roles } => {
+                format!("afterwards on the target: ALTER ROLE {} PASSWORD '…';", first(roles))
             }
             Self::SettingsOfAllRoles { settings } => format!(
                 "on the target, for each that it should have: ALTER ROLE ALL SET {} TO '…';",

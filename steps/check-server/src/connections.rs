@@ -2,8 +2,8 @@
 
 use pghaul_step::postgres::{ReadOnly, Session, SideMarker};
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Cluster, Failure, Finding, FindingKind, Severity, Side, Subject,
-    async_trait, listed, quoted,
+    Check, CheckContext, CheckDescriptor, Cluster, DatabaseName, Failure, Finding, FindingKind, Severity,
+    Side, Subject, async_trait, listed, quoted,
 };
 use serde::Serialize;
 
@@ -92,15 +92,12 @@ impl Check for Connections {
     }
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
-        let selected: Vec<&str> = ctx
-            .landscape()
-            .selected
-            .iter()
-            .map(|name| name.as_str())
-            .collect();
+        let landscape = ctx.landscape();
+        let selected: Vec<&str> = landscape.selected.iter().map(DatabaseName::as_str).collect();
+        let on_target: Vec<&str> = landscape.selected_on_target().map(DatabaseName::as_str).collect();
         let (source, target) = (ctx.source().await?, ctx.target().await?);
         let mut found = few(&source, &selected).await?;
-        found.extend(few(&target, &selected).await?);
+        found.extend(few(&target, &on_target).await?);
         Ok(found
             .iter()
             .map(|few| few.about("connections", Subject::Cluster))

@@ -89,7 +89,7 @@ impl Check for Encoding {
         let Some(there) = facts(&source, None).await? else {
             return Ok(Vec::new());
         };
-        let here = facts(&*ctx.target().await?, Some(ctx.database().as_str())).await?;
+        let here = facts(&*ctx.target().await?, Some(ctx.target_name().as_str())).await?;
         let mut found = Vec::new();
         if there.encoding == "SQL_ASCII" {
             found.push(EncodingProblem::SqlAscii);

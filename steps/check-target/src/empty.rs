@@ -94,7 +94,7 @@ impl Check for TargetEmpty {
     }
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
-        let name = ctx.database().as_str();
+        let name = ctx.target_name().as_str();
         let Some(session) = ctx.target_database().await? else {
             return Ok(Vec::new());
         };

@@ -71,12 +71,12 @@ fn database(ctx: &CheckContext<Database>) -> Subject {
     Subject::Database(ctx.database().clone())
 }
 
-/// Whether the target has a database of the subject's name.
+/// Whether the target has the database already.
 async fn exists(target: &Session<Target, ReadOnly>, ctx: &CheckContext<Database>) -> Result<bool, Failure> {
     let sql = "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1";
     let row = target
         .doing("look for the database")
-        .query_opt(sql, &[&ctx.database().as_str()])
+        .query_opt(sql, &[&ctx.target_name().as_str()])
         .await?;
     Ok(row.is_some())
 }

@@ -3,12 +3,13 @@
 use crate::each;
 use pghaul_step::owners::{Concerned, HAS_OPTIONS, Part, Reach, concerned, reach};
 use pghaul_step::postgres::{ReadOnly, Right, Row, Session, SideMarker, Target};
+use pghaul_step::renaming::renamed;
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, async_trait,
-    quoted,
+    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Mapping, Severity,
+    async_trait, quoted,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An owner or a grantor that pghaul's role on the target can't act as, or a schema `public` that it can't change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -195,7 +196,7 @@ impl Check for Owners {
             return Ok(Vec::new());
         }
         let source = ctx.source().await?;
-        let concerned = concerned(&*source).await?;
+        let concerned = concerned(&*source, &ctx.landscape().mapping).await?;
         let reach = reach(&target).await?;
         let version = target.server_version();
         let out_of_reach = |concerned: &&Concerned| {
@@ -293,16 +294,29 @@ async fn judge_public<S: SideMarker>(
         ),
     };
     let Some(there) = there else { return Ok(None) };
+    let mapping = &ctx.landscape().mapping;
     Ok(match public(source).await? {
         None => Some(OwnerProblem::PublicStays),
+        Some(_) if mapping.no_privileges => None,
         Some(row) => {
-            let source = rights(&row);
+            let rights: BTreeSet<String> = rights(&row)
+                .iter()
+                .map(|right| on_target(right, mapping))
+                .collect::<Result<_, _>>()?;
+            let source: Vec<String> = rights.into_iter().collect();
             (source != there).then_some(OwnerProblem::PublicRightsFixed {
                 source,
                 target: there,
             })
         }
     })
+}
+
+/// A right as `public_rights.sql` writes it, with the grantee's name on the target.
+fn on_target(right: &str, mapping: &Mapping) -> Result<String, Failure> {
+    Ok(renamed(&format!("GRANT {right}"), mapping, None)?
+        .trim_start_matches("GRANT ")
+        .to_owned())
 }
 
 fn rights(row: &Row) -> Vec<String> {

@@ -115,7 +115,7 @@ impl Check for TargetRights {
         }
         if !role.superuser && !role.create_role {
             let source = ctx.source().await?;
-            let roles = missing_roles(&source, &target).await?;
+            let roles = missing_roles(ctx, &source, &target).await?;
             if !roles.is_empty() {
                 findings.push(finding(MissingRight::CannotCreateRoles {
                     role: role.name,
@@ -134,19 +134,22 @@ async fn missing_databases(
     let there = names(target, "SELECT datname::text FROM pg_catalog.pg_database").await?;
     let selected = ctx
         .landscape()
-        .selected
-        .iter()
+        .selected_on_target()
         .map(|database| database.as_str().to_owned());
     Ok(selected.filter(|database| !there.contains(database)).collect())
 }
 
 async fn missing_roles(
+    ctx: &CheckContext<Cluster>,
     source: &Session<Source, ReadOnly>,
     target: &Session<Target, ReadOnly>,
 ) -> Result<Vec<String>, Failure> {
     let sql = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_'";
     let (on_source, on_target) = (names(source, sql).await?, names(target, sql).await?);
-    Ok(on_source.difference(&on_target).cloned().collect())
+    let mapping = &ctx.landscape().mapping;
+    let wanted: BTreeSet<&str> = on_source.iter().map(|role| mapping.role(role)).collect();
+    let missing = wanted.into_iter().filter(|role| !on_target.contains(*role));
+    Ok(missing.map(str::to_owned).collect())
 }
 
 async fn names<S: SideMarker, R: Right>(

@@ -44,7 +44,7 @@ impl Step for ClusterDefinitions {
 
     async fn run(&self, ctx: &Context<Cluster>) -> Result<Self::Output, Failure> {
         Ok(ClusterDefinitionsOutput(
-            ctx.source().await?.cluster_definitions().await?,
+            ctx.source().await?.cluster_definitions(&ctx.mapping()).await?,
         ))
     }
 
@@ -53,8 +53,8 @@ impl Step for ClusterDefinitions {
         let Some(ClusterDefinitionsOutput(then)) = ctx.output()? else {
             return Ok(None);
         };
-        let source = ctx.source().await?.cluster_definitions().await?;
-        let target = ctx.target().await?.cluster_definitions().await?;
+        let source = ctx.source().await?.cluster_definitions(&ctx.mapping()).await?;
+        let target = ctx.target().await?.cluster_definitions(&ctx.mapping()).await?;
         let (then, now) = (
             Sides {
                 source: &then,
@@ -86,7 +86,9 @@ impl Step for SourceDefinitions {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<Self::Output, Failure> {
-        Ok(SourceDefinitionsOutput(ctx.source().await?.definitions().await?))
+        Ok(SourceDefinitionsOutput(
+            ctx.source().await?.definitions(&ctx.mapping()).await?,
+        ))
     }
 }
 
@@ -121,7 +123,11 @@ impl Step for TargetDefinitions {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<Self::Output, Failure> {
-        let now = ctx.target_for_reading().await?.definitions().await?;
+        let now = ctx
+            .target_for_reading()
+            .await?
+            .definitions(&ctx.mapping())
+            .await?;
         // What somebody has changed on the target since it was recorded must stay visible.
         Ok(TargetDefinitionsOutput(
             match ctx.output::<TargetDefinitionsOutput>()? {
@@ -147,7 +153,8 @@ impl Step for TargetDefinitions {
             target: &target,
         };
         let (source, target) = (ctx.source().await?, ctx.target_for_reading().await?);
-        let (source, target) = tokio::try_join!(source.definitions(), target.definitions())?;
+        let mapping = ctx.mapping();
+        let (source, target) = tokio::try_join!(source.definitions(&mapping), target.definitions(&mapping))?;
         let target = target.without_any(&held_back);
         let now = Sides {
             source: &source,

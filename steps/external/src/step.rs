@@ -210,6 +210,8 @@ impl Definition {
     ) -> Result<(Request, ServiceFile), Failure> {
         let (source, target) = (ctx.source_server(), ctx.target_server());
         let name = about.database.map(DatabaseName::as_str);
+        let mapping = ctx.mapping();
+        let in_target = about.database.map(|name| mapping.database(name).clone());
         let source = ServerAccess::to(
             "source",
             source,
@@ -220,7 +222,9 @@ impl Definition {
         let target = ServerAccess::to(
             "target",
             target,
-            name.unwrap_or(target.resolved().database()),
+            in_target
+                .as_ref()
+                .map_or(target.resolved().database(), DatabaseName::as_str),
             &[],
         )
         .await?;

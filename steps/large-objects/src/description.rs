@@ -1,8 +1,9 @@
 //! What is known of a large object without its content.
 
-use pghaul_step::Failure;
-use pghaul_step::postgres::{Right, Session, SideMarker};
-use std::collections::BTreeMap;
+use pghaul_step::postgres::{QuoteError, Right, Session, SideMarker};
+use pghaul_step::renaming::{name, renamed, renamed_role};
+use pghaul_step::{Failure, Mapping};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A large object, without its content.
 #[derive(Debug, Clone)]
@@ -31,10 +32,56 @@ pub(crate) struct Properties {
 impl Properties {
     /// Whether they mean the same. Privileges that were granted explicitly may be those of the default.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
+        let grants = |of: &Self| of.grants.iter().cloned().collect::<BTreeSet<String>>();
         self.owner == other.owner
-            && self.grants == other.grants
+            && grants(self) == grants(other)
             && self.comment == other.comment
             && self.labels == other.labels
+    }
+}
+
+/// How the properties of the source's large objects change on the target.
+pub(crate) struct OnTarget {
+    pub(crate) mapping: Mapping,
+    /// pghaul's role, quoted where needed.
+    pub(crate) role: String,
+}
+
+impl OnTarget {
+    /// The properties that a large object of the source is to have.
+    pub(crate) fn properties(&self, oid: u32, properties: Properties) -> Result<Properties, QuoteError> {
+        let mapping = &self.mapping;
+        if mapping.is_empty() {
+            return Ok(properties);
+        }
+        let owner = match mapping.no_owner {
+            true => self.role.clone(),
+            false => renamed_role(&properties.owner, mapping)?,
+        };
+        if mapping.no_privileges || properties.has_default_rights {
+            return Ok(Properties {
+                grants: default_grants(oid, &owner),
+                has_default_rights: true,
+                owner,
+                ..properties
+            });
+        }
+        let old_owner = name(&properties.owner);
+        let mut mapping = mapping.clone();
+        if mapping.no_owner {
+            // What the owner may do, the new one may.
+            mapping.roles.insert(old_owner.clone(), name(&self.role));
+        }
+        let mut grants = Vec::with_capacity(properties.grants.len());
+        for grant in &properties.grants {
+            let grant = renamed(grant, &mapping, Some(&old_owner))?;
+            grants.extend((!grant.is_empty()).then(|| grant.into_owned()));
+        }
+        Ok(Properties {
+            grants,
+            owner,
+            ..properties
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //! oids at a time.
 
 use crate::content::{Hash, copy};
-use crate::description::{LargeObject, describe, oids};
+use crate::description::{LargeObject, OnTarget, describe, oids};
 use crate::properties::{Change, change};
 use futures_util::future::{try_join, try_join_all};
 use pghaul_copy::{RateLimit, Snapshot};
@@ -58,8 +58,7 @@ pub(crate) struct Reconciliation<'a> {
     snapshot: &'a Snapshot,
     purpose: Purpose,
     hash: Hash,
-    /// pghaul's role on the target, quoted where needed.
-    role: String,
+    on_target: OnTarget,
     queue: Mutex<VecDeque<Vec<u32>>>,
     total: u64,
     done: Mutex<u64>,
@@ -118,7 +117,10 @@ impl<'a> Reconciliation<'a> {
             snapshot,
             purpose,
             hash: Hash::of_both(versions.0, versions.1),
-            role: Ident::new(target.role().await?.name)?.short(),
+            on_target: OnTarget {
+                mapping: ctx.mapping(),
+                role: Ident::new(target.role().await?.name)?.short(),
+            },
             queue: Mutex::new(all.chunks(range).map(<[u32]>::to_vec).collect()),
             total,
             done: Mutex::default(),
@@ -224,8 +226,9 @@ impl<'a> Reconciliation<'a> {
             vanished: vanished.copied().collect(),
             ..Difference::default()
         };
-        for object in there.into_values() {
+        for mut object in there.into_values() {
             let oid = object.oid;
+            object.properties = self.on_target.properties(oid, object.properties)?;
             let other = here.get(&oid);
             match (object.size, other.map(|other| other.size)) {
                 (None, _) => {
@@ -243,9 +246,12 @@ impl<'a> Reconciliation<'a> {
             }
             let properties = other.map(|other| &other.properties);
             if !properties.is_some_and(|other| object.properties.same_as(other)) {
-                difference
-                    .properties
-                    .push(Change::new(oid, &object.properties, properties, &self.role));
+                difference.properties.push(Change::new(
+                    oid,
+                    &object.properties,
+                    properties,
+                    &self.on_target.role,
+                ));
             }
         }
         Ok(difference)

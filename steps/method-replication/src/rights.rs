@@ -1,6 +1,6 @@
 //! Whether the subscription acts as pghaul's role, because the tables' owners may not do what replication does.
 
-use pghaul_step::apply_rights::{ACTS_AS_TABLE_OWNER, Powerless, powerless};
+use pghaul_step::apply_rights::{ACTS_AS_TABLE_OWNER, NewOwners, Powerless, powerless};
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{Context, Database, Failure, TableClass};
 use serde::Serialize;
@@ -30,7 +30,7 @@ pub(crate) async fn option(
     let tables = replicated
         .map(|table| (table.name.schema.clone(), table.name.name.clone()))
         .unzip();
-    let tables = powerless(target, Some(tables)).await?;
+    let tables = powerless(target, Some(tables), &NewOwners::default()).await?;
     if tables.is_empty() {
         return Ok("");
     }

@@ -330,7 +330,7 @@ fn unreachable_source(error: pghaul_step::postgres::PgError) -> Failure {
 async fn database_exists(ctx: &Context<Database>) -> Result<bool, Failure> {
     match ctx
         .target_server()
-        .connect::<ReadWrite>(ctx.database().as_str())
+        .connect::<ReadWrite>(ctx.target_database().as_str())
         .await
     {
         Ok(session) => {

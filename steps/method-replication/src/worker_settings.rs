@@ -65,7 +65,7 @@ pub(crate) async fn adjust(
 ) -> Result<(), Failure> {
     let plain = ctx
         .target_server()
-        .plain_settings(ctx.database().as_str())
+        .plain_settings(ctx.target_database().as_str())
         .await?;
     let done = ctx.effects(EffectKey::WORKER_SETTING).await?;
     let version = target.server_version();
@@ -142,7 +142,7 @@ pub(crate) async fn take_back(
 }
 
 fn alter(ctx: &Context<Database>, role: &str) -> Result<String, Failure> {
-    let database = Ident::new(ctx.database().as_str())?;
+    let database = Ident::new(ctx.target_database().as_str())?;
     Ok(format!("ALTER ROLE {} IN DATABASE {database}", Ident::new(role)?))
 }
 

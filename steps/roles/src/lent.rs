@@ -16,11 +16,12 @@ pub(crate) async fn lend_what_is_needed(
     target: &Session<Target, ReadWrite>,
     left_out: &mut Vec<LeftOut>,
 ) -> Result<(), Failure> {
+    let mapping = ctx.mapping();
     let mut needed: BTreeSet<String> = BTreeSet::new();
     for database in ctx.databases() {
         let session: Session<Source, ReadOnly> = ctx.source_server().connect(database.as_str()).await?;
         needed.extend(
-            concerned(&session)
+            concerned(&session, &mapping)
                 .await?
                 .into_iter()
                 .map(|concerned| concerned.role),

@@ -16,6 +16,8 @@
 //! **What may be missing afterwards** is in the output: passwords that the source does not show, attributes that
 //! pghaul's role may not give, settings and memberships that the target refuses.
 //!
+//! Everything here has the names of the target: what `--map-role` says is applied to what was read from the source.
+//!
 //! Settings of a role in one database (`ALTER ROLE … IN DATABASE`) come with that database's archive.
 
 mod lent;
@@ -101,9 +103,13 @@ impl Step for Roles {
 
     async fn run(&self, ctx: &Context<Cluster>) -> Result<Output, Failure> {
         let source = ctx.source().await?;
-        let roles = role::read(&source).await?;
-        let memberships = membership::read(&source).await?;
-        let grants = shared_grant::read(&source).await?;
+        let mapping = ctx.mapping();
+        let roles = role::renamed(role::read(&source).await?, &mapping);
+        let memberships = membership::renamed(membership::read(&source).await?, &mapping);
+        let grants = match mapping.no_privileges {
+            true => Vec::new(),
+            false => shared_grant::read(&source, &mapping).await?,
+        };
         source.close().await;
         let mut target = ctx.target().await?;
         let creator = Creator::of(&target).await?;

@@ -1,7 +1,7 @@
 //! Who is a member of whom.
 
-use pghaul_step::Failure;
 use pghaul_step::postgres::{Ident, QuoteError, ReadOnly, Session, Source};
+use pghaul_step::{Failure, Mapping};
 use std::collections::BTreeSet;
 
 /// The first version whose memberships have the options INHERIT and SET, and belong to their grantors.
@@ -50,7 +50,38 @@ pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Membe
     Ok(rows.iter().map(membership).collect())
 }
 
+/// The memberships as they are on the target. What two roles that become one were to each other is nothing any more.
+pub(crate) fn renamed(memberships: Vec<Membership>, mapping: &Mapping) -> Vec<Membership> {
+    let mut renamed: Vec<Membership> = Vec::new();
+    for membership in memberships {
+        let membership = membership.renamed(mapping);
+        let known = renamed
+            .iter_mut()
+            .find(|known| known.is_between_those_of(&membership));
+        match known {
+            _ if membership.role == membership.member => {}
+            Some(known) => known.admin |= membership.admin,
+            None => renamed.push(membership),
+        }
+    }
+    renamed
+}
+
 impl Membership {
+    fn renamed(self, mapping: &Mapping) -> Self {
+        let on_target = |name: String| mapping.role(&name).to_owned();
+        Self {
+            role: on_target(self.role),
+            member: on_target(self.member),
+            grantor: self.grantor.map(on_target),
+            ..self
+        }
+    }
+
+    fn is_between_those_of(&self, other: &Self) -> bool {
+        (&self.role, &self.member, &self.grantor) == (&other.role, &other.member, &other.grantor)
+    }
+
     /// Whether one of these roles is in it. Memberships between others are the target's own affair.
     pub(crate) fn concerns(&self, roles: &BTreeSet<String>) -> bool {
         roles.contains(&self.role) || roles.contains(&self.member)
@@ -82,6 +113,27 @@ impl Membership {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_is_no_member_of_itself() {
+        let membership = |role: &str, member: &str, admin| Membership {
+            role: role.into(),
+            member: member.into(),
+            admin,
+            options: None,
+            grantor: None,
+        };
+        let mapping = Mapping {
+            roles: [("a".to_owned(), "x".to_owned()), ("b".to_owned(), "x".to_owned())].into(),
+            ..Mapping::default()
+        };
+        let before = vec![
+            membership("a", "b", true),
+            membership("a", "c", false),
+            membership("b", "c", true),
+        ];
+        assert_eq!(renamed(before, &mapping), [membership("x", "c", true)]);
+    }
 
     #[test]
     fn options_are_said_only_where_the_source_has_them() {

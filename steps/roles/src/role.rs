@@ -1,10 +1,12 @@
 //! A role on the source, and the statements that create it on the target.
 
 use crate::setting;
-use pghaul_step::Failure;
 use pghaul_step::postgres::catalog::RoleFacts;
 use pghaul_step::postgres::{Ident, QuoteError, ReadOnly, Right, Row, Session, Source, Target, literal};
+use pghaul_step::renaming::renamed_setting;
+use pghaul_step::{Failure, Mapping};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Roles by which hosting services run their servers. On another server they are only names that grants and
@@ -96,6 +98,18 @@ pub struct Weakened {
     pub attributes: Vec<String>,
 }
 
+/// The roles as the target is to have them, each once: two of the source may become one.
+pub(crate) fn renamed(roles: Vec<Role>, mapping: &Mapping) -> Vec<Role> {
+    let keeps_name = |role: &Role| mapping.role(&role.name) == role.name;
+    let (keeping, others): (Vec<Role>, Vec<Role>) = roles.into_iter().partition(keeps_name);
+    let mut names = BTreeSet::new();
+    let renamed = keeping
+        .into_iter()
+        .chain(others)
+        .map(|role| role.renamed(mapping));
+    renamed.filter(|role| names.insert(role.name.clone())).collect()
+}
+
 /// Reads all roles of the source but PostgreSQL's own, by name.
 pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Role>, Failure> {
     let sql = "SELECT pg_catalog.has_column_privilege('pg_catalog.pg_authid', 'rolpassword', 'SELECT')";
@@ -142,6 +156,26 @@ impl Role {
             settings: row.get::<_, Option<Vec<String>>>("rolconfig").unwrap_or_default(),
             comment: row.get("comment"),
             password,
+        }
+    }
+
+    /// The role as it is created on the target. A password that is hashed with MD5 is bound to the name of its role, and
+    /// is left out under another one.
+    pub(crate) fn renamed(self, mapping: &Mapping) -> Self {
+        let name = mapping.role(&self.name).to_owned();
+        let settings = self.settings.iter();
+        let settings = settings.map(|setting| renamed_setting(setting, mapping).into_owned());
+        let password = match self.password {
+            Password::Known(Some(Verifier(hash))) if name != self.name && hash.starts_with("md5") => {
+                Password::Hidden
+            }
+            password => password,
+        };
+        Self {
+            settings: settings.collect(),
+            name,
+            password,
+            ..self
         }
     }
 
@@ -318,6 +352,17 @@ mod tests {
             creator.weakened(&provider).unwrap().attributes,
             ["SUPERUSER", "LOGIN"]
         );
+    }
+
+    #[test]
+    fn a_password_that_is_bound_to_the_name_does_not_go_with_another() {
+        let mapping = Mapping {
+            roles: [("a".to_owned(), "b".to_owned())].into(),
+            ..Mapping::default()
+        };
+        let renamed = role("a", &[Attribute::Login]).renamed(&mapping);
+        assert_eq!((renamed.name.as_str(), renamed.lacks_password()), ("b", true));
+        assert!(!role("c", &[Attribute::Login]).renamed(&mapping).lacks_password());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The archive that `pg_dump` wrote: its table of contents, entry by entry.
 
+mod renamed;
+
 use crate::seal;
 use libpgdump::ObjectType;
 use pghaul_step::{Code, Failure, Side};

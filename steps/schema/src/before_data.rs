@@ -81,7 +81,7 @@ impl Step for Schema {
     /// Drops the schema `pghaul`, and what was never more than half-made. The database and its rows stay.
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
         database::drop_database(ctx, &database::temporary_name(ctx)).await?;
-        if database::exists(ctx.target_server(), ctx.database().as_str()).await? {
+        if database::exists(ctx.target_server(), ctx.target_database().as_str()).await? {
             if let Some(output) = ctx.output::<SchemaOutput>()?
                 && is_established(&*ctx.target_for_reading().await?).await?
             {

@@ -15,7 +15,8 @@ pub(crate) fn temporary_name(ctx: &Context<Database>) -> String {
 
 /// Makes the target database exist and be ours. Killed at any instant, it can be called again.
 pub(crate) async fn obtain(ctx: &Context<Database>, head: &pghaul_step::Head) -> Result<Origin, Failure> {
-    let name = ctx.database().as_str();
+    let name = ctx.target_database();
+    let name = name.as_str();
     if exists(ctx.target_server(), name).await? {
         let mut session = ctx.target().await?;
         return match owner(&session).await? {

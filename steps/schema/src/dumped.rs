@@ -24,7 +24,7 @@ fn directory(ctx: &Context<Database>) -> PathBuf {
         .join(format!("schema-{}", ctx.plan().number))
 }
 
-/// The archive as it was read.
+/// The archive as it was read, with the names of the target. The fingerprint is that of the archive on disk.
 pub(crate) struct Read {
     pub(crate) archive: Archive,
     pub(crate) fingerprint: String,
@@ -36,7 +36,9 @@ pub(crate) async fn obtain(ctx: &Context<Database>) -> Result<Arc<Read>, Failure
     if let Some(read) = ctx.kept::<Read>() {
         return Ok(read);
     }
-    Ok(ctx.keep(read(ctx).await?))
+    let read = read(ctx).await?;
+    let archive = read.archive.renamed(&ctx.mapping())?;
+    Ok(ctx.keep(Read { archive, ..read }))
 }
 
 async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
@@ -106,7 +108,7 @@ fn known(ctx: &Context<Database>) -> Result<Option<Dumped>, Failure> {
 }
 
 async fn something_is_restored(ctx: &Context<Database>) -> Result<bool, Failure> {
-    if !crate::database::exists(ctx.target_server(), ctx.database().as_str()).await? {
+    if !crate::database::exists(ctx.target_server(), ctx.target_database().as_str()).await? {
         return Ok(false);
     }
     Ok(!ctx.effects(EffectKey::SCHEMA).await?.is_empty())

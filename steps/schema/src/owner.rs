@@ -9,7 +9,7 @@ use crate::script::owned;
 use libpgdump::ObjectType;
 use pghaul_step::owners::{Reach, reach};
 use pghaul_step::postgres::{Ident, QuoteError, ReadOnly, Row, Session, Source, Target, literal};
-use pghaul_step::{Context, Database, Failure, Incomplete};
+use pghaul_step::{Context, Database, Failure, Incomplete, Mapping};
 use std::collections::BTreeSet;
 
 /// Which owners pghaul's role can make.
@@ -17,10 +17,14 @@ use std::collections::BTreeSet;
 pub(crate) enum Owners {
     /// All of them: it is a superuser.
     All,
+    /// None, although it is a superuser: the user wants everything to belong to pghaul's role.
+    Nobody,
     /// These.
     Limited {
         /// Its own name.
         role: String,
+        /// Whether owners are to be given at all; otherwise everything belongs to pghaul's role, as the user wants.
+        given: bool,
         /// The roles that it can act as.
         reached: BTreeSet<String>,
         /// The bootstrap superuser of the source, where new databases have a schema `public` that belongs to it.
@@ -49,8 +53,11 @@ impl Owners {
         target: &Session<Target, ReadOnly>,
     ) -> Result<Self, Failure> {
         let role = target.role().await?;
-        if role.superuser {
-            return Ok(Self::All);
+        let mapping = ctx.mapping();
+        match (role.superuser, mapping.no_owner) {
+            (true, true) => return Ok(Self::Nobody),
+            (true, false) => return Ok(Self::All),
+            (false, _) => {}
         }
         let reached = reach(target).await?.into_iter();
         let reached = reached.filter(|(_, reach)| *reach == Reach::Member);
@@ -60,12 +67,14 @@ impl Owners {
             _ => {
                 let doing = source.doing("read the name of the bootstrap superuser");
                 let sql = "SELECT pg_catalog.pg_get_userbyid(10)::text";
-                Some(doing.query_one(sql, &[]).await?.get(0))
+                let initial: String = doing.query_one(sql, &[]).await?.get(0);
+                Some(mapping.role(&initial).to_owned())
             }
         };
-        let of_public = foreign_public(&source, target).await?;
+        let of_public = foreign_public(&source, target, &mapping).await?;
         Ok(Self::Limited {
             role: role.name,
+            given: !mapping.no_owner,
             of_public,
             reached: reached.map(|(role, _)| role).collect(),
             initial,
@@ -78,6 +87,7 @@ impl Owners {
         let alter = format!("ALTER {object} OWNER TO {owner};");
         match self {
             Self::All => return Ok(format!("\n{alter}\n")),
+            Self::Nobody | Self::Limited { given: false, .. } => return Ok(String::new()),
             Self::Limited { of_public, .. } if of_public.is_some() && is_public(entry) => {
                 return Ok(String::new());
             }
@@ -126,13 +136,17 @@ impl Owners {
     /// others may grant the rights too, it acts as the owner, or PostgreSQL might choose another one of its roles.
     pub(crate) fn granting(&self, entry: &Entry, statements: String) -> Result<String, QuoteError> {
         const SET: &str = "SET SESSION AUTHORIZATION ";
-        let Self::Limited { reached, role, .. } = self else {
+        let Self::Limited {
+            reached, role, given, ..
+        } = self
+        else {
             return Ok(statements);
         };
         if !matches!(entry.kind, ObjectType::Acl | ObjectType::DefaultAcl) {
             return Ok(statements);
         }
         let acts_as_owner = entry.kind == ObjectType::Acl
+            && *given
             && statements.contains(" WITH GRANT OPTION;")
             && reached.contains(&entry.owner)
             && *role != entry.owner
@@ -169,6 +183,7 @@ impl Owners {
             reached,
             initial,
             of_public,
+            given,
         } = self
         else {
             return Ok(Vec::new());
@@ -190,7 +205,7 @@ impl Owners {
             if let Some(ForeignPublic {
                 owner, same_rights, ..
             }) = of_public
-                && (is_public(entry) && initial.as_ref() != Some(&entry.owner)
+                && (*given && is_public(entry) && initial.as_ref() != Some(&entry.owner)
                     || entry.kind == ObjectType::Acl && entry.tag == "SCHEMA public" && !same_rights)
             {
                 retained.push(Incomplete {
@@ -206,7 +221,7 @@ impl Owners {
                 continue;
             }
             let is_initial = is_public(entry) && initial.as_ref() == Some(&entry.owner);
-            if is_initial || reached.contains(&entry.owner) || owned(entry)?.is_none() {
+            if !given || is_initial || reached.contains(&entry.owner) || owned(entry)?.is_none() {
                 continue;
             }
             retained.push(Incomplete {
@@ -225,6 +240,7 @@ impl Owners {
 async fn foreign_public(
     source: &Session<Source, ReadOnly>,
     target: &Session<Target, ReadOnly>,
+    mapping: &Mapping,
 ) -> Result<Option<ForeignPublic>, Failure> {
     const SQL: &str = include_str!("public_rights.sql");
     let doing = target.doing("read the rights on the schema public");
@@ -238,11 +254,33 @@ async fn foreign_public(
     let doing = source.doing("read the rights on the schema public");
     let here = doing.query_opt(SQL, &[]).await?;
     let rights = |row: &Row| row.get::<_, Vec<String>>("rights");
+    let wanted = here.as_ref().map(|row| {
+        let mut wanted: Vec<String> = rights(row)
+            .iter()
+            .map(|right| on_target(right, mapping))
+            .collect();
+        wanted.sort();
+        wanted.dedup();
+        wanted
+    });
+    let mut there_too = rights(&there);
+    there_too.sort();
     Ok(Some(ForeignPublic {
         owner: there.get("owner"),
         is_extra: here.is_none(),
-        same_rights: here.is_none_or(|here| rights(&here) == rights(&there)),
+        same_rights: mapping.no_privileges || wanted.is_none_or(|wanted| wanted == there_too),
     }))
+}
+
+/// A right as `public_rights.sql` writes it, with the grantee's name on the target.
+fn on_target(right: &str, mapping: &Mapping) -> String {
+    let mut parts = right.splitn(3, ' ');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(privilege), Some(grantable), Some(grantee)) => {
+            format!("{privilege} {grantable} {}", mapping.role(grantee))
+        }
+        _ => right.to_owned(),
+    }
 }
 
 fn is_public(entry: &Entry) -> bool {

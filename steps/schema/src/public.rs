@@ -4,6 +4,7 @@
 //! that every database's `public` has at first.
 
 use pghaul_step::postgres::{ReadOnly, Session, Source};
+use pghaul_step::renaming::renamed;
 use pghaul_step::{Context, Database, Failure};
 
 /// The effect key of the rights of a schema that was `public`.
@@ -19,7 +20,8 @@ pub(crate) async fn dropping(source: &Session<Source, ReadOnly>) -> Result<Optio
 
 /// Grants the rights on a schema that was `public` before it was renamed.
 pub(crate) async fn grant_rights_of_renamed(ctx: &Context<Database>) -> Result<(), Failure> {
-    if !ctx.effects(RIGHTS).await?.is_empty() {
+    let mapping = ctx.mapping();
+    if mapping.no_privileges || !ctx.effects(RIGHTS).await?.is_empty() {
         return Ok(());
     }
     let source = ctx.source().await?;
@@ -29,6 +31,7 @@ pub(crate) async fn grant_rights_of_renamed(ctx: &Context<Database>) -> Result<(
         return Ok(());
     }
     let statements: String = rows.iter().map(|row| row.get::<_, String>(0) + ";\n").collect();
+    let statements = renamed(&statements, &mapping, None)?;
     let mut target = ctx.target().await?;
     let transaction = ctx.begin(&mut target).await?;
     let operation = "grant the rights on the schema that was public";

@@ -47,6 +47,8 @@ pub(crate) struct Restorer<'a> {
     passes: Passes<'a>,
     not_null: NotNullNames,
     owners: Owners,
+    /// Whether no rights are granted.
+    no_privileges: bool,
     pub(crate) refusals: Arc<Refusals>,
     held_back: BTreeMap<(HeldBackKind, &'a str, String), &'a HeldBack>,
     /// What depends on a foreign key that is held back, such as a comment on it.
@@ -74,6 +76,7 @@ impl<'a> Restorer<'a> {
             passes: Passes::of(archive, ctx.method()),
             not_null,
             owners,
+            no_privileges: ctx.mapping().no_privileges,
             refusals: Refusals::of(ctx),
             held_back,
             without: BTreeMap::new(),
@@ -115,6 +118,9 @@ impl<'a> Restorer<'a> {
 
     /// When an entry is restored; never, where it is not.
     pub(crate) fn pass(&self, entry: &Entry) -> Option<Pass> {
+        if self.no_privileges && matches!(entry.kind, ObjectType::Acl | ObjectType::DefaultAcl) {
+            return None;
+        }
         let pass = self.passes.pass(entry)?;
         // A comment on a check that was taken out of its table comes when that is added.
         let waits = unsafe_checks::is_comment_on_one(self.checks, entry);

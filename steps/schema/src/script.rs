@@ -171,6 +171,7 @@ mod tests {
     fn without_a_superuser_rights_to_create_are_lent_and_grantors_are_acted_as() {
         let owners = Owners::Limited {
             role: "mover".into(),
+            given: true,
             reached: ["o\"o".to_owned()].into(),
             initial: None,
             of_public: None,

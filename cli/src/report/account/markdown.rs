@@ -2,10 +2,9 @@
 
 use super::{moment, rate, took};
 use crate::account::{Account, Database, Entry, by_severity};
-use crate::report::legible;
 use crate::report::quantity::{bytes, count, duration, plural};
-use pghaul_core::Severity;
 use pghaul_core::status::method_label;
+use pghaul_core::{Severity, escaped};
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
@@ -106,11 +105,7 @@ fn write_entries(text: &mut String, title: &str, entries: &[Entry]) -> std::fmt:
 fn write_database(text: &mut String, database: &Database) -> std::fmt::Result {
     let (view, times) = (&database.view, &database.times);
     let method = view.method.map(method_label).unwrap_or_default();
-    writeln!(
-        text,
-        "\n## Database {}\n",
-        code(legible::database(&view.name).as_str())
-    )?;
+    writeln!(text, "\n## Database {}\n", code(&escaped(&view.names())))?;
     writeln!(text, "{}", format!("{} {method}", view.phase).trim_end())?;
     for reason in &view.reasons {
         writeln!(text, "- {}", plain(reason))?;

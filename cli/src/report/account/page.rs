@@ -160,7 +160,7 @@ pub(super) fn drawn(whole: Span, span: Span, class: &str) -> Markup {
 fn of_database(database: &Database) -> Markup {
     let view = &database.view;
     let times = &database.times;
-    let name = crate::report::legible::database(&view.name);
+    let name = pghaul_core::escaped(&view.names()).into_owned();
     let mut whole = Span::default();
     for phase in &times.phases {
         for span in &phase.spans {

@@ -33,6 +33,7 @@ fn account(tables: u64) -> Account {
     };
     let view = DatabaseView {
         name: DatabaseName::from(HOSTILE),
+        target: DatabaseName::from(HOSTILE),
         number: 1,
         phase: Phase::Syncing,
         during: None,

@@ -15,6 +15,7 @@ const NOW: &str = "2026-11-22T17:10:00.000Z";
 fn database(number: u32, name: &str, phase: Phase, method: Method) -> DatabaseView {
     DatabaseView {
         name: DatabaseName::from(name),
+        target: DatabaseName::from(name),
         number,
         phase,
         during: None,

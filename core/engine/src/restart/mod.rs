@@ -55,7 +55,7 @@ impl Engine {
 
     /// A copy that has arrived may be in use by now, and somebody may have written to it.
     async fn refuse_target_in_use(&self, database: &DatabaseName) -> Result<(), Failure> {
-        let session: Session<Target, ReadWrite> = self.run.target.connect(database.as_str()).await?;
+        let session = self.target_session(database).await?;
         let doing = session.doing("look for sessions in the target database");
         let row = doing.query_one(include_str!("in_use.sql"), &[]).await?;
         match row.get::<_, i64>(0) {
@@ -70,9 +70,14 @@ impl Engine {
         }
     }
 
+    async fn target_session(&self, database: &DatabaseName) -> Result<Session<Target, ReadWrite>, Failure> {
+        let name = self.run.target_database(database);
+        Ok(self.run.target.connect(name.as_str()).await?)
+    }
+
     /// The schema on the target stays, and with it constraints that the first copy came before.
     async fn refuse_unfit_constraints(&self, database: &DatabaseName) -> Result<(), Failure> {
-        let session: Session<Target, ReadWrite> = self.run.target.connect(database.as_str()).await?;
+        let session = self.target_session(database).await?;
         let doing = session.doing("look for constraints that are not valid");
         let rows = doing.query(include_str!("not_valid.sql"), &[]).await?;
         let Some(first) = rows.first() else { return Ok(()) };
@@ -125,7 +130,8 @@ impl Journey<'_> {
     /// schema out of the target: it comes back.
     pub(crate) async fn discard(&self, method: Method) -> Result<(), Failure> {
         let plan = self.subject()?.plan;
-        let mut session: Session<Target, ReadWrite> = self.run.target.connect(self.database.as_str()).await?;
+        let mut session: Session<Target, ReadWrite> =
+            self.run.target.connect(self.target_database().as_str()).await?;
         match method {
             Method::Replication => {
                 self.undo_steps(Method::Replication, StepPhase::Data, UndoReason::Restarted)

@@ -258,7 +258,8 @@ impl Engine {
     async fn end_sessions_in(&self, database: &DatabaseName) {
         let ending = async {
             let target: Session<Target, ReadWrite> = maintenance(&self.run.target).await?;
-            let ended = target.terminate_in_database(&self.run.migration, database.as_str(), BROKEN_OFF);
+            let name = self.run.target_database(database);
+            let ended = target.terminate_in_database(&self.run.migration, name.as_str(), BROKEN_OFF);
             ended.await?;
             Ok::<(), Failure>(())
         };

@@ -18,8 +18,8 @@ SELECT i.type AS kind, i.identity, d.facet, pg_catalog.left(pg_catalog.md5(COALE
    AND i.identity IS NOT NULL
 UNION ALL
 SELECT 'setting', pg_catalog.split_part(o, '=', 1)
-           || CASE WHEN s.setrole = 0 THEN '' ELSE ' of role ' || s.setrole::pg_catalog.regrole END
-           || ' in database ' || pg_catalog.quote_ident(b.datname),
+           || CASE WHEN s.setrole = 0 THEN '' ELSE ' of role ' || pg_catalog.quote_ident({role:s.setrole}) END
+           || ' in database ' || pg_catalog.quote_ident({database:b.datname}),
        'definition', pg_catalog.left(pg_catalog.md5(o), 16)
   FROM pg_catalog.pg_db_role_setting s
   JOIN pg_catalog.pg_database b ON b.oid = s.setdatabase, pg_catalog.unnest(s.setconfig) o

@@ -2,10 +2,12 @@
 //!
 //! One statement, so one snapshot. It takes no lock that waits for anything but `ACCESS EXCLUSIVE`.
 
+mod naming;
+
 use crate::error::PgError;
 use crate::session::{Right, Session, SideMarker};
-use pghaul_core::Code;
 use pghaul_core::drift::Definitions;
+use pghaul_core::{Code, Mapping};
 
 /// A few tries: an object that is dropped while its definition is printed makes the statement fail.
 const TRIES: usize = 3;
@@ -44,11 +46,12 @@ const DIFFERENCES: [(&str, u32, &str, &str); 8] = [
 ];
 
 impl<S: SideMarker, R: Right> Session<S, R> {
-    /// Digests of every object of this database that a user has made, and of the database itself.
+    /// Digests of every object of this database that a user has made, and of the database itself, with the names of the
+    /// target.
     ///
     /// # Errors
     /// A lost connection.
-    pub async fn definitions(&self) -> Result<Definitions, PgError> {
+    pub async fn definitions(&self, mapping: &Mapping) -> Result<Definitions, PgError> {
         let branches = [
             include_str!("relations.sql"),
             include_str!("types_and_code.sql"),
@@ -57,7 +60,8 @@ impl<S: SideMarker, R: Right> Session<S, R> {
         ]
         .join("UNION ALL\n");
         let sql = include_str!("digest.sql").replace("{branches}", &branches);
-        self.read_digests(&for_version(&sql, self.server_version())).await
+        self.read_digests(&for_version(&sql, self.server_version()), mapping)
+            .await
     }
 
     /// Digests of what all databases share: roles with their passwords where they can be read, memberships, settings,
@@ -65,7 +69,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
     ///
     /// # Errors
     /// A lost connection.
-    pub async fn cluster_definitions(&self) -> Result<Definitions, PgError> {
+    pub async fn cluster_definitions(&self, mapping: &Mapping) -> Result<Definitions, PgError> {
         let doing = self.doing("see whether passwords can be read");
         let row = doing
             .query_one(include_str!("may_read_passwords.sql"), &[])
@@ -76,16 +80,20 @@ impl<S: SideMarker, R: Right> Session<S, R> {
             ""
         };
         let sql = include_str!("cluster.sql").replace("{passwords}", passwords);
-        self.read_digests(&for_version(&sql, self.server_version())).await
+        self.read_digests(&for_version(&sql, self.server_version()), mapping)
+            .await
     }
 
-    async fn read_digests(&self, sql: &str) -> Result<Definitions, PgError> {
-        let doing = self.doing("read the definitions of all objects");
+    async fn read_digests(&self, sql: &str, mapping: &Mapping) -> Result<Definitions, PgError> {
+        let reading = "read the definitions of all objects";
+        let sql = naming::named(sql, mapping, S::SIDE)
+            .map_err(|error| PgError::new(Code::BadInput, self.place(), reading, error.to_string()))?;
+        let doing = self.doing(reading);
         let mut tries = 1;
         loop {
             let mut definitions = Definitions::default();
             let mut unknown = None;
-            let read = doing.for_each(sql, &[], |row| {
+            let read = doing.for_each(&sql, &[], |row| {
                 let (kind, identity): (&str, &str) = (row.try_get("kind")?, row.try_get("identity")?);
                 let (facet, digest): (&str, &str) = (row.try_get("facet")?, row.try_get("digest")?);
                 match facet.parse() {
@@ -98,8 +106,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
                 (Ok(()), None) => return Ok(definitions),
                 (Ok(()), Some(facet)) => {
                     let message = format!("{facet} is no aspect of an object");
-                    let operation = "read the definitions of all objects";
-                    return Err(PgError::new(Code::Bug, self.place(), operation, message));
+                    return Err(PgError::new(Code::Bug, self.place(), reading, message));
                 }
                 (Err(error), _) if tries < TRIES && may_pass(&error) => tries += 1,
                 (Err(error), _) => return Err(error),

@@ -39,7 +39,7 @@ SELECT 'pg_catalog.pg_publication'::pg_catalog.regclass, p.oid, 0::pg_catalog.oi
  WHERE p.pubname !~ '^pghaul_'
 UNION ALL
 SELECT 'pg_catalog.pg_default_acl'::pg_catalog.regclass, d.oid, d.defaclnamespace, 'privileges',
-       (SELECT pg_catalog.string_agg(a::pg_catalog.text, ',' ORDER BY a::pg_catalog.text COLLATE "C") FROM pg_catalog.unnest(d.defaclacl) a)
+       {rights:d.defaclacl:NULL}
   FROM pg_catalog.pg_default_acl d
 UNION ALL
 SELECT 'pg_catalog.pg_database'::pg_catalog.regclass, d.oid, 0::pg_catalog.oid, 'options', d.datconnlimit::pg_catalog.text

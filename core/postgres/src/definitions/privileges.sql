@@ -1,16 +1,13 @@
 SELECT o.catalog, o.oid, o.schema, 'privileges',
-       pg_catalog.concat_ws('|', pg_catalog.pg_get_userbyid(o.owner),
-           (SELECT pg_catalog.string_agg(a::pg_catalog.text, ',' ORDER BY a::pg_catalog.text COLLATE "C")
-              FROM pg_catalog.unnest(COALESCE(o.acl, pg_catalog.acldefault(o.kind, o.owner))) a),
+       pg_catalog.concat_ws('|', {owner:o.owner},
+           {rights:COALESCE(o.acl, pg_catalog.acldefault(o.kind, o.owner)):o.owner},
            o.columns)
   FROM (
         SELECT 'pg_catalog.pg_class'::pg_catalog.regclass AS catalog, c.oid, c.relnamespace AS schema, c.relowner AS owner, c.relacl AS acl,
                (CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END)::"char" AS kind,
-               (SELECT pg_catalog.string_agg(a.attname || ' ' || x.acl, ',' ORDER BY a.attname)
-                  FROM pg_catalog.pg_attribute a,
-                       LATERAL (SELECT pg_catalog.string_agg(i::pg_catalog.text, ',' ORDER BY i::pg_catalog.text COLLATE "C") AS acl
-                                  FROM pg_catalog.unnest(a.attacl) i) x
-                 WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL) AS columns
+               (SELECT pg_catalog.string_agg(t.attname || ' ' || {rights:t.attacl:c.relowner}, ',' ORDER BY t.attname)
+                  FROM pg_catalog.pg_attribute t
+                 WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL) AS columns
           FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
         UNION ALL
         SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.pronamespace, p.proowner, p.proacl, 'f'::"char", NULL::pg_catalog.text FROM pg_catalog.pg_proc p

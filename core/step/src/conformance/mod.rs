@@ -97,6 +97,7 @@ fn failed(call: &'static str, when: &'static str) -> impl FnOnce(Failure) -> Vio
 /// The plan of a database without tables, to start from.
 pub fn plan(database: &str, method: Method) -> DatabasePlan {
     DatabasePlan {
+        target_database: None,
         database: database.into(),
         number: 1,
         method,

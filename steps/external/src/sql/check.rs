@@ -59,7 +59,11 @@ impl Check for SqlDatabaseCheck {
             Side::Source => self.0.rows(ctx.source_server(), database.as_str()).await?,
             // Before the first run, the target mostly has no such database.
             Side::Target if ctx.target_database().await?.is_none() => return Ok(Vec::new()),
-            Side::Target => self.0.rows(ctx.target_server(), database.as_str()).await?,
+            Side::Target => {
+                self.0
+                    .rows(ctx.target_server(), ctx.target_name().as_str())
+                    .await?
+            }
         };
         self.0.findings(&rows, Some(database))
     }

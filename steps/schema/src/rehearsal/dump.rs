@@ -41,7 +41,7 @@ pub(super) async fn archive(
     };
     dump.write(&archive).await?;
     seal::set(&archive).map_err(|e| on_disk(&archive, &e))?;
-    Archive::read(&archive)
+    Ok(Archive::read(&archive)?.renamed(&ctx.landscape().mapping)?)
 }
 
 /// A directory among the temporary files, which goes with the value.

@@ -23,7 +23,7 @@ use pghaul_step::check::Rehearse;
 use pghaul_step::postgres::{HomeSettings, ReadOnly, Session, Source, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Database, DatabaseName, Failure, Finding, FindingKind,
-    Subject, ThrowawayDatabase,
+    Mapping, Subject, ThrowawayDatabase,
 };
 use report::Report;
 use sample::Sample;
@@ -155,7 +155,7 @@ async fn rehearse(ctx: &CheckContext<Database>, wanted: Rehearse) -> Result<Foun
     let on_target = OnTarget {
         version,
         owner: role.superuser.then(|| stand_in(version)),
-        lacks_roles: lacks_roles(&source, &target).await?,
+        lacks_roles: lacks_roles(&ctx.landscape().mapping, &source, &target).await?,
     };
     let rehearsed = perform(&database, read, &on_target, &mut report);
     let outcome = match wanted {
@@ -214,12 +214,14 @@ async fn read(
 }
 
 async fn lacks_roles(
+    mapping: &Mapping,
     source: &Session<Source, ReadOnly>,
     target: &Session<Target, ReadOnly>,
 ) -> Result<bool, Failure> {
     let sql = "SELECT pg_catalog.array_agg(rolname::text) FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_'";
     let doing = source.doing("list the roles");
     let roles: Vec<String> = doing.query_one(sql, &[]).await?.get(0);
+    let roles: Vec<&str> = roles.iter().map(|role| mapping.role(role)).collect();
     let sql = "SELECT count(*) FROM pg_catalog.unnest($1::text[]) AS role \
                WHERE role NOT IN (SELECT rolname::text FROM pg_catalog.pg_roles)";
     let doing = target.doing("look for the roles of the source");

@@ -24,6 +24,8 @@ pub struct Options {
     pub sequences: bool,
     /// Large objects, their owners and privileges.
     pub large_objects: bool,
+    /// Owners and privileges.
+    pub privileges: bool,
     /// Subjects that contain one of these texts may differ.
     pub ignored: Vec<String>,
 }
@@ -34,6 +36,7 @@ impl Default for Options {
             database_properties: true,
             sequences: true,
             large_objects: true,
+            privileges: true,
             ignored: Vec::new(),
         }
     }
@@ -84,6 +87,7 @@ pub fn databases(source: (&Cluster, &str), target: (&Cluster, &str), options: &O
     let dump = schema::Dump {
         major: source.0.major().max(target.0.major()),
         properties: options.database_properties && source.1 == target.1,
+        privileges: options.privileges,
         across_versions: source.0.major() != target.0.major(),
     };
     let describe = |(cluster, database): (&Cluster, &str)| {

@@ -45,13 +45,15 @@ pub(super) fn describe(cluster: &Cluster, database: &str, options: &Options) -> 
     }
     if options.large_objects {
         subjects.push("large objects".to_owned());
+        let described = match options.privileges {
+            true => include_str!("large_object.sql").to_owned(),
+            false => include_str!("large_object.sql")
+                .replace("pg_catalog.pg_get_userbyid(l.lomowner), l.lomacl,", ""),
+        };
         writeln!(
             script,
             "{};",
-            hash(
-                include_str!("large_object.sql"),
-                "pg_catalog.pg_largeobject_metadata as l"
-            )
+            hash(&described, "pg_catalog.pg_largeobject_metadata as l")
         )
         .expect("writing to a String");
     }

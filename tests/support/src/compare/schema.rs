@@ -16,6 +16,8 @@ pub(super) struct Dump {
     pub(super) major: u32,
     /// Whether the database's own definition is dumped too.
     pub(super) properties: bool,
+    /// Whether owners and privileges are dumped too.
+    pub(super) privileges: bool,
     /// Whether what servers of different versions write differently is to look the same.
     pub(super) across_versions: bool,
 }
@@ -32,6 +34,9 @@ impl Dump {
         ]);
         if self.properties {
             command.arg("--create");
+        }
+        if !self.privileges {
+            command.args(["--no-owner", "--no-privileges"]);
         }
         let output = command
             .arg("--dbname")
