@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use pghaul_core::event::Selection;
 use pghaul_core::journal::Head;
-use pghaul_core::{InitialCopy, Method};
+use pghaul_core::{Failure, InitialCopy, Method};
 use pghaul_engine::{Allowed, OnCheckFailure, OnWalLimit, Removal};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ mod examples;
 mod generated;
 mod history;
 mod migrations;
+mod objects;
 mod report;
 
 pub(crate) use audit::AuditArgs;
@@ -26,6 +27,7 @@ pub(crate) use checks::CheckArgs;
 pub(crate) use configuration::{ConfigCommand, ConfigCommandArgs, ConfigurationArgs, DescribeArgs, ListArgs};
 pub(crate) use generated::{CompletionsArgs, ManArgs};
 pub(crate) use history::HistoryArgs;
+pub(crate) use objects::ObjectArgs;
 pub(crate) use migrations::{CloseArgs, MigrationsArgs, MigrationsCommand};
 pub(crate) use report::ReportArgs;
 
@@ -176,6 +178,8 @@ pub(crate) struct SelectionArgs {
     /// Leave out databases whose whole name matches; may be repeated
     #[arg(long, value_name = "PATTERN", help_heading = "What is moved")]
     pub(crate) exclude_database: Vec<String>,
+    #[command(flatten)]
+    pub(crate) objects: ObjectArgs,
     /// Insist on one method for all databases; otherwise replication wherever it is possible
     #[arg(
         long,
@@ -205,15 +209,20 @@ pub(crate) struct SelectionArgs {
 
 impl SelectionArgs {
     /// What the journal keeps of it: no secrets.
-    pub(crate) fn selection(&self, source_from_target: Option<String>) -> Selection {
-        Selection {
+    ///
+    /// # Errors
+    /// A filter file that can't be read.
+    pub(crate) fn selection(&self, source_from_target: Option<String>) -> Result<Selection, Failure> {
+        let (objects, filtered) = self.objects.selection()?;
+        Ok(Selection {
             include: self.database.clone(),
-            exclude: self.exclude_database.clone(),
+            exclude: self.exclude_database.iter().cloned().chain(filtered).collect(),
+            objects,
             method: self.method,
             initial_copy: self.initial_copy,
             source_from_target,
             ..Selection::default()
-        }
+        })
     }
 }
 

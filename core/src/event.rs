@@ -20,6 +20,7 @@ use crate::failure::{Failure, Side};
 use crate::finding::Finding;
 use crate::id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
 use crate::plan::{DatabasePlan, InitialCopy, Method};
+use crate::selection::{ObjectSelection, ProviderObjects};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{EnumDiscriminants, EnumIter, IntoStaticStr};
@@ -65,6 +66,13 @@ pub struct Selection {
     pub include: Vec<String>,
     /// `--exclude-database` patterns.
     pub exclude: Vec<String>,
+    /// Which objects of the databases; all where nothing was given.
+    #[serde(default, skip_serializing_if = "ObjectSelection::is_empty")]
+    pub objects: ObjectSelection,
+    /// The provider that the source was recognised as, or `--provider` named, with what belongs to it; absent where its
+    /// objects are moved like all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Box<ProviderObjects>>,
     /// `--method`, when given.
     pub method: Option<Method>,
     /// `--initial-copy`, when given.
@@ -82,6 +90,16 @@ impl Selection {
     /// Who makes the initial copy where a database is replicated: pghaul, unless the user wants it otherwise.
     pub fn initial_copy(&self) -> InitialCopy {
         self.initial_copy.unwrap_or(InitialCopy::Snapshot)
+    }
+
+    /// Whether a role is moved.
+    pub fn holds_role(&self, role: &str) -> bool {
+        !self.objects.excludes_role(role)
+    }
+
+    /// Whether objects of databases may be left out.
+    pub fn concerns_objects(&self) -> bool {
+        self.objects.concerns_databases() || self.provider.is_some()
     }
 }
 

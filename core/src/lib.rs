@@ -27,6 +27,7 @@ pub mod id;
 pub mod journal;
 pub mod machine;
 pub mod plan;
+pub mod selection;
 pub mod status;
 
 pub use acceptance::Acceptance;

@@ -14,6 +14,7 @@ use crate::servers::{Given, Servers, way_back};
 use crate::signals::Signals;
 use crate::view::View;
 use pghaul_core::event::{Created, Selection};
+use pghaul_core::selection::Rule;
 use pghaul_core::{Code, DatabaseName, Failure, Migration, MigrationId, Phase, escaped};
 use pghaul_engine::{
     Purpose, RunRequest, WalPolicy, candidates, check_acceptances, check_databases, selection,
@@ -22,6 +23,7 @@ use pghaul_postgres::ConnInfo;
 use pghaul_step::WayBack;
 use pghaul_step::check::Rehearse;
 use pghaul_store::JournalFile;
+use strum::IntoEnumIterator as _;
 
 const STOPPING: &str = "stopping in order; Ctrl-C once more stops at once (`pghaul run` goes on either way)";
 
@@ -84,7 +86,8 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         }
         Opened::Ready(locked, servers) => (locked, servers),
     };
-    locked.read(|m| check_frozen(&args.selection, m))?;
+    let given = args.selection.selection(None)?;
+    locked.read(|m| check_frozen(&given, m))?;
     servers.check_room()?;
     let (way_back, way_to_journal) = way(&args.selection, &locked, &servers)?;
     let watcher = Watcher::start(&session.printer, locked.read(Clone::clone));
@@ -112,7 +115,8 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
     let request = RunRequest {
         selection: Selection {
             rest_copy: args.copying.rest_copy,
-            ..args.selection.selection(way_to_journal)
+            source_from_target: way_to_journal,
+            ..given
         },
         on_check_failure: args.on_check_failure,
         accepted: args.checks.accept.clone(),
@@ -230,10 +234,9 @@ async fn begin(
             .note(&format!("warning: {}", escaped(&warning.to_string())));
     }
     // A pattern that selects nothing, and other mistakes, are found before anything is written.
-    let selected = selection::select(
-        &candidates(&servers.source).await?,
-        &args.selection.selection(None),
-    )?;
+    let wanted = args.selection.selection(None)?;
+    let selected = selection::select(&candidates(&servers.source).await?, &wanted)?;
+    selection::check_objects(&servers.source, &selected, &wanted).await?;
     check_databases(&args.checks.accept, &selected)?;
     if let (None, Some(journal)) = (&name, journal)
         && let Some(view) = finished(journal, &servers, &selected).await?
@@ -287,28 +290,33 @@ fn free_name(file: &JournalFile) -> Result<String, Failure> {
 }
 
 /// The selection is frozen by the first run; options that say something else are refused, not ignored.
-fn check_frozen(given: &SelectionArgs, migration: &Migration) -> Result<(), Failure> {
+fn check_frozen(given: &Selection, migration: &Migration) -> Result<(), Failure> {
     let Some(frozen) = &migration.selection else {
         return Ok(());
     };
-    let differs = [
+    let mut differs = vec![
         (
-            "--database",
-            !given.database.is_empty() && given.database != frozen.include,
+            "--database".to_owned(),
+            !given.include.is_empty() && given.include != frozen.include,
         ),
         (
-            "--exclude-database",
-            !given.exclude_database.is_empty() && given.exclude_database != frozen.exclude,
+            "--exclude-database".to_owned(),
+            !given.exclude.is_empty() && given.exclude != frozen.exclude,
         ),
         (
-            "--method",
+            "--method".to_owned(),
             given.method.is_some() && given.method != frozen.method,
         ),
         (
-            "--initial-copy",
+            "--initial-copy".to_owned(),
             given.initial_copy.is_some() && given.initial_copy != frozen.initial_copy,
         ),
     ];
+    differs.extend(Rule::iter().map(|rule| {
+        let patterns = given.objects.patterns(rule);
+        let differ = !patterns.is_empty() && patterns != frozen.objects.patterns(rule);
+        (rule.to_string(), differ)
+    }));
     match differs.iter().find(|(_, differs)| *differs) {
         None => Ok(()),
         Some((option, _)) => Err(Failure::new(
@@ -416,8 +424,8 @@ fn show_failures(session: &Session, view: &View, outcome: &Failure) {
 #[cfg(test)]
 mod tests {
     use super::{check_frozen, checked_name};
-    use crate::args::SelectionArgs;
     use pghaul_core::event::{Created, Endpoint, Selection};
+    use pghaul_core::selection::Rule;
     use pghaul_core::{Method, Migration};
 
     fn created(name: &str) -> Created {
@@ -440,24 +448,25 @@ mod tests {
             include: vec!["a*".into()],
             ..Selection::default()
         };
-        let same = SelectionArgs {
-            database: vec!["a*".into()],
-            ..SelectionArgs::default()
-        };
-        let other = SelectionArgs {
+        let same = frozen.clone();
+        let other = Selection {
             method: Some(Method::Dump),
-            ..SelectionArgs::default()
+            ..Selection::default()
         };
+        let mut fewer = Selection::default();
+        fewer.objects.add(Rule::ExcludeTable, "audit.*".to_owned());
         let begun = Migration {
             created: Some(created("brave-otter")),
             selection: Some(frozen),
             ..Migration::default()
         };
-        assert_eq!(check_frozen(&SelectionArgs::default(), &begun), Ok(()));
+        assert_eq!(check_frozen(&Selection::default(), &begun), Ok(()));
         assert_eq!(check_frozen(&same, &begun), Ok(()));
         assert_eq!(check_frozen(&other, &Migration::default()), Ok(()));
         let refusal = check_frozen(&other, &begun).unwrap_err();
         assert!(refusal.message.starts_with("--method"), "{refusal}");
+        let refused = check_frozen(&fewer, &begun).unwrap_err();
+        assert!(refused.message.starts_with("--exclude-table differs"), "{refused}");
         let hint = refusal.hint.unwrap();
         assert!(hint.contains("`pghaul remove --name brave-otter`"), "{hint}");
     }

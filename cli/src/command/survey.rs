@@ -106,9 +106,17 @@ async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<
         .and_then(|s| s.source_from_target.clone());
     let given = args.selection.source_from_target.as_deref();
     let way = way_back(given, journaled.as_deref(), &servers.source)?;
-    let databases = databases(args, &servers, &known).await?;
+    let given_selection = args.selection.selection(None)?;
+    let databases = databases(&given_selection, &servers, &known).await?;
     let selected: Vec<DatabaseName> = databases.iter().map(|(_, name)| name.clone()).collect();
     check_databases(&args.checks.accept, &selected)?;
+    let selection = match &known.selection {
+        Some(frozen) if given_selection.objects.is_empty() => frozen.clone(),
+        _ => {
+            selection::check_objects(&servers.source, &selected, &given_selection).await?;
+            given_selection
+        }
+    };
     let mut accepted = known.landscape.accepted;
     accepted.extend(args.checks.accept.iter().cloned());
     let surveyor = Surveyor {
@@ -117,6 +125,7 @@ async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<
         registry: &session.registry,
         landscape: Arc::new(Landscape {
             selected,
+            selection,
             forced: args.selection.method.or(known.landscape.forced),
             initial_copy: args
                 .selection
@@ -163,15 +172,14 @@ fn known(session: &Session, args: &PlanArgs, servers: &Servers) -> Result<Known,
 
 /// The databases to look at, with their numbers: those that are given, else those of the open migration.
 async fn databases(
-    args: &PlanArgs,
+    wanted: &Selection,
     servers: &Servers,
     known: &Known,
 ) -> Result<Vec<(u32, DatabaseName)>, Failure> {
-    let wanted = args.selection.selection(None);
     let nothing_given = wanted.include.is_empty() && wanted.exclude.is_empty();
     if nothing_given && !known.landscape.selected.is_empty() {
         return Ok((1..).zip(known.landscape.selected.iter().cloned()).collect());
     }
-    let selected = selection::select(&candidates(&servers.source).await?, &wanted)?;
+    let selected = selection::select(&candidates(&servers.source).await?, wanted)?;
     Ok((1..).zip(selected).collect())
 }

@@ -10,12 +10,14 @@ use crate::progress::Progress;
 use crate::run::{Copying, RunContext, WayBack};
 use crate::scope::{Database, DatabaseSubject, Scope};
 use crate::step::{Occasion, UndoReason};
-use pghaul_core::event::Proof;
+use crate::selected::selected;
+use pghaul_core::event::{Proof, Selection};
+use pghaul_core::selection::SelectedObjects;
 use pghaul_core::plan::Route;
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
 };
-use pghaul_postgres::{ReadWrite, Reader, Server, Session, Source, Target};
+use pghaul_postgres::{ReadWrite, Reader, Right, Server, Session, Source, Target};
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,6 +120,11 @@ impl<S: Scope> Context<S> {
     /// Never, while the run lasts.
     pub async fn worker(&self) -> Result<OwnedSemaphorePermit, Failure> {
         self.run.workers.place().await
+    }
+
+    /// What the user selected with the first run.
+    pub fn selection(&self) -> Selection {
+        self.run.recorder.read(|m| m.selection.clone().unwrap_or_default())
     }
 
     /// How rows are to be copied.
@@ -281,6 +288,17 @@ impl Context<Database> {
     /// The database's name.
     pub fn database(&self) -> &DatabaseName {
         self.subject.name()
+    }
+
+    /// Which objects of the database are moved, judged by what the session sees now; `None` where all are.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn selected<R: Right>(
+        &self,
+        source: &Session<Source, R>,
+    ) -> Result<Option<SelectedObjects>, Failure> {
+        selected(source, &self.selection(), self.database()).await
     }
 
     /// The last proof of the database's state, unless what it proved was discarded.

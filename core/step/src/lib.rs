@@ -44,6 +44,7 @@ pub mod registry;
 pub mod retry;
 pub mod run;
 pub mod scope;
+pub mod selected;
 pub mod step;
 pub mod throwaway;
 pub mod workers;
@@ -70,6 +71,7 @@ pub use workers::Workers;
 // The vocabulary that plug-ins need, so that they depend on this package alone.
 pub use async_trait::async_trait;
 pub use pghaul_core::drift;
+pub use pghaul_core::selection;
 pub use pghaul_core::event::{CopiedBy, Incomplete, NotedBy, Positions, Proof, ServerPosition, StepUpcaster};
 pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};

@@ -51,7 +51,8 @@ impl Check for Roles {
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
         let source = ctx.source().await?;
-        let (roles, readable) = role::read(&source).await?;
+        let (mut roles, readable) = role::read(&source).await?;
+        roles.retain(|role| ctx.landscape().selection.holds_role(&role.name));
         let doing = source.doing("list the settings of roles");
         let settings = doing.query(include_str!("settings.sql"), &[]).await?;
         let settings: Vec<String> = settings.iter().map(|row| row.get("name")).collect();

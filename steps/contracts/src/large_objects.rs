@@ -29,9 +29,12 @@ impl Contract for LargeObjectsOutput {
 }
 
 impl LargeObjectsOutput {
-    /// Whether a plan has the step. Those of before 0.2 do not: such a database goes on without its large objects.
+    /// Whether a plan has the step, and large objects are selected. Plans of before 0.2 do not have it: such a database goes on
+    /// without its large objects. They belong to no table and no schema, so where these are named they are left out, as by
+    /// pg_dump.
     pub fn is_planned(plan: &DatabasePlan) -> bool {
-        plan.steps.iter().any(|step| step.as_str() == Self::STEP)
+        let are_selected = plan.objects.as_ref().is_none_or(|objects| !objects.only_named);
+        are_selected && plan.steps.iter().any(|step| step.as_str() == Self::STEP)
     }
 }
 

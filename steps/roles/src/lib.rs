@@ -101,8 +101,11 @@ impl Step for Roles {
 
     async fn run(&self, ctx: &Context<Cluster>) -> Result<Output, Failure> {
         let source = ctx.source().await?;
-        let roles = role::read(&source).await?;
-        let memberships = membership::read(&source).await?;
+        let selection = ctx.selection();
+        let mut roles = role::read(&source).await?;
+        roles.retain(|role| selection.holds_role(&role.name));
+        let mut memberships = membership::read(&source).await?;
+        memberships.retain(|m| selection.holds_role(&m.role) && selection.holds_role(&m.member));
         let grants = shared_grant::read(&source).await?;
         source.close().await;
         let mut target = ctx.target().await?;

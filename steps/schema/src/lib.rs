@@ -30,6 +30,7 @@ mod fate;
 mod filter;
 mod foreign_keys;
 mod indexes;
+mod left_out;
 mod matviews;
 mod not_null;
 mod of_tables;
