@@ -47,6 +47,7 @@ mod rest_copy;
 mod restart_data;
 mod run_again;
 mod secret_statements;
+mod selection;
 mod sequences;
 mod settings;
 mod snapshot_copy;

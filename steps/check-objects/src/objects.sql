@@ -49,7 +49,7 @@ WITH members AS (
 SELECT o.class, o.name
   FROM objects o
  WHERE o.oid >= 16384
-   AND NOT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.oid[], $2::pg_catalog.oid[]) AS l (classid, objid)
+   AND NOT EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.oid[])) AS l (classid, objid)
                     WHERE l.classid = o.classid AND l.objid = o.oid)
    AND NOT EXISTS (SELECT FROM members m WHERE m.classid = o.classid AND m.objid = o.oid)
  ORDER BY o.class, o.name COLLATE "C"

@@ -18,7 +18,7 @@ SELECT CASE l.lanname WHEN 'c' THEN p.probin END AS library,
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname IN ('c', 'internal')
  WHERE p.oid >= 16384
-   AND NOT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.oid[], $2::pg_catalog.oid[]) AS l (classid, objid)
+   AND NOT EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.oid[])) AS l (classid, objid)
                     WHERE l.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND l.objid = p.oid)
    -- What an aggregate itself would call is never called.
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_aggregate a WHERE a.aggfnoid = p.oid)

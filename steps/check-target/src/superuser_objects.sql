@@ -41,7 +41,7 @@ WITH objects (kind, classid, objid) AS (
 SELECT o.kind, pg_catalog.pg_describe_object(o.classid, o.objid, 0) AS object
   FROM objects o
  WHERE o.objid >= 16384
-   AND NOT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.oid[], $2::pg_catalog.oid[]) AS l (classid, objid)
+   AND NOT EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.oid[])) AS l (classid, objid)
                     WHERE l.classid = o.classid AND l.objid = o.objid)
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = o.classid AND d.objid = o.objid AND d.objsubid = 0 AND d.deptype = 'e')
