@@ -27,8 +27,8 @@ pub(crate) use checks::CheckArgs;
 pub(crate) use configuration::{ConfigCommand, ConfigCommandArgs, ConfigurationArgs, DescribeArgs, ListArgs};
 pub(crate) use generated::{CompletionsArgs, ManArgs};
 pub(crate) use history::HistoryArgs;
-pub(crate) use objects::ObjectArgs;
 pub(crate) use migrations::{CloseArgs, MigrationsArgs, MigrationsCommand};
+pub(crate) use objects::ObjectArgs;
 pub(crate) use report::ReportArgs;
 
 /// Moves every database of a PostgreSQL cluster to another one, live.

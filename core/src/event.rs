@@ -97,6 +97,14 @@ impl Selection {
         !self.objects.excludes_role(role)
     }
 
+    /// Whether a role belongs to the provider of the source.
+    pub fn is_role_of_provider(&self, role: &str) -> bool {
+        let provider = self.provider.iter();
+        provider
+            .flat_map(|provider| &provider.roles)
+            .any(|name| name == role)
+    }
+
     /// Whether objects of databases may be left out.
     pub fn concerns_objects(&self) -> bool {
         self.objects.concerns_databases() || self.provider.is_some()

@@ -36,6 +36,7 @@ mod migration;
 mod network;
 mod order;
 mod pgbench_live;
+mod providers;
 mod publications;
 mod rehearsal;
 mod remove_forced;

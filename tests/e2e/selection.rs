@@ -106,7 +106,15 @@ fn what_is_excluded_stays_and_all_else_arrives_by_both_methods() {
         migration.run().succeeded();
         let found = different(pair, &database);
         let allowed = [
-            "audit", "seen", "by_actor", "scratch_1", "points_tree_fkey", "watcher", "last", "orders_fuzzy", "pg_trgm",
+            "audit",
+            "seen",
+            "by_actor",
+            "scratch_1",
+            "points_tree_fkey",
+            "watcher",
+            "last",
+            "orders_fuzzy",
+            "pg_trgm",
             "rows of app.tree",
         ];
         let unexpected: Vec<&String> = found
@@ -137,7 +145,10 @@ fn what_is_excluded_stays_and_all_else_arrives_by_both_methods() {
             let status = migration.status_of(&database);
             let listed = status["incomplete"].to_string();
             assert!(listed.contains("open_orders"), "{listed}");
-            assert!(status["error"].to_string().contains("app.late is new"), "{status:#}");
+            assert!(
+                status["error"].to_string().contains("app.late is new"),
+                "{status:#}"
+            );
             pair.source.psql(
                 &database,
                 "drop table app.late; alter view app.still_open rename to open_orders",
@@ -192,8 +203,18 @@ fn a_pattern_that_matches_nothing_is_refused_before_anything_is_made() {
     for (option, pattern, code, message) in [
         ("--table", "app.order", 2, "app.orders"),
         ("--exclude-extension", "pg_trigram", 2, "pg_trgm"),
-        ("--exclude-role", "nobody_there", 2, "--exclude-role nobody_there matches nothing"),
-        ("--exclude-table", "app.tree_1", 2, "the root of its partition tree"),
+        (
+            "--exclude-role",
+            "nobody_there",
+            2,
+            "--exclude-role nobody_there matches nothing",
+        ),
+        (
+            "--exclude-table",
+            "app.tree_1",
+            2,
+            "the root of its partition tree",
+        ),
         ("--table", "a.b.c.d", 2, "too many names"),
     ] {
         let migration = Migration::of(&pair.source, &pair.target, &database).options([option, pattern]);

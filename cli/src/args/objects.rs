@@ -34,6 +34,10 @@ pub(crate) struct ObjectArgs {
     /// Do not create roles that match; may be repeated
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude_role: Vec<String>,
+    /// The provider that the source comes from, whose objects are left out; recognised by default; none moves them like all
+    /// others
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
     /// Read such patterns from a file as pg_dump --filter does; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) filter: Vec<PathBuf>,

@@ -17,7 +17,7 @@ use pghaul_core::event::{Created, Selection};
 use pghaul_core::selection::Rule;
 use pghaul_core::{Code, DatabaseName, Failure, Migration, MigrationId, Phase, escaped};
 use pghaul_engine::{
-    Purpose, RunRequest, WalPolicy, candidates, check_acceptances, check_databases, selection,
+    Purpose, RunRequest, WalPolicy, candidates, check_acceptances, check_databases, provider, selection,
 };
 use pghaul_postgres::ConnInfo;
 use pghaul_step::WayBack;
@@ -88,6 +88,7 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
     };
     let given = args.selection.selection(None)?;
     locked.read(|m| check_frozen(&given, m))?;
+    locked.read(|m| check_frozen_provider(args.selection.objects.provider.as_deref(), m))?;
     servers.check_room()?;
     let (way_back, way_to_journal) = way(&args.selection, &locked, &servers)?;
     let watcher = Watcher::start(&session.printer, locked.read(Clone::clone));
@@ -118,6 +119,7 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
             source_from_target: way_to_journal,
             ..given
         },
+        provider: args.selection.objects.provider.clone(),
         on_check_failure: args.on_check_failure,
         accepted: args.checks.accept.clone(),
         disk: args.checks.disk(),
@@ -237,6 +239,7 @@ async fn begin(
     let wanted = args.selection.selection(None)?;
     let selected = selection::select(&candidates(&servers.source).await?, &wanted)?;
     selection::check_objects(&servers.source, &selected, &wanted).await?;
+    provider::check_name(args.selection.objects.provider.as_deref())?;
     check_databases(&args.checks.accept, &selected)?;
     if let (None, Some(journal)) = (&name, journal)
         && let Some(view) = finished(journal, &servers, &selected).await?
@@ -294,7 +297,7 @@ fn check_frozen(given: &Selection, migration: &Migration) -> Result<(), Failure>
     let Some(frozen) = &migration.selection else {
         return Ok(());
     };
-    let mut differs = vec![
+    let mut options = vec![
         (
             "--database".to_owned(),
             !given.include.is_empty() && given.include != frozen.include,
@@ -312,19 +315,35 @@ fn check_frozen(given: &Selection, migration: &Migration) -> Result<(), Failure>
             given.initial_copy.is_some() && given.initial_copy != frozen.initial_copy,
         ),
     ];
-    differs.extend(Rule::iter().map(|rule| {
+    options.extend(Rule::iter().map(|rule| {
         let patterns = given.objects.patterns(rule);
         let differ = !patterns.is_empty() && patterns != frozen.objects.patterns(rule);
         (rule.to_string(), differ)
     }));
-    match differs.iter().find(|(_, differs)| *differs) {
+    match options.iter().find(|(_, differs)| *differs) {
         None => Ok(()),
-        Some((option, _)) => Err(Failure::new(
-            Code::BadInput,
-            format!("{option} differs from what the first run of this migration was given"),
-        )
-        .with_hint(way_out(migration))),
+        Some((option, _)) => Err(differs(option, migration)),
     }
+}
+
+/// The provider is frozen with the selection.
+fn check_frozen_provider(given: Option<&str>, migration: &Migration) -> Result<(), Failure> {
+    let frozen = migration.selection.as_ref().map(|selection| {
+        let provider = selection.provider.as_ref();
+        provider.map_or("none", |provider| provider.provider.as_str())
+    });
+    match (given, frozen) {
+        (Some(given), Some(frozen)) if given != frozen => Err(differs("--provider", migration)),
+        _ => Ok(()),
+    }
+}
+
+fn differs(option: &str, migration: &Migration) -> Failure {
+    Failure::new(
+        Code::BadInput,
+        format!("{option} differs from what the first run of this migration was given"),
+    )
+    .with_hint(way_out(migration))
 }
 
 /// How to get another selection than the frozen one. Names of migrations are made of characters that a shell leaves alone.
@@ -466,7 +485,10 @@ mod tests {
         let refusal = check_frozen(&other, &begun).unwrap_err();
         assert!(refusal.message.starts_with("--method"), "{refusal}");
         let refused = check_frozen(&fewer, &begun).unwrap_err();
-        assert!(refused.message.starts_with("--exclude-table differs"), "{refused}");
+        assert!(
+            refused.message.starts_with("--exclude-table differs"),
+            "{refused}"
+        );
         let hint = refusal.hint.unwrap();
         assert!(hint.contains("`pghaul remove --name brave-otter`"), "{hint}");
     }

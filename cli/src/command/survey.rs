@@ -10,7 +10,7 @@ use crate::report::finding::Readiness;
 use crate::servers::{Given, Servers, described, way_back};
 use pghaul_core::event::Selection;
 use pghaul_core::{DatabaseName, Failure, escaped};
-use pghaul_engine::{Survey, Surveyor, candidates, check_acceptances, check_databases, selection};
+use pghaul_engine::{Survey, Surveyor, candidates, check_acceptances, check_databases, provider, selection};
 use pghaul_step::check::{Landscape, Rehearse, maintenance_for_reading};
 use pghaul_step::postgres::{Server, Target};
 use pghaul_step::throwaway::drop_abandoned;
@@ -114,7 +114,11 @@ async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<
         Some(frozen) if given_selection.objects.is_empty() => frozen.clone(),
         _ => {
             selection::check_objects(&servers.source, &selected, &given_selection).await?;
-            given_selection
+            let named = args.selection.objects.provider.as_deref();
+            Selection {
+                provider: provider::recognise(&servers.source, &selected, named).await?,
+                ..given_selection
+            }
         }
     };
     let mut accepted = known.landscape.accepted;

@@ -20,6 +20,7 @@ pub mod doctor;
 pub mod estimate;
 mod executor;
 mod explain;
+pub mod provider;
 mod refused;
 pub mod release;
 pub mod removal;

@@ -1,5 +1,6 @@
 //! Which databases are moved, and whether patterns for objects match any.
 
+use crate::provider::profiles;
 use globset::{GlobBuilder, GlobMatcher};
 use pghaul_core::event::Selection;
 use pghaul_core::selection::{Object, Rule, resolve};
@@ -10,19 +11,8 @@ use pghaul_step::selected::unresolvable;
 use std::collections::{BTreeMap, BTreeSet};
 use strum::IntoEnumIterator as _;
 
-/// Databases that belong to PostgreSQL or to a hosting provider, never to the user.
-const ADMINISTRATIVE: [&str; 10] = [
-    "template0",
-    "template1",
-    "rdsadmin",
-    "cloudsqladmin",
-    "alloydbadmin",
-    "alloydbmetadata",
-    "azure_maintenance",
-    "azure_sys",
-    "_aiven",
-    "_dodb",
-];
+/// Databases that belong to PostgreSQL or to a hosting provider without a profile, never to the user.
+const ADMINISTRATIVE: [&str; 3] = ["template0", "template1", "_dodb"];
 
 /// What a look at the source's list of databases says about one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,11 +43,16 @@ pub fn select(candidates: &[Candidate], selection: &Selection) -> Result<Vec<Dat
             .with_hint(format!("the source has: {}", names(candidates))));
         }
     }
+    let of_providers: BTreeSet<String> = profiles()?
+        .into_iter()
+        .flat_map(|profile| profile.leaves_out.databases)
+        .collect();
     let named = |name: &str| selection.include.iter().any(|p| p == name);
     let wanted = |candidate: &&Candidate| {
         let name = candidate.name.as_str();
-        let administrative =
-            ADMINISTRATIVE.contains(&name) || (name == "postgres" && !candidate.has_user_objects);
+        let administrative = ADMINISTRATIVE.contains(&name)
+            || of_providers.contains(name)
+            || (name == "postgres" && !candidate.has_user_objects);
         (include.is_empty() || include.iter().any(|p| p.is_match(name)))
             && !exclude.iter().any(|p| p.is_match(name))
             && (!administrative || named(name))
@@ -97,7 +92,9 @@ pub async fn check_objects(
             .await?;
         let found = resolve(&graph, &selection.objects, None, database)
             .map_err(|error| unresolvable(&error).with_database(database.as_str()))?;
-        let concerned = patterns.iter().filter(|(_, pattern)| pattern.concerns(database.as_str()));
+        let concerned = patterns
+            .iter()
+            .filter(|(_, pattern)| pattern.concerns(database.as_str()));
         let all = concerned.map(|(rule, pattern)| (*rule, pattern.to_string()));
         matched.extend(all.filter(|known| !found.unmatched.contains(known)));
         for object in graph.objects() {
@@ -114,7 +111,11 @@ pub async fn check_objects(
             _ => matched.contains(&(rule, text.clone())),
         };
         if !is_matched {
-            let known = if rule == Rule::ExcludeRole { Some(&roles) } else { names.get(&rule) };
+            let known = if rule == Rule::ExcludeRole {
+                Some(&roles)
+            } else {
+                names.get(&rule)
+            };
             return Err(matches_nothing(rule, &text, known));
         }
     }
@@ -152,7 +153,11 @@ fn matches_nothing(rule: Rule, pattern: &str, known: Option<&BTreeSet<String>>) 
         .filter(|(likeness, _)| *likeness > ALIKE)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let near: Vec<&str> = near.iter().take(SUGGESTED).map(|(_, name)| name.as_str()).collect();
+    let near: Vec<&str> = near
+        .iter()
+        .take(SUGGESTED)
+        .map(|(_, name)| name.as_str())
+        .collect();
     let hint = match near.is_empty() {
         true => "a name that stands between double quotes is not folded to lower case; a dot divides schema and name".to_owned(),
         false => format!("the source has: {}", near.join(", ")),

@@ -200,7 +200,12 @@ impl Surveyor<'_> {
             definitions: self.registry.definitions(route)?,
             held_back: hold_back(&tables, &catalog),
             tables,
-            objects: context.selected().await?.as_deref().map(planned_objects).map(Box::new),
+            objects: context
+                .selected()
+                .await?
+                .as_deref()
+                .map(planned_objects)
+                .map(Box::new),
         });
         Ok(())
     }

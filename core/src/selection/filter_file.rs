@@ -98,8 +98,14 @@ mod tests {
     #[test]
     fn a_line_that_means_nothing_is_named() {
         for (text, message) in [
-            ("\nkeep table a", "line 2: \"keep\" is neither include nor exclude"),
-            ("include extension a", "line 1: pghaul has no rule to include \"extension\""),
+            (
+                "\nkeep table a",
+                "line 2: \"keep\" is neither include nor exclude",
+            ),
+            (
+                "include extension a",
+                "line 1: pghaul has no rule to include \"extension\"",
+            ),
             ("exclude table", "line 1: a pattern is missing"),
         ] {
             assert_eq!(read_filter(text).unwrap_err().to_string(), message);

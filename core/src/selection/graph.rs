@@ -197,7 +197,9 @@ impl Graph {
         };
         let is_partition = self.kind(place).is_relation() && self.kind(place) != ObjectKind::Sequence;
         let needs = self.needs(place).iter();
-        is_partition.then(|| needs.into_iter().find(is_parent))?.map(|edge| edge.to)
+        is_partition
+            .then(|| needs.into_iter().find(is_parent))?
+            .map(|edge| edge.to)
     }
 
     /// The topmost table of the partition tree that a table is in; itself where it is in none.

@@ -68,7 +68,9 @@ impl Pattern {
 
     /// Whether it is meant for a database.
     pub fn concerns(&self, database: &str) -> bool {
-        self.database.as_ref().is_none_or(|pattern| pattern.is_match(database))
+        self.database
+            .as_ref()
+            .is_none_or(|pattern| pattern.is_match(database))
     }
 
     /// Whether it names a database.
@@ -78,7 +80,10 @@ impl Pattern {
 
     /// Whether it matches a name in a schema.
     pub fn matches(&self, schema: &str, name: &str) -> bool {
-        self.schema.as_ref().is_none_or(|pattern| pattern.is_match(schema)) && self.name.is_match(name)
+        self.schema
+            .as_ref()
+            .is_none_or(|pattern| pattern.is_match(schema))
+            && self.name.is_match(name)
     }
 
     /// Whether it matches the name of something that is in no schema.
@@ -130,7 +135,9 @@ mod tests {
     use crate::selection::Rule;
 
     fn matches(pattern: &str, schema: &str, name: &str) -> bool {
-        Pattern::parse(Rule::Table, pattern).unwrap().matches(schema, name)
+        Pattern::parse(Rule::Table, pattern)
+            .unwrap()
+            .matches(schema, name)
     }
 
     #[test]
@@ -156,7 +163,11 @@ mod tests {
             ("log_[0-9]+", "public", "log_x", false),
             ("(a|b)_t", "public", "b_t", true),
         ] {
-            assert_eq!(matches(pattern, schema, name), expected, "{pattern} {schema}.{name}");
+            assert_eq!(
+                matches(pattern, schema, name),
+                expected,
+                "{pattern} {schema}.{name}"
+            );
         }
     }
 

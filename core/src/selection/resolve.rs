@@ -1,8 +1,8 @@
 //! Applies patterns to the objects of a database.
 
 use super::{
-    DependencyKind, Graph, InvalidPattern, ObjectKind, ObjectSelection, Pattern, ProviderObjects,
-    Rule, SelectedObjects,
+    DependencyKind, Graph, InvalidPattern, ObjectKind, ObjectSelection, Pattern, ProviderObjects, Rule,
+    SelectedObjects,
 };
 use crate::id::DatabaseName;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -137,9 +137,7 @@ impl Resolution<'_> {
             return false;
         };
         // A sequence goes where its table goes.
-        if !rule.can_match(object.kind)
-            || rule == Rule::ExcludeTable && self.graph.is_owned_sequence(place)
-        {
+        if !rule.can_match(object.kind) || rule == Rule::ExcludeTable && self.graph.is_owned_sequence(place) {
             return false;
         }
         match &object.schema {
@@ -281,10 +279,11 @@ impl Resolution<'_> {
             let of_wanted = |place: usize| wanted.contains_key(&place) && !self.out.contains_key(&place);
             let mut needs = self.graph.needs(place).iter();
             if object.kind == ObjectKind::ForeignKey
-                && needs.clone().any(|edge| edge.kind.is_of_part() && of_wanted(edge.to))
-                && let Some(missing) = needs.find(|edge| {
-                    self.graph.kind(edge.to).is_relation() && !wanted.contains_key(&edge.to)
-                })
+                && needs
+                    .clone()
+                    .any(|edge| edge.kind.is_of_part() && of_wanted(edge.to))
+                && let Some(missing) = needs
+                    .find(|edge| self.graph.kind(edge.to).is_relation() && !wanted.contains_key(&edge.to))
             {
                 keys.push((place, Why::Needs(missing.to)));
             }
@@ -364,7 +363,10 @@ impl Resolution<'_> {
         let mut open: Vec<usize> = Vec::new();
         for (place, object) in self.graph.objects().iter().enumerate() {
             let named = |names: &[String]| names.contains(&object.name);
-            let in_schema = object.schema.as_ref().is_some_and(|s| provider.schemas.contains(s));
+            let in_schema = object
+                .schema
+                .as_ref()
+                .is_some_and(|s| provider.schemas.contains(s));
             let is_own = in_schema
                 || match object.kind {
                     ObjectKind::Schema => named(&provider.schemas),

@@ -17,6 +17,13 @@ pub struct Listed {
     pub why: String,
 }
 
+impl Listed {
+    /// Whether it is a table, partitioned or not.
+    pub fn is_table(&self) -> bool {
+        self.object.starts_with("table ") && !self.object.starts_with("table constraint ")
+    }
+}
+
 /// What a selection makes of the objects of a database.
 #[derive(Debug, Clone, Default)]
 pub struct SelectedObjects {
@@ -194,7 +201,9 @@ fn left_out(resolution: &Resolution<'_>) -> Vec<Listed> {
         let is_named = kind.is_relation() || matches!(kind, ObjectKind::Schema | ObjectKind::Extension);
         let why = match why {
             Why::NotNamed => continue,
-            Why::OfProvider(_) if !is_named && kind != ObjectKind::EventTrigger && kind != ObjectKind::Publication => {
+            Why::OfProvider(_)
+                if !is_named && kind != ObjectKind::EventTrigger && kind != ObjectKind::Publication =>
+            {
                 continue;
             }
             _ if resolution.goes_with_another(*place) => continue,
@@ -213,7 +222,10 @@ fn left_out(resolution: &Resolution<'_>) -> Vec<Listed> {
                 Some(_) => format!("it needs {}, which is left out", resolution.label(*cause)),
             },
             Why::WithoutRows(table) => {
-                format!("it references {}, which is moved without rows", resolution.label(*table))
+                format!(
+                    "it references {}, which is moved without rows",
+                    resolution.label(*table)
+                )
             }
         };
         listed.insert(Listed {

@@ -339,7 +339,9 @@ impl CheckContext<Database> {
     /// When the database can't be entered.
     pub async fn left_out(&self) -> Result<(Vec<u32>, Vec<u32>), Failure> {
         let selected = self.selected().await?;
-        Ok(selected.map(|selected| selected.ids_left_out()).unwrap_or_default())
+        Ok(selected
+            .map(|selected| selected.ids_left_out())
+            .unwrap_or_default())
     }
 
     /// A session in the database on the source whose transaction is always rolled back.

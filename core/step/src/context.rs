@@ -9,11 +9,11 @@ use crate::ownership::{OwnedTransaction, Ownership};
 use crate::progress::Progress;
 use crate::run::{Copying, RunContext, WayBack};
 use crate::scope::{Database, DatabaseSubject, Scope};
-use crate::step::{Occasion, UndoReason};
 use crate::selected::selected;
+use crate::step::{Occasion, UndoReason};
 use pghaul_core::event::{Proof, Selection};
-use pghaul_core::selection::SelectedObjects;
 use pghaul_core::plan::Route;
+use pghaul_core::selection::SelectedObjects;
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Method, MigrationId, StepEvent, StepName, id,
 };
@@ -124,7 +124,9 @@ impl<S: Scope> Context<S> {
 
     /// What the user selected with the first run.
     pub fn selection(&self) -> Selection {
-        self.run.recorder.read(|m| m.selection.clone().unwrap_or_default())
+        self.run
+            .recorder
+            .read(|m| m.selection.clone().unwrap_or_default())
     }
 
     /// How rows are to be copied.

@@ -18,9 +18,14 @@ pub async fn selected<R: Right>(
         return Ok(None);
     }
     let graph = source.objects().await?;
-    resolve(&graph, &selection.objects, selection.provider.as_deref(), database)
-        .map(Some)
-        .map_err(|error| unresolvable(&error))
+    resolve(
+        &graph,
+        &selection.objects,
+        selection.provider.as_deref(),
+        database,
+    )
+    .map(Some)
+    .map_err(|error| unresolvable(&error))
 }
 
 /// The failure of patterns that can't be applied.

@@ -230,7 +230,10 @@ async fn objects(
 ) -> Result<BTreeMap<String, Vec<String>>, Failure> {
     let doing = source.doing("look for objects that newer versions do not have");
     let mut by_class: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in doing.query(include_str!("objects.sql"), &[&catalogs, &oids]).await? {
+    for row in doing
+        .query(include_str!("objects.sql"), &[&catalogs, &oids])
+        .await?
+    {
         by_class
             .entry(row.get("class"))
             .or_default()

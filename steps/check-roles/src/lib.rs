@@ -61,9 +61,11 @@ impl Check for Roles {
         let target = ctx.target().await?;
         let there = names(&target).await?;
         let giver = Giver::of(&target).await?;
+        let selection = &ctx.landscape().selection;
+        let is_of_provider = |name: &str| role::is_of_provider(name) || selection.is_role_of_provider(name);
         let missing: Vec<&Role> = roles
             .iter()
-            .filter(|role| !there.contains(&role.name) && !role::is_of_provider(&role.name))
+            .filter(|role| !there.contains(&role.name) && !is_of_provider(&role.name))
             .collect();
         let mut found = Vec::new();
         found.extend(reserved(&missing));

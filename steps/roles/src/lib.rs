@@ -104,6 +104,9 @@ impl Step for Roles {
         let selection = ctx.selection();
         let mut roles = role::read(&source).await?;
         roles.retain(|role| selection.holds_role(&role.name));
+        for role in &mut roles {
+            role.of_provider |= selection.is_role_of_provider(&role.name);
+        }
         let mut memberships = membership::read(&source).await?;
         memberships.retain(|m| selection.holds_role(&m.role) && selection.holds_role(&m.member));
         let grants = shared_grant::read(&source).await?;

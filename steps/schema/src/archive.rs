@@ -130,8 +130,9 @@ impl Archive {
         let dump = libpgdump::load(directory).map_err(|e| unreadable().with_cause(e))?;
         let left_out = left_out::read(directory)?;
         let entries = dump.entries().iter();
-        let mut entries: Vec<&libpgdump::Entry> =
-            entries.filter(|entry| !left_out.contains(&entry.dump_id)).collect();
+        let mut entries: Vec<&libpgdump::Entry> = entries
+            .filter(|entry| !left_out.contains(&entry.dump_id))
+            .collect();
         // Statistics are no part of the schema: other places do not depend on them.
         entries.sort_by_key(|entry| entry.desc == ObjectType::StatisticsData);
         let numbers = entries.iter().map(|entry| entry.dump_id);

@@ -77,9 +77,7 @@ fn holds_without_id(entry: &libpgdump::Entry, selected: &SelectedObjects) -> boo
         ObjectType::UserMapping => tag
             .rsplit_once(" SERVER ")
             .is_none_or(|(_, server)| selected.holds_server(server)),
-        ObjectType::ShellType => {
-            selected.holds_type(entry.namespace.as_deref().unwrap_or_default(), tag)
-        }
+        ObjectType::ShellType => selected.holds_type(entry.namespace.as_deref().unwrap_or_default(), tag),
         _ => true,
     }
 }

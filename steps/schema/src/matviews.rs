@@ -49,7 +49,10 @@ impl Step for Matviews {
         let mut views = Vec::with_capacity(rows.len());
         for row in &rows {
             let (schema, name): (String, String) = (row.get("schema"), row.get("name"));
-            if selected.as_ref().is_some_and(|selected| !selected.holds_named(&schema, &name)) {
+            if selected
+                .as_ref()
+                .is_some_and(|selected| !selected.holds_named(&schema, &name))
+            {
                 continue;
             }
             views.push(View {

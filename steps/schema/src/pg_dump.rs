@@ -214,7 +214,11 @@ impl Dump<'_> {
         if let Some(seconds) = self.lock_wait_seconds {
             command.arg(format!("--lock-wait-timeout={seconds}s"));
         }
-        for schema in self.selected.iter().flat_map(|selected| selected.schemas_left_out()) {
+        for schema in self
+            .selected
+            .iter()
+            .flat_map(|selected| selected.schemas_left_out())
+        {
             command.arg(format!("--exclude-schema=\"{}\"", schema.replace('"', "\"\"")));
         }
         let output = command.output().await.map_err(|e| {

@@ -12,8 +12,8 @@ use crate::rows_in_the_way::query;
 use libpgdump::ObjectType;
 use pghaul_contracts::UnsafeCheck;
 use pghaul_step::ownership::effects;
-use pghaul_step::selection::SelectedObjects;
 use pghaul_step::postgres::{Ident, QualifiedName, ReadOnly, Session, Source};
+use pghaul_step::selection::SelectedObjects;
 use pghaul_step::{Context, Database, Expressions, Failure, Home, Incomplete};
 use std::collections::BTreeSet;
 

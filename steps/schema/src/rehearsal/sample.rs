@@ -56,7 +56,9 @@ pub(super) async fn read(
         .await?;
     let doing = source.doing("list the tables with rows");
     let rows = doing.query(include_str!("tables.sql"), &[]).await?;
-    let selected = rows.iter().filter(|row| holds(row.get("schema"), row.get("name")));
+    let selected = rows
+        .iter()
+        .filter(|row| holds(row.get("schema"), row.get("name")));
     let tables = selected.map(columns).collect::<Result<Vec<_>, Failure>>()?;
     let (copied, selected): (Vec<_>, Vec<_>) = tables.into_iter().partition(|table| table.has_expressions);
     let mut samples = Samples::default();
