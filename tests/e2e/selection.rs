@@ -1,8 +1,10 @@
 //! What of a database is moved: patterns, closed over dependencies, frozen, and honoured by everything that looks later.
 
 use crate::migration::Migration;
-use pghaul_testkit::{ClusterPair, Kind, compare, shared_pair};
+use pghaul_core::selection::{Pattern, Rule};
+use pghaul_testkit::{ClusterPair, Kind, compare, postgres, shared_pair};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const SCHEMA: &str = "
     create schema app; create schema audit; create schema types; create schema \"Odd\";
@@ -221,5 +223,61 @@ fn a_pattern_that_matches_nothing_is_refused_before_anything_is_made() {
         let refused = migration.run().failed_with(code);
         assert!(refused.stderr.contains(message), "{option} {pattern}\n{refused}");
         assert!(!migration.with_options("history").run().status.success());
+    }
+}
+
+/// Each pattern matches the tables that pg_dump dumps for it, where the schema is given or is in the `search_path`.
+#[test]
+fn patterns_match_as_those_of_pg_dump() {
+    let pair = shared_pair(Kind::Ordinary);
+    let database = pair.fresh_database("patterns");
+    pair.source.psql(
+        &database,
+        "create schema s; create schema \"S.x\"; create table s.orders (i int); create table s.\"Orders\" (i int);
+         create table s.order_2 (i int); create table s.\"a*b\" (i int); create table s.\"a$b\" (i int);
+         create table \"S.x\".\"say \"\"hi\"\"\" (i int); create table s.\"a[]\" (i int); create table s.a1 (i int)",
+    );
+    let tables = "select nspname, relname from pg_class join pg_namespace n on n.oid = relnamespace where relkind = 'r' and relname !~ '^(pg|sql)_'";
+    let tables = pair.source.rows(&database, tables);
+    for pattern in [
+        "s.orders",
+        "s.ORDERS",
+        "s.\"Orders\"",
+        "s.ord*",
+        "s.order?",
+        "s.order??",
+        "s.\"a*b\"",
+        "s.a*b",
+        "s.a$b",
+        "s.a[]",
+        "s.a[0-9]",
+        "\"S.x\".*",
+        "\"S.x\".\"say \"\"hi\"\"\"",
+        "*.orders",
+        "s.(orders|a1)",
+        "s.o.ders",
+    ] {
+        let read = Pattern::parse(Rule::Table, pattern);
+        let matched: BTreeSet<String> = tables
+            .iter()
+            .filter(|row| {
+                read.as_ref()
+                    .is_ok_and(|pattern| pattern.matches(&row[0], &row[1]))
+            })
+            .map(|row| format!("{}.{}", row[0], row[1]))
+            .collect();
+        let program = postgres::client_from("pg_dump", pair.source.major());
+        let output = std::process::Command::new(program)
+            .args(["--schema-only", "--table", pattern, "--dbname"])
+            .arg(pair.source.conninfo_socket(&database))
+            .output()
+            .unwrap();
+        let dump = String::from_utf8_lossy(&output.stdout).into_owned();
+        let dumped = dump.lines().filter_map(|line| line.strip_prefix("-- Name: "));
+        let dumped = dumped.filter_map(|line| {
+            let (name, rest) = line.split_once("; Type: TABLE; Schema: ")?;
+            Some(format!("{}.{name}", rest.split_once(';')?.0))
+        });
+        assert_eq!(matched, dumped.collect::<BTreeSet<_>>(), "{pattern}");
     }
 }

@@ -5,6 +5,7 @@ use super::{
     SelectedObjects,
 };
 use crate::id::DatabaseName;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// Why an object is left out.
@@ -228,8 +229,8 @@ impl Resolution<'_> {
     fn leave_out(&mut self, objects: Vec<(usize, Why)>) {
         let mut open: VecDeque<usize> = VecDeque::new();
         for (place, why) in objects {
-            if !self.out.contains_key(&place) {
-                self.out.insert(place, why);
+            if let Entry::Vacant(entry) = self.out.entry(place) {
+                entry.insert(why);
                 open.push_back(place);
             }
         }
@@ -245,8 +246,8 @@ impl Resolution<'_> {
                 edge.kind == DependencyKind::Internal || is_inline && edge.kind == DependencyKind::Auto
             });
             for next in dependents.chain(wholes.map(|edge| edge.to)).collect::<Vec<_>>() {
-                if !self.out.contains_key(&next) {
-                    self.out.insert(next, why.clone());
+                if let Entry::Vacant(entry) = self.out.entry(next) {
+                    entry.insert(why.clone());
                     open.push_back(next);
                 }
             }
