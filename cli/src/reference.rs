@@ -133,7 +133,6 @@ fn the_profiles_of_providers_are_documented() {
             ("recognised by roles", &marks.roles),
             ("recognised by databases", &marks.databases),
             ("recognised by functions", &marks.functions),
-            ("recognised by schemas of a selected database", &marks.schemas),
             ("schemas that are left out", &own.schemas),
             ("extensions that are left out", &own.extensions),
             ("event triggers that are left out", &own.event_triggers),

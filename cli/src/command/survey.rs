@@ -111,12 +111,14 @@ async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<
     let selected: Vec<DatabaseName> = databases.iter().map(|(_, name)| name.clone()).collect();
     check_databases(&args.checks.accept, &selected)?;
     let selection = match &known.selection {
-        Some(frozen) if given_selection.objects.is_empty() => frozen.clone(),
+        Some(frozen) if given_selection.objects.is_empty() && args.selection.objects.provider.is_none() => {
+            frozen.clone()
+        }
         _ => {
             selection::check_objects(&servers.source, &selected, &given_selection).await?;
             let named = args.selection.objects.provider.as_deref();
             Selection {
-                provider: provider::recognise(&servers.source, &selected, named).await?,
+                provider: provider::recognise(&servers.source, named).await?,
                 ..given_selection
             }
         }

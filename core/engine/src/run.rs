@@ -206,7 +206,7 @@ impl Engine {
             return Ok(());
         }
         let databases = select(&candidates(&self.run.source).await?, selection)?;
-        let provider = provider::recognise(&self.run.source, &databases, provider).await?;
+        let provider = provider::recognise(&self.run.source, provider).await?;
         let event = MigrationEvent::DatabasesSelected {
             selection: Selection {
                 provider,

@@ -159,7 +159,7 @@ pub(crate) async fn act_as_replica(target: &Session<Target, ReadWrite>) -> Resul
 
 async fn refuse_new_tables(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<(), Failure> {
     let known: BTreeSet<&TableName> = ctx.plan().tables.iter().map(|t| &t.name).collect();
-    let found = snapshot.tables().iter().map(|(name, _)| name);
+    let found = snapshot.tables().keys();
     let new: Vec<&TableName> = found.filter(|name| !known.contains(name)).collect();
     if new.is_empty() {
         return Ok(());

@@ -5,7 +5,7 @@
 //! database. Roles of providers arrive without attributes, since owners and grants refer to them.
 
 use pghaul_core::selection::ProviderObjects;
-use pghaul_core::{Code, DatabaseName, Failure};
+use pghaul_core::{Code, Failure};
 use pghaul_postgres::{PgError, Right, Server, Session, SideMarker, Source};
 use pghaul_step::check::maintenance_for_reading;
 use serde::Deserialize;
@@ -52,8 +52,6 @@ pub struct Marks {
     pub databases: Vec<String>,
     /// Functions in the schema `pg_catalog`.
     pub functions: Vec<String>,
-    /// Schemas of a selected database.
-    pub schemas: Vec<String>,
 }
 
 /// What belongs to a provider, by name.
@@ -113,7 +111,6 @@ pub fn check_name(name: Option<&str>) -> Result<(), Failure> {
 /// When the source can't be asked.
 pub async fn recognise(
     source: &Server<Source>,
-    databases: &[DatabaseName],
     named: Option<&str>,
 ) -> Result<Option<Box<ProviderObjects>>, Failure> {
     let profiles = profiles()?;
@@ -124,7 +121,7 @@ pub async fn recognise(
             Some(found.ok_or_else(|| unknown(name))?)
         }
         None => {
-            let present = Present::read(source, databases).await?;
+            let present = Present::read(source).await?;
             profiles
                 .into_iter()
                 .find(|profile| present.has(&profile.recognised_by))
@@ -156,28 +153,17 @@ struct Present {
     roles: BTreeSet<String>,
     databases: BTreeSet<String>,
     functions: BTreeSet<String>,
-    schemas: BTreeSet<String>,
 }
 
 impl Present {
-    async fn read(source: &Server<Source>, databases: &[DatabaseName]) -> Result<Self, Failure> {
+    async fn read(source: &Server<Source>) -> Result<Self, Failure> {
         let session = maintenance_for_reading(source).await?;
-        let mut schemas = BTreeSet::new();
-        for database in databases {
-            let found = source.read(database.as_str(), async |session| {
-                let sql =
-                    "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_(toast|temp)'";
-                names_of(session, sql).await
-            });
-            schemas.extend(found.await?);
-        }
         let functions = "SELECT DISTINCT proname::text FROM pg_catalog.pg_proc \
                           WHERE pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND proname ~ '^aurora_'";
         Ok(Self {
             roles: names_of(&session, "SELECT rolname::text FROM pg_catalog.pg_roles").await?,
             databases: names_of(&session, "SELECT datname::text FROM pg_catalog.pg_database").await?,
             functions: names_of(&session, functions).await?,
-            schemas,
         })
     }
 
@@ -187,7 +173,6 @@ impl Present {
         all(&marks.roles, &self.roles)
             && all(&marks.databases, &self.databases)
             && all(&marks.functions, &self.functions)
-            && all(&marks.schemas, &self.schemas)
     }
 }
 
@@ -208,7 +193,7 @@ mod tests {
     fn each_profile_can_be_read_and_is_recognised_by_something() {
         for profile in profiles().unwrap() {
             let marks = &profile.recognised_by;
-            let all = [&marks.roles, &marks.databases, &marks.functions, &marks.schemas];
+            let all = [&marks.roles, &marks.databases, &marks.functions];
             assert!(all.iter().any(|names| !names.is_empty()), "{}", profile.name);
             assert!(profile.source.starts_with("https://"), "{}", profile.name);
         }
@@ -216,12 +201,11 @@ mod tests {
 
     #[test]
     fn an_ordinary_server_is_nobodys() {
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
         let mut present = Present {
             roles: names(&["postgres", "app"]),
             databases: names(&["postgres", "app"]),
             functions: BTreeSet::new(),
-            schemas: names(&["public", "auth"]),
         };
         let recognised = |present: &Present| {
             let profiles = profiles().unwrap();
@@ -231,9 +215,7 @@ mod tests {
                 .map(|p| p.name)
         };
         assert_eq!(recognised(&present), None);
-        present
-            .roles
-            .extend(names(&["rds_superuser", "rdsadmin"]) as Vec<String>);
+        present.roles.extend(names(&["rds_superuser", "rdsadmin"]));
         assert_eq!(recognised(&present).as_deref(), Some("rds"));
         present.functions.insert("aurora_version".to_owned());
         assert_eq!(recognised(&present).as_deref(), Some("aurora"));
