@@ -63,7 +63,7 @@ SELECT f.classid,
          ON f.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND v.oid = f.objid
   LEFT JOIN pg_catalog.pg_publication p ON f.classid = 'pg_catalog.pg_publication'::pg_catalog.regclass AND p.oid = f.objid
  WHERE f.identity IS NOT NULL
-   AND COALESCE(cn.nspname, '') !~ '^pg_(toast|temp)'
+   AND COALESCE(cn.nspname, f.schema, '') !~ '^pg_(toast|temp)'
    AND COALESCE(n.nspname, cn.nspname, '') <> 'pghaul'
    AND COALESCE(n.nspname, '') !~ '^pg_(toast|temp)'
    AND COALESCE(p.pubname, '') !~ '^pghaul_'
