@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use pghaul_core::event::Selection;
 use pghaul_core::journal::Head;
-use pghaul_core::{InitialCopy, Method};
+use pghaul_core::{Failure, InitialCopy, Method};
 use pghaul_engine::{Allowed, OnCheckFailure, OnWalLimit, Removal};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,7 @@ mod history;
 mod mapping;
 mod metrics;
 mod migrations;
+mod objects;
 mod report;
 
 pub(crate) use audit::AuditArgs;
@@ -31,6 +32,7 @@ pub(crate) use history::HistoryArgs;
 pub(crate) use mapping::MappingArgs;
 pub(crate) use metrics::MetricsArgs;
 pub(crate) use migrations::{CloseArgs, MigrationsArgs, MigrationsCommand};
+pub(crate) use objects::ObjectArgs;
 pub(crate) use report::ReportArgs;
 
 /// Moves every database of a PostgreSQL cluster to another one, live.
@@ -189,6 +191,8 @@ pub(crate) struct SelectionArgs {
     /// Leave out databases whose whole name matches; may be repeated
     #[arg(long, value_name = "PATTERN", help_heading = "What is moved")]
     pub(crate) exclude_database: Vec<String>,
+    #[command(flatten)]
+    pub(crate) objects: ObjectArgs,
     /// Insist on one method for all databases; otherwise replication wherever it is possible
     #[arg(
         long,
@@ -219,16 +223,22 @@ pub(crate) struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    /// What the journal keeps of it, but for what is different on the target: no secrets.
-    pub(crate) fn selection(&self, source_from_target: Option<String>) -> Selection {
-        Selection {
+    /// What the journal keeps of it: no secrets.
+    ///
+    /// # Errors
+    /// A filter file that can't be read; names that contradict each other.
+    pub(crate) fn selection(&self, source_from_target: Option<String>) -> Result<Selection, Failure> {
+        let (objects, filtered) = self.objects.selection()?;
+        Ok(Selection {
             include: self.database.clone(),
-            exclude: self.exclude_database.clone(),
+            exclude: self.exclude_database.iter().cloned().chain(filtered).collect(),
+            objects,
             method: self.method,
             initial_copy: self.initial_copy,
             source_from_target,
+            mapping: self.mapping.mapping()?,
             ..Selection::default()
-        }
+        })
     }
 }
 

@@ -114,3 +114,39 @@ fn the_configuration_is_documented() {
     );
     check("configuration.md", &text);
 }
+
+#[test]
+fn the_profiles_of_providers_are_documented() {
+    let mut text = String::from(
+        "# Providers\n\n\
+         Generated from `core/engine/src/provider/profiles`, where each entry has its source. A source that has all marks of a profile comes from\n\
+         that provider; the first profile that fits counts. What belongs to the provider is left out unless something else needs it: see\n\
+         [select what is moved](../how-to/select-what-is-moved.md#clusters-of-providers).\n",
+    );
+    for profile in pghaul_engine::provider::profiles().unwrap() {
+        let (marks, own) = (&profile.recognised_by, &profile.leaves_out);
+        text.push_str(&format!(
+            "\n## {}\n\n`--provider {}`. Source: <{}>\n\n| | |\n|---|---|\n",
+            profile.title, profile.name, profile.source
+        ));
+        for (what, names) in [
+            ("recognised by roles", &marks.roles),
+            ("recognised by databases", &marks.databases),
+            ("recognised by functions", &marks.functions),
+            ("schemas that are left out", &own.schemas),
+            ("extensions that are left out", &own.extensions),
+            ("event triggers that are left out", &own.event_triggers),
+            ("publications that are left out", &own.publications),
+            (
+                "databases that are left out unless they are named",
+                &own.databases,
+            ),
+            ("roles that get no attributes", &own.roles),
+        ] {
+            if !names.is_empty() {
+                text.push_str(&format!("| {what} | `{}` |\n", names.join("`, `")));
+            }
+        }
+    }
+    check("providers.md", &text);
+}

@@ -137,6 +137,13 @@ impl Definitions {
         self
     }
 
+    /// These without the objects that are not to be kept, each given as [`Definitions::insert`] has it.
+    #[must_use]
+    pub fn retaining(mut self, keeps: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|object, _| keeps(object));
+        self
+    }
+
     /// These, and what is only in the newer ones: what both have stays as it was noted first.
     pub fn with_additions_of(mut self, newer: Self) -> Self {
         for (object, facets) in newer.0 {

@@ -21,6 +21,7 @@ use crate::finding::Finding;
 use crate::id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
 use crate::mapping::Mapping;
 use crate::plan::{DatabasePlan, InitialCopy, Method};
+use crate::selection::{ObjectSelection, ProviderObjects};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{EnumDiscriminants, EnumIter, IntoStaticStr};
@@ -66,6 +67,13 @@ pub struct Selection {
     pub include: Vec<String>,
     /// `--exclude-database` patterns.
     pub exclude: Vec<String>,
+    /// Which objects of the databases; all where nothing was given.
+    #[serde(default, skip_serializing_if = "ObjectSelection::is_empty")]
+    pub objects: ObjectSelection,
+    /// The provider that the source was recognised as, or `--provider` named, with what belongs to it; absent where its
+    /// objects are moved like all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Box<ProviderObjects>>,
     /// `--method`, when given.
     pub method: Option<Method>,
     /// `--initial-copy`, when given.
@@ -86,6 +94,24 @@ impl Selection {
     /// Who makes the initial copy where a database is replicated: pghaul, unless the user wants it otherwise.
     pub fn initial_copy(&self) -> InitialCopy {
         self.initial_copy.unwrap_or(InitialCopy::Snapshot)
+    }
+
+    /// Whether a role is moved.
+    pub fn holds_role(&self, role: &str) -> bool {
+        !self.objects.excludes_role(role)
+    }
+
+    /// Whether a role belongs to the provider of the source.
+    pub fn is_role_of_provider(&self, role: &str) -> bool {
+        let provider = self.provider.iter();
+        provider
+            .flat_map(|provider| &provider.roles)
+            .any(|name| name == role)
+    }
+
+    /// Whether objects of databases may be left out.
+    pub fn concerns_objects(&self) -> bool {
+        self.objects.concerns_databases() || self.provider.is_some()
     }
 }
 

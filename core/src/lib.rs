@@ -28,6 +28,7 @@ pub mod journal;
 pub mod machine;
 pub mod mapping;
 pub mod plan;
+pub mod selection;
 pub mod status;
 
 pub use acceptance::Acceptance;

@@ -33,27 +33,4 @@ impl MappingArgs {
             ..Mapping::new(&self.map_role, &self.rename_database)?
         })
     }
-
-    /// Whether any of them is given.
-    pub(crate) fn is_given(&self) -> bool {
-        self.no_owner || self.no_privileges || !self.map_role.is_empty() || !self.rename_database.is_empty()
-    }
-
-    /// Each option, and whether it is given and says something else than what is frozen.
-    ///
-    /// # Errors
-    /// As [`mapping`](Self::mapping).
-    pub(crate) fn differing(&self, frozen: &Mapping) -> Result<[(&'static str, bool); 4], Failure> {
-        let given = self.mapping()?;
-        let roles = (&given.roles, &given.other_roles) != (&frozen.roles, &frozen.other_roles);
-        Ok([
-            ("--map-role", !self.map_role.is_empty() && roles),
-            (
-                "--rename-database",
-                !self.rename_database.is_empty() && given.databases != frozen.databases,
-            ),
-            ("--no-owner", self.no_owner && !frozen.no_owner),
-            ("--no-privileges", self.no_privileges && !frozen.no_privileges),
-        ])
-    }
 }

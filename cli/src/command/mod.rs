@@ -4,6 +4,7 @@ mod config;
 mod demo;
 mod doctor;
 mod finished;
+mod frozen;
 mod generated;
 mod history;
 mod journal;

@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::finished::finished;
+use super::frozen::{check_frozen, check_frozen_provider};
 use super::worked::{Worked, account, answer, conclude, shown, summary};
 use crate::anchor::Keeper;
 use crate::args::{JournalArgs, RunArgs, SelectionArgs};
@@ -16,9 +17,9 @@ use crate::servers::{Given, Servers, way_back};
 use crate::signals::Signals;
 use crate::view::View;
 use pghaul_core::event::{Created, Selection};
-use pghaul_core::{Code, DatabaseName, Failure, Migration, MigrationId, Phase, escaped};
+use pghaul_core::{Code, DatabaseName, Failure, MigrationId, Phase, escaped};
 use pghaul_engine::{
-    Purpose, RunRequest, WalPolicy, candidates, check_acceptances, check_databases, selection,
+    Purpose, RunRequest, WalPolicy, candidates, check_acceptances, check_databases, provider, selection,
 };
 use pghaul_postgres::ConnInfo;
 use pghaul_step::WayBack;
@@ -67,7 +68,9 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         }
         Opened::Ready(locked, servers) => (locked, servers),
     };
-    locked.read(|m| check_frozen(&args.selection, m))?;
+    let given = args.selection.selection(None)?;
+    locked.read(|m| check_frozen(&given, m))?;
+    locked.read(|m| check_frozen_provider(args.selection.objects.provider.as_deref(), m))?;
     servers.check_room()?;
     let (way_back, way_to_journal) = way(&args.selection, &locked, &servers)?;
     let watcher = Watcher::start(&session.printer, &locked.read(Clone::clone), Aim::Move);
@@ -109,9 +112,10 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
     let request = RunRequest {
         selection: Selection {
             rest_copy: args.copying.rest_copy,
-            mapping: args.selection.mapping.mapping()?,
-            ..args.selection.selection(way_to_journal)
+            source_from_target: way_to_journal,
+            ..given
         },
+        provider: args.selection.objects.provider.clone(),
         on_check_failure: args.on_check_failure,
         accepted: args.checks.accept.clone(),
         disk: args.checks.disk(),
@@ -218,10 +222,10 @@ async fn begin(
             .note(&format!("warning: {}", escaped(&warning.to_string())));
     }
     // A pattern that selects nothing, and other mistakes, are found before anything is written.
-    let selected = selection::select(
-        &candidates(&servers.source).await?,
-        &args.selection.selection(None),
-    )?;
+    let wanted = args.selection.selection(None)?;
+    let selected = selection::select(&candidates(&servers.source).await?, &wanted)?;
+    selection::check_objects(&servers.source, &selected, &wanted).await?;
+    provider::check_name(args.selection.objects.provider.as_deref())?;
     check_databases(&args.checks.accept, &selected)?;
     args.selection.mapping.mapping()?.check_databases(&selected)?;
     if let (None, Some(journal)) = (&name, journal)
@@ -275,52 +279,6 @@ fn free_name(file: &JournalFile) -> Result<String, Failure> {
     ))
 }
 
-/// The selection is frozen by the first run; options that say something else are refused, not ignored.
-fn check_frozen(given: &SelectionArgs, migration: &Migration) -> Result<(), Failure> {
-    let Some(frozen) = &migration.selection else {
-        return Ok(());
-    };
-    let differs = [
-        (
-            "--database",
-            !given.database.is_empty() && given.database != frozen.include,
-        ),
-        (
-            "--exclude-database",
-            !given.exclude_database.is_empty() && given.exclude_database != frozen.exclude,
-        ),
-        (
-            "--method",
-            given.method.is_some() && given.method != frozen.method,
-        ),
-        (
-            "--initial-copy",
-            given.initial_copy.is_some() && given.initial_copy != frozen.initial_copy,
-        ),
-    ];
-    let mapped = given.mapping.differing(&frozen.mapping)?;
-    match differs.iter().chain(&mapped).find(|(_, differs)| *differs) {
-        None => Ok(()),
-        Some((option, _)) => Err(Failure::new(
-            Code::BadInput,
-            format!("{option} differs from what the first run of this migration was given"),
-        )
-        .with_hint(way_out(migration))),
-    }
-}
-
-/// How to get another selection than the frozen one. Names of migrations are made of characters that a shell leaves alone.
-fn way_out(migration: &Migration) -> String {
-    let old = migration
-        .created
-        .as_ref()
-        .map_or("OLD", |created| created.name.as_str());
-    format!(
-        "leave it out to go on; or take this migration away with `pghaul remove --name {old}`, and begin another one with \
-         these options and another --name"
-    )
-}
-
 /// How the target reaches the source, and what the journal keeps of it.
 fn way(
     args: &SelectionArgs,
@@ -355,52 +313,7 @@ fn over(session: &Session, args: &RunArgs, view: &View) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_frozen, checked_name};
-    use crate::args::SelectionArgs;
-    use pghaul_core::event::{Created, Endpoint, Selection};
-    use pghaul_core::{Method, Migration};
-
-    fn created(name: &str) -> Created {
-        let side = || Endpoint {
-            conninfo: String::new(),
-            system_identifier: "1".to_owned(),
-            version: 150_000,
-        };
-        Created {
-            name: name.to_owned(),
-            source: side(),
-            target: side(),
-            pghaul: "0".to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_frozen_selection_is_not_changed_by_options() {
-        let frozen = Selection {
-            include: vec!["a*".into()],
-            ..Selection::default()
-        };
-        let same = SelectionArgs {
-            database: vec!["a*".into()],
-            ..SelectionArgs::default()
-        };
-        let other = SelectionArgs {
-            method: Some(Method::Dump),
-            ..SelectionArgs::default()
-        };
-        let begun = Migration {
-            created: Some(created("brave-otter")),
-            selection: Some(frozen),
-            ..Migration::default()
-        };
-        assert_eq!(check_frozen(&SelectionArgs::default(), &begun), Ok(()));
-        assert_eq!(check_frozen(&same, &begun), Ok(()));
-        assert_eq!(check_frozen(&other, &Migration::default()), Ok(()));
-        let refusal = check_frozen(&other, &begun).unwrap_err();
-        assert!(refusal.message.starts_with("--method"), "{refusal}");
-        let hint = refusal.hint.unwrap();
-        assert!(hint.contains("`pghaul remove --name brave-otter`"), "{hint}");
-    }
+    use super::checked_name;
 
     #[test]
     fn names_are_plain_words() {

@@ -9,8 +9,8 @@ use crate::report;
 use crate::report::finding::Readiness;
 use crate::servers::{Given, Servers, described, way_back};
 use pghaul_core::event::Selection;
-use pghaul_core::{DatabaseName, Failure, escaped};
-use pghaul_engine::{Survey, Surveyor, candidates, check_acceptances, check_databases, selection};
+use pghaul_core::{DatabaseName, Failure, Mapping, escaped};
+use pghaul_engine::{Survey, Surveyor, candidates, check_acceptances, check_databases, provider, selection};
 use pghaul_step::check::{Landscape, Rehearse, maintenance_for_reading};
 use pghaul_step::postgres::{Server, Target};
 use pghaul_step::throwaway::drop_abandoned;
@@ -106,14 +106,28 @@ async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<
         .and_then(|s| s.source_from_target.clone());
     let given = args.selection.source_from_target.as_deref();
     let way = way_back(given, journaled.as_deref(), &servers.source)?;
-    let databases = databases(args, &servers, &known).await?;
+    let given_selection = args.selection.selection(None)?;
+    let databases = databases(&given_selection, &servers, &known).await?;
     let selected: Vec<DatabaseName> = databases.iter().map(|(_, name)| name.clone()).collect();
     check_databases(&args.checks.accept, &selected)?;
-    let mapping = match args.selection.mapping.is_given() {
-        true => args.selection.mapping.mapping()?,
-        false => known.landscape.mapping,
+    let mapping = match &given_selection.mapping {
+        nothing if *nothing == Mapping::default() => known.landscape.mapping,
+        given => given.clone(),
     };
     mapping.check_databases(&selected)?;
+    let selection = match &known.selection {
+        Some(frozen) if given_selection.objects.is_empty() && args.selection.objects.provider.is_none() => {
+            frozen.clone()
+        }
+        _ => {
+            selection::check_objects(&servers.source, &selected, &given_selection).await?;
+            let named = args.selection.objects.provider.as_deref();
+            Selection {
+                provider: provider::recognise(&servers.source, named).await?,
+                ..given_selection
+            }
+        }
+    };
     let mut accepted = known.landscape.accepted;
     accepted.extend(args.checks.accept.iter().cloned());
     let surveyor = Surveyor {
@@ -122,6 +136,7 @@ async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<
         registry: &session.registry,
         landscape: Arc::new(Landscape {
             selected,
+            selection,
             forced: args.selection.method.or(known.landscape.forced),
             initial_copy: args
                 .selection
@@ -169,15 +184,14 @@ fn known(session: &Session, args: &PlanArgs, servers: &Servers) -> Result<Known,
 
 /// The databases to look at, with their numbers: those that are given, else those of the open migration.
 async fn databases(
-    args: &PlanArgs,
+    wanted: &Selection,
     servers: &Servers,
     known: &Known,
 ) -> Result<Vec<(u32, DatabaseName)>, Failure> {
-    let wanted = args.selection.selection(None);
     let nothing_given = wanted.include.is_empty() && wanted.exclude.is_empty();
     if nothing_given && !known.landscape.selected.is_empty() {
         return Ok((1..).zip(known.landscape.selected.iter().cloned()).collect());
     }
-    let selected = selection::select(&candidates(&servers.source).await?, &wanted)?;
+    let selected = selection::select(&candidates(&servers.source).await?, wanted)?;
     Ok((1..).zip(selected).collect())
 }

@@ -6,7 +6,7 @@ use super::legible::{self, legible};
 use super::quantity::{bytes, duration, plural};
 use super::wrap::wrapped;
 use crate::style::{BOLD, DIM, ERROR, WARNING, paint};
-use pghaul_core::plan::{HeldBack, NotOurs, RelationKind, Route};
+use pghaul_core::plan::{HeldBack, NotOurs, PlannedObjects, RelationKind, Route};
 use pghaul_core::status::method_label;
 use pghaul_core::{DatabasePlan, Failure, Finding, Method, TableClass, TableName, TablePlan, escaped};
 use pghaul_engine::{Survey, SurveyedDatabase, estimate};
@@ -148,7 +148,24 @@ fn details(database: &SurveyedDatabase, plan: &DatabasePlan, width: usize) -> St
             text.push_str(&paragraph("  ", &held_back(object), width));
         }
     }
+    for sentence in plan.objects.iter().flat_map(|objects| selected(objects)) {
+        text.push_str(&paragraph("  ", &sentence, width));
+    }
     text
+}
+
+/// What the selection leaves out, and what it brings along.
+fn selected(objects: &PlannedObjects) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if objects.not_named > 0 {
+        let tables = plural(objects.not_named, "table");
+        sentences.push(format!("{tables} not selected"));
+    }
+    let brought = objects.brought.iter();
+    sentences.extend(brought.map(|brought| format!("{} comes along: {}", brought.object, brought.why)));
+    let left_out = objects.left_out.iter();
+    sentences.extend(left_out.map(|left_out| format!("{} is left out: {}", left_out.object, left_out.why)));
+    sentences
 }
 
 /// What the servers must have to spare, and how long it will take.
@@ -239,6 +256,7 @@ fn fate(table: &TablePlan, method: Method) -> Option<String> {
             Some(format!("{later}: no replica identity ({why})"))
         }
         (TableClass::CannotBePublished { why }, Method::Replication) => Some(format!("{later}: {why}")),
+        (TableClass::SchemaOnly, _) => Some("without rows, as --schema-only-table asks".to_owned()),
         (TableClass::ViewOfOthers, _) => Some("refreshed on the target: materialized view".to_owned()),
         (
             TableClass::NotOurs {
@@ -307,6 +325,7 @@ pub(crate) fn failed_json(failure: &Failure) -> Value {
 
 fn database_json(database: &SurveyedDatabase) -> Value {
     let plan = database.plan.as_ref();
+    let objects = plan.and_then(|plan| plan.objects.as_deref());
     let tables = plan.map(|plan| {
         plan.tables
             .iter()
@@ -323,6 +342,9 @@ fn database_json(database: &SurveyedDatabase) -> Value {
         "held_back": plan.map(|p| p.held_back.clone()).unwrap_or_default(),
         "tables": tables.unwrap_or_default(),
         "not_exact": plan.map(not_exact).unwrap_or_default(),
+        "left_out": objects.map(|objects| &objects.left_out),
+        "brought": objects.map(|objects| &objects.brought),
+        "not_selected_tables": objects.map_or(0, |objects| objects.not_named),
     })
 }
 

@@ -21,6 +21,7 @@ pub mod estimate;
 mod executor;
 mod explain;
 pub mod lag;
+pub mod provider;
 mod refused;
 pub mod release;
 pub mod removal;

@@ -2,6 +2,7 @@
 
 use crate::database::Journey;
 use crate::executor::Execution;
+use crate::provider;
 use crate::release::passed_in_cluster;
 use crate::selection::{Candidate, select};
 use crate::survey::{Survey, Surveyor, stopped_by};
@@ -49,6 +50,8 @@ pub enum OnCheckFailure {
 pub struct RunRequest {
     /// What the user selected; ignored where the journal already holds a selection.
     pub selection: Selection,
+    /// The provider that the user says the source comes from, or `none`; recognised where it is absent.
+    pub provider: Option<String>,
     /// What an error in one database stops.
     pub on_check_failure: OnCheckFailure,
     /// The checks whose errors the user takes upon himself, beside those of earlier runs.
@@ -151,7 +154,8 @@ impl Engine {
 
     async fn take_all_to_their_end(&self, request: &RunRequest) -> Result<(), Failure> {
         self.fence().await?;
-        self.select(&request.selection).await?;
+        self.select(&request.selection, request.provider.as_deref())
+            .await?;
         self.accept(&request.accepted).await?;
         let stopped = self.check(request).await?;
         self.run_cluster_steps(request).await?;
@@ -206,13 +210,17 @@ impl Engine {
         Ok(())
     }
 
-    async fn select(&self, selection: &Selection) -> Result<(), Failure> {
+    async fn select(&self, selection: &Selection, provider: Option<&str>) -> Result<(), Failure> {
         if self.run.recorder.read(|m| m.selection.is_some()) {
             return Ok(());
         }
         let databases = select(&candidates(&self.run.source).await?, selection)?;
+        let provider = provider::recognise(&self.run.source, provider).await?;
         let event = MigrationEvent::DatabasesSelected {
-            selection: selection.clone(),
+            selection: Selection {
+                provider,
+                ..selection.clone()
+            },
             databases,
         };
         self.run.recorder.append(Event::Migration(event)).await?;

@@ -5,7 +5,8 @@
 use crate::checking::{self, Outcome};
 use crate::estimate::WalMark;
 use futures_util::{StreamExt as _, stream};
-use pghaul_core::plan::{MethodChoice, choose_method, classify, hold_back};
+use pghaul_core::plan::{MethodChoice, PlannedObjects, choose_method, classify, hold_back};
+use pghaul_core::selection::SelectedObjects;
 use pghaul_core::{
     CheckName, Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Method, Route, Severity, Subject,
     TableName,
@@ -200,8 +201,23 @@ impl Surveyor<'_> {
             definitions: self.registry.definitions(route)?,
             held_back: hold_back(&tables, &catalog),
             tables,
+            objects: context
+                .selected()
+                .await?
+                .as_deref()
+                .map(planned_objects)
+                .map(Box::new),
         });
         Ok(())
+    }
+}
+
+fn planned_objects(selected: &SelectedObjects) -> PlannedObjects {
+    PlannedObjects {
+        only_named: selected.names_what_is_moved(),
+        left_out: selected.left_out.clone(),
+        brought: selected.brought.clone(),
+        not_named: selected.not_named,
     }
 }
 

@@ -98,9 +98,13 @@ impl Catalog {
         }
     }
 
-    /// The bytes of ordinary tables, with TOAST and without indexes; empty where sizes were not asked for.
+    /// The bytes of ordinary tables that are moved with their rows, with TOAST and without indexes; empty where sizes were
+    /// not asked for.
     pub fn table_sizes(&self) -> BTreeMap<TableName, u64> {
-        let tables = self.relations.iter().filter(|r| r.kind == RelationKind::Table);
+        let tables = self
+            .relations
+            .iter()
+            .filter(|r| r.kind == RelationKind::Table && !r.without_rows);
         tables
             .filter_map(|table| Some((table.name.clone(), table.size?.bytes)))
             .collect()

@@ -79,6 +79,8 @@ pub struct Relation {
     pub triggers: Vec<Trigger>,
     /// Its rules but for the one that makes a view.
     pub rules: Vec<Rule>,
+    /// Whether the selection moves it without its rows.
+    pub without_rows: bool,
 }
 
 /// Row-level security of a table.
@@ -308,6 +310,7 @@ impl Relation {
             constraints: Vec::new(),
             triggers: Vec::new(),
             rules: Vec::new(),
+            without_rows: false,
         }
     }
 

@@ -64,6 +64,7 @@ impl Trees {
             .iter()
             .filter(|_| catalog.server_version >= PUBLISHES_ROOTS)
             .filter(is_root)
+            .filter(|r| !r.without_rows)
             .filter(can_stand_for_leaves)
             .map(|r| r.oid)
             .collect();
@@ -104,6 +105,9 @@ impl Trees {
                     why: NotOurs::Extension,
                 },
             };
+        }
+        if relation.without_rows {
+            return TableClass::SchemaOnly;
         }
         match relation.kind {
             RelationKind::ForeignTable => TableClass::NotOurs {

@@ -10,6 +10,7 @@ pub use hold_back::{HeldBack, HeldBackKind, hold_back};
 use crate::catalog::TableName;
 use crate::finding::Finding;
 use crate::id::DatabaseName;
+use crate::selection::Listed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use strum::{Display, EnumIter, EnumString};
@@ -120,6 +121,8 @@ pub enum TableClass {
     },
     /// A partitioned table that is not published itself: its leaves hold the rows.
     Partitioned,
+    /// Not copied: the selection moves the table without its rows.
+    SchemaOnly,
     /// The configuration table of an extension: the rows that its filter selects are copied, nothing more.
     ExtensionRows {
         /// The extension's WHERE clause, with the word WHERE, as `pg_extension.extcondition` has it; may be
@@ -196,7 +199,13 @@ impl TablePlan {
                 _,
             ) => true,
             (TableClass::Replicate, Route::ReplicationByServer) => false,
-            (TableClass::ViewOfOthers | TableClass::NotOurs { .. } | TableClass::Partitioned, _) => false,
+            (
+                TableClass::ViewOfOthers
+                | TableClass::NotOurs { .. }
+                | TableClass::Partitioned
+                | TableClass::SchemaOnly,
+                _,
+            ) => false,
         }
     }
 
@@ -247,6 +256,27 @@ pub struct DatabasePlan {
     /// dump ignores the list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_back: Vec<HeldBack>,
+    /// What the selection leaves out and brings along; absent where everything is moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Box<PlannedObjects>>,
+}
+
+/// What the selection makes of a database's objects, as of its plan. Objects that are created later are judged by the
+/// same patterns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedObjects {
+    /// Whether only what patterns name is moved, with what that needs.
+    #[serde(default)]
+    pub only_named: bool,
+    /// What is left out: by a pattern, or because it needs something that is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Listed>,
+    /// What comes along since something selected needs it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brought: Vec<Listed>,
+    /// How many tables no pattern names, where patterns name what is moved.
+    #[serde(default)]
+    pub not_named: u64,
 }
 
 impl DatabasePlan {

@@ -3,8 +3,11 @@
 use crate::lookout::{Lookout, SharedSession};
 use crate::memo::Memo;
 use crate::scope::{Cluster, Database, Scope};
+use crate::selected::selected;
 use crate::throwaway::ThrowawayDatabase;
 use async_trait::async_trait;
+use pghaul_core::event::Selection;
+use pghaul_core::selection::SelectedObjects;
 use pghaul_core::{
     Acceptance, Catalog, Code, DatabaseName, Failure, Finding, InitialCopy, Mapping, Method, Migration,
     MigrationId,
@@ -35,6 +38,8 @@ pub struct CheckDescriptor {
 pub struct Landscape {
     /// The databases to be moved.
     pub selected: Vec<DatabaseName>,
+    /// Which objects of them are to be moved, and what belongs to the source's provider.
+    pub selection: Selection,
     /// The method the user insists on.
     pub forced: Option<Method>,
     /// Who makes the initial copy where a database is replicated.
@@ -69,6 +74,7 @@ impl Landscape {
         selected.sort_by_key(|(_, record)| record.number);
         Self {
             selected: selected.into_iter().map(|(name, _)| name.clone()).collect(),
+            selection: migration.selection.clone().unwrap_or_default(),
             forced: migration.selection.as_ref().and_then(|s| s.method),
             initial_copy: migration.selection.clone().unwrap_or_default().initial_copy(),
             mapping: migration.selection.clone().unwrap_or_default().mapping,
@@ -139,6 +145,7 @@ pub struct CheckContext<S: Scope> {
     in_target: Arc<Lookout<Target>>,
     memo: Arc<Memo>,
     catalog: OnceCell<Arc<Catalog>>,
+    selected: OnceCell<Option<Arc<SelectedObjects>>>,
 }
 
 impl<S: Scope> CheckContext<S> {
@@ -226,6 +233,7 @@ impl CheckContext<Cluster> {
             on_target,
             memo: Arc::default(),
             catalog: OnceCell::new(),
+            selected: OnceCell::new(),
         }
     }
 
@@ -245,6 +253,7 @@ impl CheckContext<Cluster> {
             name,
             memo: Arc::clone(&self.memo),
             catalog: OnceCell::new(),
+            selected: OnceCell::new(),
         }
     }
 
@@ -305,7 +314,7 @@ impl CheckContext<Database> {
         }
     }
 
-    /// What the database holds on the source, with the sizes of its tables: read by the first who asks, the same for all
+    /// What is selected of the database, with the sizes of its tables: read by the first who asks, the same for all
     /// checks and for the plan. Nobody may hold a rehearsal while he asks.
     ///
     /// # Errors
@@ -314,9 +323,42 @@ impl CheckContext<Database> {
         let read = || async {
             let session = Box::pin(self.source.reader(self.name.as_str())).await?;
             let catalog = session.catalog(Detail::Sizes).await?;
+            let catalog = match self.selected().await? {
+                Some(selected) => selected.restrict(catalog),
+                None => catalog,
+            };
             Ok::<_, Failure>(Arc::new(catalog))
         };
         Ok(Arc::clone(self.catalog.get_or_try_init(read).await?))
+    }
+
+    /// Which objects of the database are moved; `None` where all are.
+    ///
+    /// # Errors
+    /// When the database can't be entered.
+    pub async fn selected(&self) -> Result<Option<Arc<SelectedObjects>>, Failure> {
+        let read = || async {
+            let selection = &self.landscape.selection;
+            if !selection.concerns_objects() {
+                return Ok::<_, Failure>(None);
+            }
+            let session = Box::pin(self.source.reader(self.name.as_str())).await?;
+            let found = selected(&session, selection, &self.name).await?;
+            Ok(found.map(Arc::new))
+        };
+        Ok(self.selected.get_or_try_init(read).await?.clone())
+    }
+
+    /// The objects of the database that are left out, as parallel lists of system catalogs and oids, for queries; empty where
+    /// everything is moved.
+    ///
+    /// # Errors
+    /// When the database can't be entered.
+    pub async fn left_out(&self) -> Result<(Vec<u32>, Vec<u32>), Failure> {
+        let selected = self.selected().await?;
+        Ok(selected
+            .map(|selected| selected.ids_left_out())
+            .unwrap_or_default())
     }
 
     /// A session in the database on the source whose transaction is always rolled back.

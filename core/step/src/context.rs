@@ -9,15 +9,17 @@ use crate::ownership::{OwnedTransaction, Ownership};
 use crate::progress::Progress;
 use crate::run::{Copying, RunContext, WayBack};
 use crate::scope::{Database, DatabaseSubject, Scope};
+use crate::selected::selected;
 use crate::step::{Occasion, UndoReason};
-use pghaul_core::event::Proof;
+use pghaul_core::event::{Proof, Selection};
 use pghaul_core::machine::StepRecord;
 use pghaul_core::plan::Route;
+use pghaul_core::selection::SelectedObjects;
 use pghaul_core::{
     Code, DatabaseName, DatabasePlan, Epoch, Failure, Mapping, Method, Migration, MigrationId, StepEvent,
     StepName, id,
 };
-use pghaul_postgres::{ReadWrite, Reader, Server, Session, Source, Target};
+use pghaul_postgres::{ReadWrite, Reader, Right, Server, Session, Source, Target};
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,6 +128,13 @@ impl<S: Scope> Context<S> {
     /// Never, while the run lasts.
     pub async fn worker(&self) -> Result<OwnedSemaphorePermit, Failure> {
         self.run.workers.place().await
+    }
+
+    /// What the user selected with the first run.
+    pub fn selection(&self) -> Selection {
+        self.run
+            .recorder
+            .read(|m| m.selection.clone().unwrap_or_default())
     }
 
     /// How rows are to be copied.
@@ -299,6 +308,17 @@ impl Context<Database> {
     /// The database's name on the target.
     pub fn target_database(&self) -> DatabaseName {
         self.run.target_database(self.database())
+    }
+
+    /// Which objects of the database are moved, judged by what the session sees now; `None` where all are.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn selected<R: Right>(
+        &self,
+        source: &Session<Source, R>,
+    ) -> Result<Option<SelectedObjects>, Failure> {
+        selected(source, &self.selection(), self.database()).await
     }
 
     /// The last proof of the database's state, unless what it proved was discarded.

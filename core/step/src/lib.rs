@@ -45,6 +45,7 @@ pub mod renaming;
 pub mod retry;
 pub mod run;
 pub mod scope;
+pub mod selected;
 pub mod step;
 pub mod throwaway;
 pub mod workers;
@@ -74,6 +75,7 @@ pub use pghaul_core::drift;
 pub use pghaul_core::event::{CopiedBy, Incomplete, NotedBy, Positions, Proof, ServerPosition, StepUpcaster};
 pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
+pub use pghaul_core::selection;
 pub use pghaul_core::{
     Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, Mapping, Mark, Method, Severity, Side,
     Subject, TableClass, TableName, TablePlan, catalog, escaped, failures, plan,

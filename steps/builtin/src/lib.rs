@@ -39,7 +39,7 @@ pub fn builtin(registry: Registry) -> Registry {
 
 /// Each package registers its own: a new check in one of them is nothing new here.
 fn checks(registry: Registry) -> Registry {
-    let packages: [fn(Registry) -> Registry; 15] = [
+    let packages: [fn(Registry) -> Registry; 16] = [
         pghaul_check_connection::register,
         pghaul_check_same_server::register,
         pghaul_check_version::register,
@@ -48,6 +48,7 @@ fn checks(registry: Registry) -> Registry {
         pghaul_check_disk::register,
         pghaul_check_replication::register,
         pghaul_check_blockers::register,
+        pghaul_check_selection::register,
         pghaul_check_source::register,
         pghaul_large_objects::register_checks,
         pghaul_check_target::register,

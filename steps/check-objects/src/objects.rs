@@ -180,7 +180,7 @@ impl Check for RemovedObjects {
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let source = ctx.source().await?;
         let from = source.server_version();
-        let mut by_class = objects(&source).await?;
+        let mut by_class = objects(&source, ctx.left_out().await?).await?;
         let columns = system_columns(&source).await?;
         let settings = settings(&source).await?;
         let of_functions = settings_of_functions(&source).await?;
@@ -223,10 +223,17 @@ impl Check for RemovedObjects {
     }
 }
 
-async fn objects(source: &Session<Source, ReadOnly>) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+/// By class. What is left out is given as system catalogs and oids.
+async fn objects(
+    source: &Session<Source, ReadOnly>,
+    (catalogs, oids): (Vec<u32>, Vec<u32>),
+) -> Result<BTreeMap<String, Vec<String>>, Failure> {
     let doing = source.doing("look for objects that newer versions do not have");
     let mut by_class: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in doing.query(include_str!("objects.sql"), &[]).await? {
+    for row in doing
+        .query(include_str!("objects.sql"), &[&catalogs, &oids])
+        .await?
+    {
         by_class
             .entry(row.get("class"))
             .or_default()

@@ -54,7 +54,8 @@ impl Check for Roles {
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
         let source = ctx.source().await?;
         let mapping = &ctx.landscape().mapping;
-        let (roles, readable) = role::read(&source).await?;
+        let (mut roles, readable) = role::read(&source).await?;
+        roles.retain(|role| ctx.landscape().selection.holds_role(&role.name));
         let doing = source.doing("list the settings of roles");
         let settings = doing.query(include_str!("settings.sql"), &[]).await?;
         let settings: Vec<String> = settings.iter().map(|row| row.get("name")).collect();
@@ -65,9 +66,11 @@ impl Check for Roles {
         let giver = Giver::of(&target).await?;
         let mut found = mapped::judge(mapping, &roles, &there, &target.role().await?.name);
         let (roles, without_password) = mapped::renamed(mapping, roles);
+        let selection = &ctx.landscape().selection;
+        let is_of_provider = |name: &str| role::is_of_provider(name) || selection.is_role_of_provider(name);
         let missing: Vec<&Role> = roles
             .iter()
-            .filter(|role| !there.contains(&role.name) && !role::is_of_provider(&role.name))
+            .filter(|role| !there.contains(&role.name) && !is_of_provider(&role.name))
             .collect();
         let without_password = without_password.into_iter().filter(|role| !there.contains(role));
         found.extend(listed(without_password.collect(), |roles| {

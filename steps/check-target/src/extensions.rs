@@ -188,7 +188,10 @@ impl Check for Extensions {
     }
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
-        let wanted = installed(&*ctx.source().await?).await?;
+        let mut wanted = installed(&*ctx.source().await?).await?;
+        if let Some(selected) = ctx.selected().await? {
+            wanted.retain(|extension, _| selected.holds_extension(extension));
+        }
         let existing = ctx.target_database().await?;
         let there = match &existing {
             Some(session) => installed(&**session).await?,

@@ -153,9 +153,10 @@ impl Check for Libraries {
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let source = ctx.source().await?;
+        let (catalogs, oids) = ctx.left_out().await?;
         let rows = source
             .doing("list the functions in C")
-            .query(include_str!("libraries.sql"), &[])
+            .query(include_str!("libraries.sql"), &[&catalogs, &oids])
             .await?;
         let called: Vec<Called> = rows
             .iter()

@@ -134,7 +134,8 @@ impl Check for SuperuserObjects {
         let sql = include_str!("superuser_objects.sql").replace("{of_schemas}", of_schemas);
         let doing = source.doing("list what a superuser has created");
         let mut objects: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for row in doing.query(&sql, &[]).await? {
+        let (catalogs, oids) = ctx.left_out().await?;
+        for row in doing.query(&sql, &[&catalogs, &oids]).await? {
             objects
                 .entry(row.get("kind"))
                 .or_default()

@@ -1,5 +1,5 @@
 -- Objects of this database that a superuser creates, by the kind that a trial tells apart. Members of extensions, and functions in
--- C, which are tried one by one, are left out.
+-- C, which are tried one by one, are left out; so is what $1 and $2 identify, which is not selected.
 WITH objects (kind, classid, objid) AS (
     SELECT 'event-trigger', 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, e.oid FROM pg_catalog.pg_event_trigger e
     UNION ALL
@@ -41,6 +41,8 @@ WITH objects (kind, classid, objid) AS (
 SELECT o.kind, pg_catalog.pg_describe_object(o.classid, o.objid, 0) AS object
   FROM objects o
  WHERE o.objid >= 16384
+   AND NOT EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.oid[])) AS l (classid, objid)
+                    WHERE l.classid = o.classid AND l.objid = o.objid)
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = o.classid AND d.objid = o.objid AND d.objsubid = 0 AND d.deptype = 'e')
  ORDER BY o.kind, 2

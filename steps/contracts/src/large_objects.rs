@@ -1,7 +1,7 @@
 //! What the step leaves that copies large objects.
 
 use pghaul_step::contract::Contract;
-use pghaul_step::{Incomplete, Mark};
+use pghaul_step::{DatabasePlan, Incomplete, Mark};
 use serde::{Deserialize, Serialize};
 
 /// Of step `large-objects`.
@@ -26,6 +26,12 @@ pub struct LargeObjectsOutput {
 
 impl Contract for LargeObjectsOutput {
     const STEP: &'static str = "large-objects";
+
+    /// Large objects belong to no table and no schema, so where these are named they are left out, as by pg_dump.
+    fn is_planned(plan: &DatabasePlan) -> bool {
+        let are_selected = plan.objects.as_ref().is_none_or(|objects| !objects.only_named);
+        are_selected && plan.steps.iter().any(|step| step.as_str() == Self::STEP)
+    }
 }
 
 /// `pg_largeobject` or `pg_largeobject_metadata`.

@@ -130,10 +130,17 @@ fn holds(ctx: &Context<Database>) -> bool {
 
 /// Tables that the source has got since the plan. A dump has no proof that would find them later.
 async fn new_tables(ctx: &Context<Database>) -> Result<Vec<Incomplete>, Failure> {
-    let there = tables::read(&*ctx.source().await?).await?;
+    let source = ctx.source().await?;
+    let there = tables::read(&source).await?;
     let known: BTreeSet<&TableName> = ctx.plan().tables.iter().map(|plan| &plan.name).collect();
-    let new = there.iter().filter(|(name, _)| !known.contains(name));
+    let mut new: Vec<_> = there.iter().filter(|(name, _)| !known.contains(name)).collect();
+    if !new.is_empty()
+        && let Some(selected) = ctx.selected(&source).await?
+    {
+        new.retain(|(name, _)| selected.holds_named(&name.schema, &name.name));
+    }
     Ok(new
+        .into_iter()
         .map(|(_, table)| Incomplete {
             object: format!("table {}", table.name.short()),
             why: "it is new on the source since the plan".to_owned(),

@@ -66,7 +66,7 @@ pub(crate) async fn matched(
     planned: &[&TablePlan],
     snapshot: &Snapshot,
 ) -> Result<Vec<Load>, Failure> {
-    refuse_new_tables(ctx, snapshot)?;
+    refuse_new_tables(ctx, snapshot).await?;
     let target = ctx.target_for_reading().await?;
     let constrained = is_constrained(&target, planned).await?;
     let encoding = common_encoding(snapshot.keeper(), &target).await?;
@@ -157,11 +157,21 @@ pub(crate) async fn act_as_replica(target: &Session<Target, ReadWrite>) -> Resul
     })
 }
 
-fn refuse_new_tables(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<(), Failure> {
+async fn refuse_new_tables(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<(), Failure> {
     let known: BTreeSet<&TableName> = ctx.plan().tables.iter().map(|t| &t.name).collect();
-    let mut found = snapshot.tables().iter();
-    match found.find(|(name, _)| !known.contains(name)) {
-        Some((name, _)) => Err(failures::source_table_new(name)),
+    let found = snapshot.tables().keys();
+    let new: Vec<&TableName> = found.filter(|name| !known.contains(name)).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let selected = ctx.selected(&*ctx.source().await?).await?;
+    let holds = |name: &&TableName| {
+        selected
+            .as_ref()
+            .is_none_or(|selected| selected.holds_named(&name.schema, &name.name))
+    };
+    match new.into_iter().find(holds) {
+        Some(name) => Err(failures::source_table_new(name)),
         None => Ok(()),
     }
 }

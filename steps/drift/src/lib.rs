@@ -9,7 +9,7 @@ use pghaul_contracts::{
     ClusterDefinitionsOutput, ConstraintsOutput, MatviewsOutput, PostDataOutput, SchemaOutput,
     SourceDefinitionsOutput, TargetDefinitionsOutput,
 };
-use pghaul_step::drift::{Change, Drift, Sides, drift};
+use pghaul_step::drift::{Change, Definitions, Drift, Sides, drift};
 use pghaul_step::plan::{HeldBackKind, RelationKind};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
@@ -43,9 +43,7 @@ impl Step for ClusterDefinitions {
     }
 
     async fn run(&self, ctx: &Context<Cluster>) -> Result<Self::Output, Failure> {
-        Ok(ClusterDefinitionsOutput(
-            ctx.source().await?.cluster_definitions(&ctx.mapping()).await?,
-        ))
+        Ok(ClusterDefinitionsOutput(of_cluster(ctx).await?))
     }
 
     /// Only the source's changes count: the target has roles of its own, and they may change.
@@ -53,7 +51,7 @@ impl Step for ClusterDefinitions {
         let Some(ClusterDefinitionsOutput(then)) = ctx.output()? else {
             return Ok(None);
         };
-        let source = ctx.source().await?.cluster_definitions(&ctx.mapping()).await?;
+        let source = of_cluster(ctx).await?;
         let target = ctx.target().await?.cluster_definitions(&ctx.mapping()).await?;
         let (then, now) = (
             Sides {
@@ -86,9 +84,7 @@ impl Step for SourceDefinitions {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<Self::Output, Failure> {
-        Ok(SourceDefinitionsOutput(
-            ctx.source().await?.definitions(&ctx.mapping()).await?,
-        ))
+        Ok(SourceDefinitionsOutput(of_source(ctx).await?))
     }
 }
 
@@ -152,9 +148,10 @@ impl Step for TargetDefinitions {
             source: &source,
             target: &target,
         };
-        let (source, target) = (ctx.source().await?, ctx.target_for_reading().await?);
+        let target = ctx.target_for_reading().await?;
         let mapping = ctx.mapping();
-        let (source, target) = tokio::try_join!(source.definitions(&mapping), target.definitions(&mapping))?;
+        let of_target = async { Ok::<_, Failure>(target.definitions(&mapping).await?) };
+        let (source, target) = tokio::try_join!(of_source(ctx), of_target)?;
         let target = target.without_any(&held_back);
         let now = Sides {
             source: &source,
@@ -190,6 +187,34 @@ fn held_back(ctx: &Context<Database>) -> Result<Vec<String>, Failure> {
         }
     }
     Ok(all)
+}
+
+/// The definitions of what is selected on the source.
+async fn of_source(ctx: &Context<Database>) -> Result<Definitions, Failure> {
+    let source = ctx.source().await?;
+    let definitions = source.definitions(&ctx.mapping()).await?;
+    Ok(match ctx.selected(&source).await? {
+        Some(selected) => selected.restrict_definitions(definitions),
+        None => definitions,
+    })
+}
+
+/// The source's roles but for those that are left out.
+async fn of_cluster(ctx: &Context<Cluster>) -> Result<Definitions, Failure> {
+    let definitions = ctx.source().await?.cluster_definitions(&ctx.mapping()).await?;
+    let selection = ctx.selection();
+    Ok(definitions.retaining(|object| {
+        let role = object
+            .strip_prefix("role ")
+            .or_else(|| object.split_once(" of role ").map(|(_, role)| role));
+        role.is_none_or(|role| selection.holds_role(&unquoted(role)))
+    }))
+}
+
+/// The name that `quote_ident` has quoted.
+fn unquoted(name: &str) -> String {
+    let inner = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    inner.map_or_else(|| name.to_owned(), |inner| inner.replace("\"\"", "\""))
 }
 
 /// Whether another step proves that the rows of tables that changed are the same.

@@ -103,9 +103,16 @@ impl Step for Roles {
 
     async fn run(&self, ctx: &Context<Cluster>) -> Result<Output, Failure> {
         let source = ctx.source().await?;
-        let mapping = ctx.mapping();
-        let roles = role::renamed(role::read(&source).await?, &mapping);
-        let memberships = membership::renamed(membership::read(&source).await?, &mapping);
+        let (selection, mapping) = (ctx.selection(), ctx.mapping());
+        let mut roles = role::read(&source).await?;
+        roles.retain(|role| selection.holds_role(&role.name));
+        for role in &mut roles {
+            role.of_provider |= selection.is_role_of_provider(&role.name);
+        }
+        let roles = role::renamed(roles, &mapping);
+        let mut memberships = membership::read(&source).await?;
+        memberships.retain(|m| selection.holds_role(&m.role) && selection.holds_role(&m.member));
+        let memberships = membership::renamed(memberships, &mapping);
         let grants = match mapping.no_privileges {
             true => Vec::new(),
             false => shared_grant::read(&source, &mapping).await?,

@@ -87,6 +87,8 @@ pub(crate) struct Role {
     pub(crate) settings: Vec<String>,
     pub(crate) comment: Option<String>,
     pub(crate) password: Password,
+    /// Whether it is one by which a hosting service runs its servers.
+    pub(crate) of_provider: bool,
 }
 
 /// A created role that lacks attributes which it has on the source.
@@ -147,8 +149,10 @@ impl Role {
             true => Password::Known(row.get::<_, Option<String>>("password").map(Verifier)),
             false => Password::Hidden,
         };
+        let name: String = row.get("rolname");
         Self {
-            name: row.get("rolname"),
+            of_provider: OF_PROVIDERS.contains(&name.as_str()),
+            name,
             attributes: given.map(|(attribute, _)| attribute).collect(),
             inherits: row.get("rolinherit"),
             connection_limit: row.get("rolconnlimit"),
@@ -179,15 +183,9 @@ impl Role {
         }
     }
 
-    fn is_of_provider(&self) -> bool {
-        OF_PROVIDERS.contains(&self.name.as_str())
-    }
-
     /// Whether it may log in on the target, but without the password that it may have on the source.
     pub(crate) fn lacks_password(&self) -> bool {
-        self.password == Password::Hidden
-            && self.attributes.contains(&Attribute::Login)
-            && !self.is_of_provider()
+        self.password == Password::Hidden && self.attributes.contains(&Attribute::Login) && !self.of_provider
     }
 
     /// Settings and comment, one statement each.
@@ -234,7 +232,7 @@ impl Creator {
     }
 
     fn gives(&self, role: &Role, attribute: Attribute) -> bool {
-        !role.is_of_provider() && self.may_give(attribute)
+        !role.of_provider && self.may_give(attribute)
     }
 
     /// The attributes that the role does not get.
@@ -265,7 +263,7 @@ impl Creator {
             sql.push_str(&format!(" CONNECTION LIMIT {}", role.connection_limit));
         }
         if let Password::Known(Some(Verifier(verifier))) = &role.password
-            && !role.is_of_provider()
+            && !role.of_provider
         {
             sql.push_str(&format!(" PASSWORD {}", literal(verifier)?));
         }
@@ -290,6 +288,7 @@ mod tests {
             settings: Vec::new(),
             comment: None,
             password: Password::Known(Some(Verifier("md5'x".into()))),
+            of_provider: OF_PROVIDERS.contains(&name),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod renamed;
 
+use crate::left_out;
 use crate::seal;
 use libpgdump::ObjectType;
 use pghaul_step::{Code, Failure, Side};
@@ -129,7 +130,11 @@ impl Archive {
     pub(crate) fn read(directory: &Path) -> Result<Self, Failure> {
         seal::verify(directory)?;
         let dump = libpgdump::load(directory).map_err(|e| unreadable().with_cause(e))?;
-        let mut entries: Vec<&libpgdump::Entry> = dump.entries().iter().collect();
+        let left_out = left_out::read(directory)?;
+        let entries = dump.entries().iter();
+        let mut entries: Vec<&libpgdump::Entry> = entries
+            .filter(|entry| !left_out.contains(&entry.dump_id))
+            .collect();
         // Statistics are no part of the schema: other places do not depend on them.
         entries.sort_by_key(|entry| entry.desc == ObjectType::StatisticsData);
         let numbers = entries.iter().map(|entry| entry.dump_id);

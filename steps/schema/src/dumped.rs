@@ -1,6 +1,7 @@
 //! The archive on disk: dumped once, and the same after a crash.
 
 use crate::archive::Archive;
+use crate::left_out;
 use crate::pg_dump::{self, Dump, PgDump};
 use crate::seal;
 use crate::unsafe_checks;
@@ -65,7 +66,8 @@ async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
             .with_hint("give the directory of the journal back its archive, or undo what has changed since: the schema of the source, or the version of pg_dump; then run again; or remove this migration, rename the target database, and begin a new migration"));
         }
         _ => {
-            let checks = unsafe_checks::read(&*ctx.source().await?).await?;
+            let source = ctx.source().await?;
+            let checks = unsafe_checks::read(&source, ctx.selected(&source).await?.as_ref()).await?;
             let dumped = Dumped {
                 fingerprint: fingerprint.clone(),
                 checks: checks.clone(),
@@ -127,7 +129,7 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
     let sql = "SELECT pg_catalog.getdatabaseencoding()::text";
     let doing = session.doing("read the encoding of the database");
     let encoding: String = doing.query_one(sql, &[]).await?.get(0);
-    session.close().await;
+    let selected = ctx.selected(&session).await?;
     let dump = Dump {
         pg_dump: &pg_dump,
         target_major,
@@ -135,10 +137,14 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
         database: ctx.database().as_str(),
         encoding: &encoding,
         lock_wait_seconds: None,
+        selected: selected.as_ref(),
     };
     let waiting = ctx.notes().waiting("pg_dump to read the schema");
     dump.write(&writing).await?;
     drop(waiting);
+    // Once more: what was created meanwhile may be in the archive.
+    left_out::write(&writing, ctx.selected(&session).await?.as_ref())?;
+    session.close().await;
     seal::set(&writing).map_err(|e| on_disk(&writing, &e))?;
     std::fs::rename(&writing, directory).map_err(|e| on_disk(directory, &e))?;
     let archive = Archive::read(directory)?;

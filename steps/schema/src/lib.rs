@@ -31,6 +31,7 @@ mod filter;
 mod foreign_keys;
 mod held_back;
 mod indexes;
+mod left_out;
 mod matviews;
 mod not_null;
 mod of_tables;

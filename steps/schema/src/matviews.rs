@@ -45,9 +45,16 @@ impl Step for Matviews {
         let source = ctx.source().await?;
         let doing = source.doing("list the materialized views");
         let rows = doing.query(include_str!("matviews.sql"), &[]).await?;
+        let selected = ctx.selected(&source).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in &rows {
             let (schema, name): (String, String) = (row.get("schema"), row.get("name"));
+            if selected
+                .as_ref()
+                .is_some_and(|selected| !selected.holds_named(&schema, &name))
+            {
+                continue;
+            }
             views.push(View {
                 name: QualifiedName::new(schema, name)?,
                 owner: row.get("owner"),

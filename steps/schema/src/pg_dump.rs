@@ -2,6 +2,7 @@
 
 use crate::raw::{self, Encoded};
 use pghaul_step::postgres::{Server, Source, child};
+use pghaul_step::selection::SelectedObjects;
 use pghaul_step::{Code, Failure, Side, escaped};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -159,6 +160,8 @@ pub(crate) struct Dump<'a> {
     pub(crate) encoding: &'a str,
     /// How long it waits for a lock, in seconds; for ever where it is absent.
     pub(crate) lock_wait_seconds: Option<u32>,
+    /// What is selected; `None` where everything is. pg_dump reads and locks no table of a schema that is left out.
+    pub(crate) selected: Option<&'a SelectedObjects>,
 }
 
 impl Dump<'_> {
@@ -210,6 +213,13 @@ impl Dump<'_> {
             .stderr(Stdio::piped());
         if let Some(seconds) = self.lock_wait_seconds {
             command.arg(format!("--lock-wait-timeout={seconds}s"));
+        }
+        for schema in self
+            .selected
+            .iter()
+            .flat_map(|selected| selected.schemas_left_out())
+        {
+            command.arg(format!("--exclude-schema=\"{}\"", schema.replace('"', "\"\"")));
         }
         let output = command.output().await.map_err(|e| {
             let message = format!("{} could not be started", self.pg_dump.program.display());

@@ -1,6 +1,7 @@
 //! The checksum beside the archive: whether its bytes are still those that `pg_dump` wrote.
 
 use crate::archive::unreadable;
+use crate::left_out;
 use pghaul_step::Failure;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -19,6 +20,10 @@ pub(crate) fn set(directory: &Path) -> io::Result<()> {
     let contents = directory.join(CONTENTS);
     let bytes = std::fs::read(&contents)?;
     std::fs::write(directory.join(SEAL), seal_of(&bytes))?;
+    let left_out = directory.join(left_out::FILE);
+    if left_out.exists() {
+        File::open(left_out)?.sync_all()?;
+    }
     for path in [&contents, &directory.join(SEAL), directory] {
         File::open(path)?.sync_all()?;
     }

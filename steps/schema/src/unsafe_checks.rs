@@ -13,6 +13,7 @@ use libpgdump::ObjectType;
 use pghaul_contracts::UnsafeCheck;
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{Ident, QualifiedName, ReadOnly, Session, Source};
+use pghaul_step::selection::SelectedObjects;
 use pghaul_step::{Context, Database, Expressions, Failure, Home, Incomplete};
 use std::collections::BTreeSet;
 
@@ -22,8 +23,11 @@ const ADDED: &str = "check/added/";
 /// The same for those that are not valid yet.
 const UNVALIDATED: &str = "check/unvalidated/";
 
-/// Those of the source's database.
-pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<UnsafeCheck>, Failure> {
+/// Those of what is selected in the source's database.
+pub(crate) async fn read(
+    source: &Session<Source, ReadOnly>,
+    selected: Option<&SelectedObjects>,
+) -> Result<Vec<UnsafeCheck>, Failure> {
     let doing = source.doing("look for checks that are not immutable");
     let rows = doing.query(include_str!("unsafe_checks.sql"), &[]).await?;
     let checks = rows.iter().map(|row| UnsafeCheck {
@@ -34,7 +38,13 @@ pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Unsaf
         own: row.get("own"),
         definition: row.get("definition"),
     });
-    Ok(checks.collect())
+    let holds = |check: &UnsafeCheck| {
+        selected.is_none_or(|selected| match check.of_domain {
+            true => selected.holds_type(&check.schema, &check.of),
+            false => selected.holds_named(&check.schema, &check.of),
+        })
+    };
+    Ok(checks.filter(holds).collect())
 }
 
 /// How a check is named, and the statements that add it NOT VALID, and that validate it.

@@ -61,7 +61,7 @@ impl Step for Sequences {
 
     async fn run(&self, ctx: &Context<Database>) -> Result<SequencesOutput, Failure> {
         let source = session(ctx).await?;
-        let all = sequences(&source).await?;
+        let all = selected(ctx, &source).await?;
         let mut target = ctx.target().await?;
         let mut output = SequencesOutput::default();
         for chunk in all.chunks(AT_ONCE) {
@@ -82,7 +82,7 @@ impl Step for Sequences {
         };
         let mut incomplete = output.incomplete;
         if ctx.method() == Method::Replication {
-            let all = sequences(&*ctx.source().await?).await?;
+            let all = selected(ctx, &*ctx.source().await?).await?;
             let found = found(&*ctx.target_for_reading().await?, &all).await?;
             let lacking = all.iter().zip(found).filter(|(_, found)| found.is_none());
             let lacking: Vec<Incomplete> = lacking.map(|(sequence, _)| missing(sequence)).collect();
@@ -105,7 +105,7 @@ impl Step for Sequences {
             return Ok(Vec::new());
         };
         let source = session(ctx).await?;
-        let all = sequences(&source).await?;
+        let all = selected(ctx, &source).await?;
         let mut moved = Vec::new();
         for chunk in all.chunks(AT_ONCE) {
             let positions = positions(&source, chunk).await?;
@@ -125,6 +125,18 @@ impl Step for Sequences {
         }
         Ok(moved)
     }
+}
+
+/// Every sequence that is selected.
+async fn selected(
+    ctx: &Context<Database>,
+    source: &Session<Source, ReadOnly>,
+) -> Result<Vec<Sequence>, Failure> {
+    let mut all = sequences(source).await?;
+    if let Some(selected) = ctx.selected(source).await? {
+        all.retain(|sequence| selected.holds_relation(sequence.oid));
+    }
+    Ok(all)
 }
 
 /// A session for transactions.

@@ -2,6 +2,7 @@
 //!
 //! Each works on every version from 10 on, as any role that may connect, unless its documentation says otherwise.
 
+mod objects;
 mod reader;
 
 pub use reader::Detail;

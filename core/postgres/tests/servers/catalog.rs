@@ -3,6 +3,7 @@
 use crate::cluster::{server, settings};
 use pghaul_core::TableName;
 use pghaul_core::catalog::{Catalog, ConstraintKind, Generated, Relation, RelationKind, TriggerState};
+use pghaul_core::selection::{Graph, ObjectSelection, Rule, resolve};
 use pghaul_postgres::catalog::Detail;
 use pghaul_postgres::local::{Binaries, LocalCluster, find_binaries};
 use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source};
@@ -84,8 +85,34 @@ async fn a_catalog_is_the_same_on_every_version() {
         let sizes = reader.catalog(Detail::Sizes).await.unwrap();
         assert!(relation(&sizes, "items").size.unwrap().bytes >= 8192);
         assert_eq!(relation(&sizes, "items").indexes[0].definition, None);
+        holds_dependencies(&reader.objects().await.unwrap(), binaries.major);
         as_an_ordinary_role(&cluster, &session).await;
     }
+}
+
+/// What is left out with one table.
+fn holds_dependencies(graph: &Graph, major: u32) {
+    let mut selection = ObjectSelection::default();
+    selection.add(Rule::ExcludeTable, "shop.items".to_owned());
+    let selected = resolve(graph, &selection, None, &"postgres".into()).unwrap();
+    let left_out: Vec<&str> = selected.left_out.iter().map(|l| l.object.as_str()).collect();
+    let mut expected = vec![
+        "materialized view shop.totals",
+        "table shop.children",
+        "table shop.items",
+        "view shop.cheap",
+    ];
+    if major >= 11 {
+        expected.insert(1, "table constraint sales_item_fkey on shop.sales");
+    }
+    assert_eq!(left_out, expected, "{major}");
+    assert!(selected.holds_named("shop", "numbers") && !selected.holds_named("shop", "items_id_seq"));
+    assert!(
+        graph
+            .objects()
+            .iter()
+            .all(|object| !object.label.contains("of_one_session"))
+    );
 }
 
 fn holds_relations(catalog: &Catalog, major: u32) {

@@ -108,6 +108,7 @@ pub fn plan(database: &str, method: Method) -> DatabasePlan {
         definitions: BTreeMap::new(),
         tables: Vec::new(),
         held_back: Vec::new(),
+        objects: None,
     }
 }
 

@@ -19,6 +19,7 @@ mod replication;
 mod rights;
 mod role_checks;
 mod roles;
+mod selection;
 mod settings;
 mod wal;
 mod way;

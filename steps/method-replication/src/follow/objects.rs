@@ -32,7 +32,7 @@ impl Look<'_> {
             self.check_publication(source, link, &on_source, problems).await?;
             check_slot(source, &link.slot, problems).await?;
         }
-        self.check_new_tables(&on_source, problems);
+        self.check_new_tables(source, &on_source, problems).await?;
         problems.extend(judge(&Comparison {
             database: ctx.database(),
             tables: &ctx.plan().tables,
@@ -193,16 +193,29 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn check_new_tables(&self, on_source: &Tables, problems: &mut Vec<Failure>) {
+    async fn check_new_tables(
+        &self,
+        source: &Session<Source, ReadOnly>,
+        on_source: &Tables,
+        problems: &mut Vec<Failure>,
+    ) -> Result<(), Failure> {
         let known: BTreeSet<&TableName> = self.ctx.plan().tables.iter().map(|t| &t.name).collect();
-        for table in on_source.names() {
-            if !known.contains(table) && !self.then.knows(Side::Source, on_source.get(table)) {
-                let message = format!("table not replicated: {table} is new on the source since the plan");
-                problems.push(Failure::new(Code::PlanChanged, message).with_side(Side::Source).with_hint(
+        let is_new = |table: &&TableName| {
+            !known.contains(table) && !self.then.knows(Side::Source, on_source.get(table))
+        };
+        let mut new: Vec<&TableName> = on_source.names().filter(is_new).collect();
+        if !new.is_empty()
+            && let Some(selected) = self.ctx.selected(source).await?
+        {
+            new.retain(|table| selected.holds_named(&table.schema, &table.name));
+        }
+        for table in new {
+            let message = format!("table not replicated: {table} is new on the source since the plan");
+            problems.push(Failure::new(Code::PlanChanged, message).with_side(Side::Source).with_hint(
                 "drop the table on the source, or begin a new migration; tables that are made during a migration are not moved",
             ));
-            }
         }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The archive of a rehearsal: on disk no longer than until it is read.
 
 use crate::archive::Archive;
+use crate::left_out;
 use crate::pg_dump::{self, Dump};
 use crate::seal;
 use pghaul_step::postgres::{ReadOnly, Session, Source};
@@ -29,6 +30,7 @@ pub(super) async fn archive(
     let sql = "SELECT pg_catalog.getdatabaseencoding()::text";
     let doing = source.doing("read the encoding of the database");
     let encoding: String = doing.query_one(sql, &[]).await?.get(0);
+    let selected = ctx.selected().await?;
     let directory = Directory::create()?;
     let archive = directory.0.join("schema");
     let dump = Dump {
@@ -38,8 +40,10 @@ pub(super) async fn archive(
         database: ctx.database().as_str(),
         encoding: &encoding,
         lock_wait_seconds: Some(LOCK_WAIT_SECONDS),
+        selected: selected.as_deref(),
     };
     dump.write(&archive).await?;
+    left_out::write(&archive, selected.as_deref())?;
     seal::set(&archive).map_err(|e| on_disk(&archive, &e))?;
     Ok(Archive::read(&archive)?.renamed(&ctx.landscape().mapping)?)
 }

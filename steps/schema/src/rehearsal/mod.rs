@@ -189,7 +189,9 @@ async fn read(
     target_version: u32,
 ) -> Result<Read, Failure> {
     let archive = dump::archive(ctx, source, target_version).await?;
-    let checks = unsafe_checks::read(source).await?;
+    let selected = ctx.selected().await?;
+    let holds = |schema: &str, name: &str| selected.as_ref().is_none_or(|s| s.holds_named(schema, name));
+    let checks = unsafe_checks::read(source, selected.as_deref()).await?;
     let doing = source.doing("list the materialized views");
     let rows = doing.query(include_str!("../matviews.sql"), &[]).await?;
     let views = rows.iter().map(|row| View {
@@ -200,13 +202,13 @@ async fn read(
     let settings = ctx.source_server().home_settings(ctx.database().as_str()).await?;
     let own: Session<Source, ReadOnly> =
         Box::pin(ctx.source_server().connect(ctx.database().as_str())).await?;
-    let samples = sample::read(&own).await;
+    let samples = sample::read(&own, holds).await;
     own.close().await;
     Ok(Read {
         archive,
         checks,
         samples: samples?,
-        views: views.collect(),
+        views: views.filter(|view| holds(&view.schema, &view.name)).collect(),
         creation: Creation::read(source, target_version).await?,
         without_public: public::dropping(source).await?,
         settings,

@@ -45,14 +45,21 @@ struct Columns {
 }
 
 /// Reads rows of every table that has some and can be read. The session is the caller's alone.
-pub(super) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Sample>, Failure> {
+/// `holds` tells of a schema and a name whether the table is selected.
+pub(super) async fn read(
+    source: &Session<Source, ReadOnly>,
+    holds: impl Fn(&str, &str) -> bool,
+) -> Result<Vec<Sample>, Failure> {
     source
         .doing("limit the reading of rows")
         .query(SETTINGS, &[])
         .await?;
     let doing = source.doing("list the tables with rows");
     let rows = doing.query(include_str!("tables.sql"), &[]).await?;
-    let tables = rows.iter().map(columns).collect::<Result<Vec<_>, Failure>>()?;
+    let selected = rows
+        .iter()
+        .filter(|row| holds(row.get("schema"), row.get("name")));
+    let tables = selected.map(columns).collect::<Result<Vec<_>, Failure>>()?;
     let (copied, selected): (Vec<_>, Vec<_>) = tables.into_iter().partition(|table| table.has_expressions);
     let mut samples = Samples::default();
     let mut found = stream::iter(selected)
