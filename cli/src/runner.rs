@@ -7,7 +7,7 @@ use crate::progress::notify::NotifyingObserver;
 use crate::progress::published::Publisher;
 use crate::servers::Servers;
 use crate::signals::Signals;
-use pghaul_core::event::{Ending, Invocation, Runner as RunnerFacts, Selection};
+use pghaul_core::event::{Ending, Invocation, Runner as RunnerFacts};
 use pghaul_core::journal::Head;
 use pghaul_core::machine::DatabaseRecord;
 use pghaul_core::{
@@ -270,7 +270,7 @@ fn closing(migration: &Migration, facts: RunnerFacts) -> Vec<Event> {
     let (by, reason) = (facts.identity(), facts.reason());
     let mut events = vec![Event::Migration(MigrationEvent::RunnerStarted(facts))];
     if migration.selection.is_none() {
-        let (selection, databases) = (Selection::default(), Vec::new());
+        let (selection, databases) = (Box::default(), Vec::new());
         events.push(Event::Migration(MigrationEvent::DatabasesSelected {
             selection,
             databases,

@@ -141,7 +141,7 @@ pub enum MigrationEvent {
     /// The databases to be moved are known and numbered from 1, in this order.
     DatabasesSelected {
         /// What the user asked for.
-        selection: Selection,
+        selection: Box<Selection>,
         /// The databases.
         databases: Vec<DatabaseName>,
     },

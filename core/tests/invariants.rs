@@ -6,7 +6,7 @@
 mod support;
 
 use pghaul_core::event::{
-    Created, DatabaseEventKind, Ending, Endpoint, MigrationEventKind, Record, Runner, Selection,
+    Created, DatabaseEventKind, Ending, Endpoint, MigrationEventKind, Record, Runner,
     StepEventKind,
 };
 use pghaul_core::machine::{DatabaseRecord, Migration, StepState};
@@ -41,7 +41,7 @@ fn migration_event(kind: MigrationEventKind, epoch: u32) -> MigrationEvent {
             ..Runner::default()
         }),
         MigrationEventKind::DatabasesSelected => MigrationEvent::DatabasesSelected {
-            selection: Selection::default(),
+            selection: Box::default(),
             databases: vec!["shop".into(), "blog".into()],
         },
         MigrationEventKind::CheckAccepted => MigrationEvent::CheckAccepted {

@@ -4,7 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use pghaul_core::event::{Created, Endpoint, Runner, Selection};
+use pghaul_core::event::{Created, Endpoint, Runner};
 use pghaul_core::{
     DatabaseEvent, DatabaseName, Epoch, Event, Journal, MigrationEvent, MigrationId, StepEvent, StepName,
 };
@@ -164,7 +164,7 @@ async fn begin(file: &JournalFile, id: &MigrationId) -> Outcome<Writer> {
     let mut events = vec![
         Event::Migration(MigrationEvent::RunnerStarted(runner)),
         Event::Migration(MigrationEvent::DatabasesSelected {
-            selection: Selection::default(),
+            selection: Box::default(),
             databases,
         }),
     ];

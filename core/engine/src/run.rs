@@ -217,10 +217,10 @@ impl Engine {
         let databases = select(&candidates(&self.run.source).await?, selection)?;
         let provider = provider::recognise(&self.run.source, provider).await?;
         let event = MigrationEvent::DatabasesSelected {
-            selection: Selection {
+            selection: Box::new(Selection {
                 provider,
                 ..selection.clone()
-            },
+            }),
             databases,
         };
         self.run.recorder.append(Event::Migration(event)).await?;

@@ -311,7 +311,7 @@ impl Migration {
                 if databases.iter().collect::<BTreeSet<_>>().len() != databases.len() {
                     return Err(illegal("the migration", "given a database twice", event));
                 }
-                self.selection = Some(selection.clone());
+                self.selection = Some((**selection).clone());
                 for (number, name) in (1..).zip(databases) {
                     let record = DatabaseRecord {
                         number,

@@ -5,7 +5,7 @@
     reason = "each test binary uses its own part, so that no expectation fits all"
 )]
 
-use pghaul_core::event::{Created, Endpoint, Runner, Selection};
+use pghaul_core::event::{Created, Endpoint, Runner};
 use pghaul_core::{
     DatabaseName, Envelope, Epoch, Event, Journal, Migration, MigrationEvent, MigrationId, StepEvent,
     StepName,
@@ -85,7 +85,7 @@ pub(crate) fn runner(epoch: u32) -> Event {
 pub(crate) fn selected(databases: &[&str]) -> Event {
     let databases = databases.iter().map(|name| DatabaseName::from(*name)).collect();
     Event::Migration(MigrationEvent::DatabasesSelected {
-        selection: Selection::default(),
+        selection: Box::default(),
         databases,
     })
 }

@@ -1,7 +1,7 @@
 use super::Bars;
 use crate::drawing::{Size, columns};
 use crate::progress::Aim;
-use pghaul_core::event::{Proof, Selection};
+use pghaul_core::event::Proof;
 use pghaul_core::{DatabaseEvent, DatabaseName, Event, Migration, MigrationEvent};
 use pghaul_step::Progress;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ fn selected(number: usize) -> (Bars, Vec<DatabaseName>) {
     let mut bars = Bars::new(&Migration::default(), Aim::Move);
     let databases: Vec<DatabaseName> = (1..=number).map(|n| DatabaseName::new(format!("d{n}"))).collect();
     bars.journaled(&Event::Migration(MigrationEvent::DatabasesSelected {
-        selection: Selection::default(),
+        selection: Box::default(),
         databases: databases.clone(),
     }));
     (bars, databases)

@@ -9,7 +9,7 @@ mod writers;
 
 use crate::database::Journey;
 use crate::run::Engine;
-use pghaul_core::event::{Incomplete, Runner, Selection};
+use pghaul_core::event::{Incomplete, Runner};
 use pghaul_core::{
     Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, MigrationEvent, Phase,
 };
@@ -158,7 +158,7 @@ impl Engine {
 
     async fn select_nothing(&self) -> Result<(), Failure> {
         if self.run.recorder.read(|m| m.selection.is_none()) {
-            let (selection, databases) = (Selection::default(), Vec::new());
+            let (selection, databases) = (Box::default(), Vec::new());
             let event = MigrationEvent::DatabasesSelected { selection, databases };
             self.run.recorder.append(Event::Migration(event)).await?;
         }

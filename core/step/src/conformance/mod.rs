@@ -36,7 +36,7 @@ use crate::run::{Copying, RunContext, WayBack};
 use crate::scope::{Database, DatabaseSubject, Scope as _};
 use crate::step::{Probe, Repeats, Step, StepPhase, UndoReason};
 use crate::workers::Workers;
-use pghaul_core::event::{Created, Endpoint, Runner, Selection};
+use pghaul_core::event::{Created, Endpoint, Runner};
 use pghaul_core::plan::InitialCopy;
 use pghaul_core::{
     DatabaseEvent, DatabasePlan, Epoch, Event, Failure, Journal, Method, MigrationEvent, MigrationId, Side,
@@ -198,7 +198,7 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
             .await?;
         let (name, plan) = (bench.plan.database.clone(), Box::new(bench.plan.clone()));
         let selected = MigrationEvent::DatabasesSelected {
-            selection: Selection::default(),
+            selection: Box::default(),
             databases: vec![name.clone()],
         };
         trial.append(Event::Migration(selected)).await?;
