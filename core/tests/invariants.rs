@@ -6,8 +6,7 @@
 mod support;
 
 use pghaul_core::event::{
-    Created, DatabaseEventKind, Ending, Endpoint, MigrationEventKind, Record, Runner,
-    StepEventKind,
+    Created, DatabaseEventKind, Ending, Endpoint, MigrationEventKind, Record, Runner, StepEventKind,
 };
 use pghaul_core::machine::{DatabaseRecord, Migration, StepState};
 use pghaul_core::{
