@@ -24,5 +24,6 @@ done
 : "${RUST_TEST_THREADS:=$(($(nproc) + 1))}"
 export RUST_TEST_THREADS
 
+# A shell in the background, or nohup, hands down signals that are ignored, and the tests send them.
 # Without arguments that is every package of the workspace.
-exec cargo test "$@"
+exec env --default-signal=INT,HUP cargo test "$@"

@@ -91,7 +91,7 @@ pub(crate) enum Command {
     /// List the migrations of the journal; close one that never began
     #[command(after_help = examples::MIGRATIONS_EXAMPLES)]
     Migrations(MigrationsArgs),
-    /// Take every object of pghaul off both servers, and never a row
+    /// End the migration: complete and prove the target, then take every object of pghaul off both servers
     #[command(after_help = examples::REMOVE_EXAMPLES)]
     Remove(RemoveArgs),
     /// Show everything of pghaul on the servers, whose it is and what is wrong with it

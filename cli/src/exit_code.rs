@@ -125,6 +125,7 @@ impl From<Code> for ExitCode {
             | Code::PartitionDetached
             | Code::PartitionAttached
             | Code::TableRenamed
+            | Code::TablesExchanged
             | Code::TableRecreated
             | Code::TableDropped
             | Code::TableRewritten

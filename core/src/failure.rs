@@ -117,6 +117,8 @@ pub enum Code {
     PartitionAttached,
     /// A table has another name or schema than in the plan.
     TableRenamed,
+    /// A planned table has another name, and another table has its name: changes were applied to the wrong one.
+    TablesExchanged,
     /// Under a planned table's name there is another table.
     TableRecreated,
     /// A planned table is gone from the source, and still on the target.

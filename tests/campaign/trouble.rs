@@ -171,7 +171,7 @@ impl Trouble {
             T::SlotInvalidated => &["slot-lost"],
             T::SubscriptionDisabled | T::RowWritten | T::WorkerFails => &["apply-failed"],
             T::PartitionDetached => &["partition-detached"],
-            T::NamesSwapped => &["table-renamed"],
+            T::NamesSwapped => &["tables-exchanged"],
             T::TypeAltered => &["column-changed", "table-rewritten", "apply-failed"],
             // It is listed, and stops nothing.
             T::SequenceNew => &[],

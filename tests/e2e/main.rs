@@ -63,3 +63,4 @@ mod two_methods;
 mod versions;
 mod wal_limit;
 mod without_superuser;
+mod zoo;

@@ -2,7 +2,7 @@
 //! removal ends well.
 
 use crate::migration::Migration;
-use pghaul_testkit::{Cluster, ClusterPair, Kind, Settings, shared_pair};
+use pghaul_testkit::{Cluster, ClusterPair, Kind, Settings, compare, shared_pair};
 use std::collections::BTreeSet;
 
 /// The exit code of `remove` when it refuses.
@@ -269,7 +269,7 @@ fn are_named(pair: &ClusterPair, database: &str, changes: &[&Change], options: [
         pair.target.psql(database, statement);
     }
     let expected = changes.iter().map(|change| (change.table, change.code));
-    let swapped = ["swap_a", "swap_b", "swap_c", "swap_d"].map(|table| (table, "table-renamed"));
+    let swapped = ["swap_a", "swap_b", "swap_c", "swap_d"].map(|table| (table, "tables-exchanged"));
     let added = ADDED.iter().map(|(table, _)| (*table, "table-rewritten"));
     let found = problems(&migration, database);
     for (table, code) in expected.chain(swapped).chain(added) {
@@ -413,4 +413,28 @@ fn a_partition_that_is_being_detached_is_named_and_the_way_out_works() {
     migration.run().succeeded();
     // DETACH … CONCURRENTLY has left a constraint on the source.
     migration.command(&["remove", "--incomplete"]).run().succeeded();
+}
+
+/// Changes were applied by the names that the tables had meanwhile; with their old names, nothing shows it.
+#[test]
+fn after_names_were_exchanged_the_rows_are_copied_again() {
+    let pair = shared_pair(Kind::Ordinary);
+    let database = pair.fresh_database("exchanged");
+    let tables = "create table a (id int primary key); create table b (id int primary key)";
+    pair.source.psql(&database, tables);
+    let migration = Migration::of(&pair.source, &pair.target, &database);
+    migration.run().succeeded();
+    let exchange = SWAPPED.replace('A', "a").replace('B', "b");
+    pair.source.psql(&database, &exchange);
+    pair.source.psql(&database, "insert into a values (1)");
+    migration.run().failed_with(FAILED);
+    pair.source.psql(&database, &exchange);
+    let refused = migration.run().failed_with(FAILED);
+    assert!(refused.stderr.contains("tables-exchanged"), "{refused}");
+    assert!(refused.stderr.contains("--restart-data"), "{refused}");
+    migration.remove().failed_with(NOT_SAFE_TO_REMOVE);
+    let restart = migration.with_options("run").args(["--restart-data", &database]);
+    restart.run().succeeded();
+    migration.remove().succeeded();
+    compare::same(&pair.source, &pair.target, &database);
 }

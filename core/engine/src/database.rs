@@ -89,6 +89,8 @@ impl Journey<'_> {
             Code::Interrupted | Code::JournalUnusable | Code::JournalDamaged => {}
             // What the target had refused could not be tried again: the database is as it was.
             _ if self.state()? == DatabaseState::Done => {}
+            // It has failed before, and was not begun again.
+            _ if matches!(self.state()?, DatabaseState::Failed { .. }) => {}
             _ => {
                 self.append(DatabaseEvent::Failed {
                     failure: Box::new(failure.clone()),
@@ -99,8 +101,21 @@ impl Journey<'_> {
         Err(failure)
     }
 
+    /// Rows that were applied to the wrong table stay there when the tables have their names again.
+    fn refuse_wrong_rows(&self) -> Result<(), Failure> {
+        let failure = self
+            .run
+            .recorder
+            .read(|m| m.databases.get(self.database).and_then(|d| d.failure.clone()));
+        match failure {
+            Some(failure) if failure.code == Code::TablesExchanged => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
     async fn proceed(&self) -> Result<(), Failure> {
         if let DatabaseState::Failed { .. } = self.state()? {
+            self.refuse_wrong_rows()?;
             self.append(DatabaseEvent::Resumed).await?;
         }
         if let DatabaseState::Schema { .. }
@@ -418,8 +433,12 @@ impl Journey<'_> {
             }
         }
         // What is known precisely stands before what only says that something changed.
-        all.problems
-            .sort_by_key(|problem| problem.code == Code::PlanChanged);
+        all.problems.sort_by_key(|problem| {
+            (
+                problem.code != Code::TablesExchanged,
+                problem.code == Code::PlanChanged,
+            )
+        });
         Ok(all)
     }
 

@@ -14,6 +14,7 @@
 //! one step, `explain` says what its failure means.
 
 pub mod acceptance;
+mod budget;
 mod checking;
 mod database;
 pub mod doctor;
@@ -33,13 +34,11 @@ pub mod survey;
 mod wal_watch;
 
 pub use acceptance::{check_acceptances, check_databases};
+pub use budget::{FEWEST_CONNECTIONS, connections_within, side_by_side_within, workers_within};
 pub use estimate::{Estimate, Needs};
 pub use lag::Lag;
 pub use release::{Purpose, changed_definitions, refuse_other_release};
 pub use removal::{Allowed, Removal};
-pub use run::{
-    Engine, FEWEST_CONNECTIONS, OnCheckFailure, RunRequest, candidates, connections_within,
-    side_by_side_within, workers_within,
-};
+pub use run::{Engine, OnCheckFailure, RunRequest, candidates};
 pub use survey::{Survey, SurveyedDatabase, Surveyor};
 pub use wal_watch::{OnWalLimit, WalPolicy};

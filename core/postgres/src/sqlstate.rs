@@ -116,6 +116,7 @@ pub(crate) fn hint(code: Code) -> Option<&'static str> {
         | Code::PartitionDetached
         | Code::PartitionAttached
         | Code::TableRenamed
+        | Code::TablesExchanged
         | Code::TableRecreated
         | Code::TableDropped
         | Code::TableRewritten

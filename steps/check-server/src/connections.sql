@@ -1,12 +1,12 @@
--- How many sessions more this server, pghaul's role and the databases in $1 allow; NULL is without limit. The server's own
--- processes do not count: without pg_monitor their kind is hidden, but they have no role or no database.
+-- How many sessions more this server, pghaul's role and the databases in $1 allow; NULL is without limit. Sessions of pghaul itself
+-- do not count, nor do the server's own processes: without pg_monitor their kind is hidden, but they have no role or no database.
 WITH sessions AS (
     SELECT a.datid, a.usesysid
       FROM pg_catalog.pg_stat_activity a
      WHERE coalesce(a.backend_type, 'client backend') = 'client backend'
        AND a.usesysid IS NOT NULL
        AND a.datid IS NOT NULL
-       AND a.pid <> pg_catalog.pg_backend_pid()
+       AND a.application_name <> pg_catalog.current_setting('application_name')
 )
 SELECT pg_catalog.current_setting('max_connections')::bigint
            - pg_catalog.current_setting('superuser_reserved_connections')::bigint

@@ -104,7 +104,7 @@ impl Step for PostData {
         }
         let schema: Option<SchemaOutput> = ctx.output()?;
         let has_checks = schema.is_some_and(|schema| !schema.checks.is_empty());
-        Ok(has_checks || !held_back::all(ctx)?.is_empty())
+        Ok(has_checks || held_back::is_completed(ctx) && !held_back::all(ctx)?.is_empty())
     }
 
     async fn probe(&self, _: &Context<Database>) -> Result<Probe<PostDataOutput>, Failure> {
@@ -128,16 +128,19 @@ impl Step for PostData {
         let mut incomplete = Vec::new();
         let at_removal = ctx.occasion() == Some(Occasion::Removal);
         let follows = ctx.method() == Method::Replication && !at_removal;
+        let completes = at_removal && held_back::is_completed(ctx);
+        if !completes {
+            incomplete.extend(without(&restorer, &crossing));
+        }
         if follows {
             incomplete.extend(unsafe_checks::held_back(restorer.checks));
-            incomplete.extend(without(&restorer, &crossing));
         } else {
             let keep = ctx.method() == Method::Dump;
             unsafe_checks::add(ctx, restorer.checks, keep, &restorer.refusals).await?;
             unsafe_checks::restore_comments(&restorer).await?;
         }
         let mut firing = Vec::new();
-        if at_removal {
+        if completes {
             held_back::create_keys(&restorer, &crossing).await?;
             firing = held_back::firing(ctx).await?;
         }
@@ -159,7 +162,7 @@ impl Step for PostData {
             let held = held_back::all(ctx)?;
             let open: Vec<_> = held
                 .iter()
-                .map(held_back::listed)
+                .map(|held| held_back::listed(ctx, held))
                 .filter(|item| !refused(item))
                 .collect();
             incomplete.splice(0..0, open);
@@ -202,7 +205,7 @@ fn without(restorer: &Restorer<'_>, crossing: &Crossing<'_>) -> Vec<Incomplete> 
         .map(|(entry, key)| Incomplete {
             object: entry.object(),
             why: format!("held back with {key}"),
-            by_removal: true,
+            by_removal: held_back::is_completed(restorer.ctx),
             ..Incomplete::default()
         })
         .collect()

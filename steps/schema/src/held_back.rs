@@ -12,10 +12,10 @@ use crate::raw::sendable;
 use crate::refusals::{is_refusal, refused};
 use crate::restore::Restorer;
 use crate::rows_in_the_way::query;
-use pghaul_contracts::{ConstraintsOutput, Firing, FiringTrigger};
+use pghaul_contracts::{ConstraintsOutput, DeferredCopyOutput, Firing, FiringTrigger};
 use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{Ident, QualifiedName};
-use pghaul_step::{Context, Database, Expressions, Failure, Home, Incomplete};
+use pghaul_step::{Context, Contract, Database, Expressions, Failure, Home, Incomplete};
 
 /// The prefix of the effect keys of what the removal has created; what follows is the place of a key in [`all`], or `entry/` and
 /// the number of the entry of what depends on a key.
@@ -42,12 +42,17 @@ pub(crate) fn object(held: &HeldBack) -> String {
     }
 }
 
+/// Whether the removal completes what is held back: not in a migration of a release that left this to the user.
+pub(crate) fn is_completed(ctx: &Context<Database>) -> bool {
+    DeferredCopyOutput::is_planned(ctx.plan())
+}
+
 /// An object as it is listed.
-pub(crate) fn listed(held: &HeldBack) -> Incomplete {
+pub(crate) fn listed(ctx: &Context<Database>, held: &HeldBack) -> Incomplete {
     Incomplete {
         object: object(held),
         why: format!("held back: {}", held.why),
-        by_removal: true,
+        by_removal: is_completed(ctx),
         ..Incomplete::default()
     }
 }

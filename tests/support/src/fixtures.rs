@@ -1,6 +1,7 @@
 //! Databases that are hard to move, for a reason each.
 
 use crate::cluster::{Cluster, Settings};
+use crate::pair::ClusterPair;
 use crate::scratch;
 
 /// Names that break programs which paste names into commands, conninfos, patterns or 63 bytes.
@@ -39,6 +40,60 @@ pub fn hostile_contents(cluster: &Cluster, database: &str) {
     cluster.psql(database, include_str!("../fixtures/hostile.sql"));
     cluster.psql(database, include_str!("../fixtures/hostile_rows.sql"));
     cluster.psql(database, include_str!("../fixtures/hostile_code.sql"));
+}
+
+/// A zoo: a database for each subject, with objects of every kind, and the SQL that fills it. What a version or a build of
+/// PostgreSQL lacks is left out by the variables that [`zoo`] sets.
+pub const ZOO: &[(&str, &str)] = &[
+    ("code", include_str!("../fixtures/zoo/code.sql")),
+    ("columns", include_str!("../fixtures/zoo/columns.sql")),
+    ("constraints", include_str!("../fixtures/zoo/constraints.sql")),
+    ("extensions", include_str!("../fixtures/zoo/extensions.sql")),
+    ("indexes", include_str!("../fixtures/zoo/indexes.sql")),
+    ("inheritance", include_str!("../fixtures/zoo/inheritance.sql")),
+    ("names", include_str!("../fixtures/zoo/names.sql")),
+    ("partitions", include_str!("../fixtures/zoo/partitions.sql")),
+    ("rights", include_str!("../fixtures/zoo/rights.sql")),
+    ("triggers", include_str!("../fixtures/zoo/triggers.sql")),
+    ("types", include_str!("../fixtures/zoo/types.sql")),
+    ("views", include_str!("../fixtures/zoo/views.sql")),
+];
+
+/// What not every build of PostgreSQL has: the variable, and a query that is true where it does.
+const FEATURES: [(&str, &str); 3] = [
+    (
+        "icu",
+        "select current_setting('server_version_num')::integer >= 120000 and 'a' < 'b' collate \"und-x-icu\"",
+    ),
+    ("xml", "select '<a/>'::xml is not null"),
+    (
+        "crypto",
+        "select count(*) = 2 from pg_available_extensions where name in ('pgcrypto', 'uuid-ossp')",
+    ),
+];
+
+/// Makes the databases of [`ZOO`] in the source, with what both servers have, and the roles that own them.
+pub fn zoo(pair: &ClusterPair) {
+    let mut variables = String::new();
+    for major in 11..=18 {
+        let is_there = pair.source.major() >= major;
+        variables.push_str(&format!("\\set v{major} {is_there}\n"));
+    }
+    for (variable, probe) in FEATURES {
+        let has = |cluster: &Cluster| {
+            cluster
+                .try_psql("postgres", probe)
+                .is_ok_and(|answer| answer.trim() == "t")
+        };
+        let both = has(&pair.source) && has(&pair.target);
+        variables.push_str(&format!("\\set {variable} {both}\n"));
+    }
+    pair.source
+        .psql("postgres", include_str!("../fixtures/zoo/roles.sql"));
+    for (database, sql) in ZOO {
+        pair.source.create_database(database);
+        pair.source.psql(database, &format!("{variables}{sql}"));
+    }
 }
 
 /// Row security that hides rows from the role `rowsec_reader`, password `rowsec`, which may read every table but

@@ -1,4 +1,4 @@
-//! `remove`: takes every object of pghaul off both servers, and never a row.
+//! `remove`: completes the target, and takes every object of pghaul off both servers.
 //!
 //! It closes with a proof or not at all: everything that the source holds is on the target, and nobody writes to the
 //! source meanwhile; or the user accepts what is left, which the journal then keeps.

@@ -8,8 +8,9 @@
 mod slots;
 
 use self::slots::{Kept, OurSlots};
+use crate::budget::connections_within;
 use crate::doctor::drop_slot;
-use crate::run::{Engine, connections_within};
+use crate::run::Engine;
 use pghaul_core::{Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, Side};
 use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source, Target};
 use pghaul_step::check::{maintenance, maintenance_for_reading};

@@ -164,6 +164,13 @@ impl<S: SideMarker> Server<S> {
         settings::for_programs(self.known())
     }
 
+    /// Ends the sessions that nobody uses.
+    pub async fn close_idle(&self) {
+        while self.inner.idle.len() > 0 {
+            self.inner.idle.close_oldest().await;
+        }
+    }
+
     /// A session to read in, in a database: an idle one, or a new one as by [`connect`](Self::connect).
     ///
     /// # Errors

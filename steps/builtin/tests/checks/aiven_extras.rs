@@ -94,8 +94,8 @@ async fn what_can_be_installed_helps_as_well() {
         .psql("postgres", "grant create on database postgres to avn");
     let registry = pghaul_steps::builtin(Registry::new());
     let surveyor = Surveyor {
-        source: bench.source.clone(),
-        target: bench.target.clone(),
+        source: crate::server(&bench.source),
+        target: crate::server(&bench.target),
         registry: &registry,
         landscape: Arc::new(bench.landscape.clone()),
     };

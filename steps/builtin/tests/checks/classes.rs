@@ -113,7 +113,10 @@ async fn a_detachment_that_was_interrupted_is_named() {
     assert_eq!(bench.database("partitions", "app").await, []);
     pair.source
         .psql("app", "alter database app set lock_timeout = '300ms'");
-    let reader = bench.source.connect::<ReadWrite>("app").await.unwrap();
+    let reader = crate::server::<pghaul_step::postgres::Source>(&bench.source)
+        .connect::<ReadWrite>("app")
+        .await
+        .unwrap();
     reader
         .doing("hold up")
         .batch("begin; select from public.sales")

@@ -1,6 +1,6 @@
 //! Checks of the servers as a whole.
 
-use crate::{Bench, kinds, server};
+use crate::{Bench, kinds};
 use pghaul_core::{Concern, Severity};
 use pghaul_step::check::Check;
 use pghaul_testkit::{Cluster, ClusterPair, Kind, Settings, Stop, fixtures, shared_pair, wait_until};
@@ -88,7 +88,7 @@ async fn an_unreachable_server_is_the_only_finding() {
         findings[0].message
     );
     assert!(!format!("{findings:?}").contains("sesame"));
-    bench.source = server(nowhere);
+    bench.source = nowhere.to_owned();
     assert_eq!(kinds(&bench.cluster("connection").await), ["cannot-connect"; 2]);
 }
 

@@ -44,10 +44,10 @@ fn server<S: SideMarker>(conninfo: &str) -> Server<S> {
     Server::new(resolved(conninfo), "pghaul/testtest/1", 4)
 }
 
-/// Two servers, and what is selected on them.
+/// Two servers, and what is selected on them. Each look has sessions of its own, which end with it.
 struct Bench {
-    source: Server<Source>,
-    target: Server<Target>,
+    source: String,
+    target: String,
     landscape: Landscape,
 }
 
@@ -64,8 +64,8 @@ impl Bench {
     fn of(source: &str, target: &str, databases: &[&str]) -> Self {
         let way_back = resolved(source).for_subscription("postgres", &[]).unwrap();
         Self {
-            source: server(source),
-            target: server(target),
+            source: source.to_owned(),
+            target: target.to_owned(),
             landscape: Landscape {
                 selected: databases.iter().map(|name| DatabaseName::from(*name)).collect(),
                 source_from_target: Some(Secret(way_back)),
@@ -87,33 +87,56 @@ impl Bench {
     /// The findings of all checks.
     async fn findings(&self) -> Vec<Finding> {
         let registry = pghaul_steps::builtin(Registry::new());
+        let (source, target) = self.servers();
         let surveyor = Surveyor {
-            source: self.source.clone(),
-            target: self.target.clone(),
+            source: source.clone(),
+            target: target.clone(),
             registry: &registry,
             landscape: Arc::new(self.landscape.clone()),
         };
         let databases: Vec<_> = (1..).zip(self.landscape.selected.iter().cloned()).collect();
         let survey = surveyor.survey(&databases).await.unwrap();
+        source.close_idle().await;
+        target.close_idle().await;
         survey.all_findings().cloned().collect()
     }
 
+    fn servers(&self) -> (Server<Source>, Server<Target>) {
+        (server(&self.source), server(&self.target))
+    }
+
     fn context(&self) -> CheckContext<Cluster> {
-        let landscape = Arc::new(self.landscape.clone());
-        CheckContext::new(self.source.clone(), self.target.clone(), landscape)
+        let (source, target) = self.servers();
+        CheckContext::new(source, target, Arc::new(self.landscape.clone()))
     }
 
     /// The findings of one check of the servers.
     async fn cluster(&self, check: &str) -> Vec<Finding> {
         let registry = pghaul_steps::builtin(Registry::new());
-        examine(registry.cluster_checks(), check, &self.context()).await
+        self.examined(|context| async move { examine(registry.cluster_checks(), check, &context).await })
+            .await
     }
 
     /// The findings of one check of one database.
     async fn database(&self, check: &str, database: &str) -> Vec<Finding> {
         let registry = pghaul_steps::builtin(Registry::new());
-        let context = self.context().of_database(database.into());
-        examine(registry.database_checks(), check, &context).await
+        self.examined(|context| async move {
+            let context = context.of_database(database.into());
+            examine(registry.database_checks(), check, &context).await
+        })
+        .await
+    }
+
+    async fn examined<F: Future<Output = Vec<Finding>>>(
+        &self,
+        examine: impl FnOnce(CheckContext<Cluster>) -> F,
+    ) -> Vec<Finding> {
+        let (source, target) = self.servers();
+        let landscape = Arc::new(self.landscape.clone());
+        let found = examine(CheckContext::new(source.clone(), target.clone(), landscape)).await;
+        source.close_idle().await;
+        target.close_idle().await;
+        found
     }
 }
 

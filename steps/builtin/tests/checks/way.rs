@@ -106,7 +106,7 @@ async fn connections_to_other_machines() {
         certificate.display()
     );
     let mut bench = Bench::of(&pair.source.conninfo("postgres"), &target, &["app"]);
-    bench.source = crate::server(&verified);
+    bench.source = verified;
     assert_eq!(bench.cluster("encryption").await, []);
     let way_back = crate::resolved(&address)
         .for_subscription("postgres", &[])

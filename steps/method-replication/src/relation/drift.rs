@@ -141,7 +141,7 @@ impl OneTable<'_> {
             ),
             (Some(other), Some(_)) => Some(
                 self.failure(
-                    Code::TableRenamed,
+                    Code::TablesExchanged,
                     side,
                     format!(
                         "what is called {name} on the {side} now is another table than before: that one is called {} now",
