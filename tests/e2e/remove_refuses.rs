@@ -103,7 +103,18 @@ fn what_is_copied_once_and_what_was_never_moved_is_not_forgotten() {
     assert!(refusal.stderr.contains(&listed), "{refusal}");
     // The removal sees to it itself.
     assert!(!refusal.stderr.contains("keyless"), "{refusal}");
-    migration.command(&["remove", "--incomplete"]).run().succeeded();
+    // Unless somebody uses the table on the target already.
+    target.psql(&first, "insert into keyless values (9)");
+    let remove = || migration.command(&["remove", "--incomplete"]).run();
+    let refusal = remove().failed_with(NOT_SAFE_TO_REMOVE);
+    for said in [
+        "written to on the target",
+        "--accept-incomplete 'table public.keyless'",
+    ] {
+        assert!(refusal.stderr.contains(said), "{refusal}");
+    }
+    target.psql(&first, "truncate keyless");
+    remove().succeeded();
     assert_nothing_of_it_is_left(&migration, pair, &first);
     assert_eq!(target.psql(&first, "select count(*) from keyless"), "2");
 }

@@ -6,6 +6,7 @@
 
 use crate::crew::Crew;
 use crate::load::{is_constrained, matched, take_snapshot};
+use crate::on_target::refuse_foreign_rows;
 use crate::written::{changed, written};
 use async_trait::async_trait;
 use pghaul_contracts::{
@@ -72,6 +73,7 @@ impl Step for DeferredCopy {
         let changed = changed(ctx, &copies, tables.iter().copied()).await?;
         tables.retain(|plan| !copies.contains_key(&plan.number) || changed.contains(&plan.number));
         if !tables.is_empty() {
+            refuse_foreign_rows(ctx, &tables, &copies).await?;
             let attempt = next_attempt(ctx)?;
             copy(ctx, attempt, tables).await?;
             let items = ctx.items::<CopyItem, CopiedTable>()?;

@@ -13,6 +13,7 @@ mod copy;
 mod crew;
 mod deferred;
 mod load;
+mod on_target;
 mod snapshot_copy;
 mod written;
 
