@@ -93,37 +93,58 @@ impl Line {
     }
 }
 
+/// The differences from the source that PostgreSQL's own programs leave: in each database, and in the roles.
+fn accepted(source: &Cluster, major: u32) -> (Vec<Vec<Difference>>, Vec<Difference>) {
+    let reference = restored(source, major);
+    let databases = ZOO.iter().map(|(database, _)| {
+        compare::databases((source, database), (&reference, database), &Options::default())
+    });
+    (databases.collect(), compare::roles(source, &reference))
+}
+
+/// Writes to the tables of all databases. Returns to how many.
+fn write(source: &Cluster) -> u32 {
+    let changes = include_str!("../support/fixtures/changes.sql");
+    let tables = |(database, _): &(&str, &str)| source.psql(database, changes).trim().parse::<u32>();
+    let written = ZOO
+        .iter()
+        .map(|one| tables(one).expect("a number of tables"))
+        .sum();
+    assert!(
+        written > 30,
+        "the application has written to {written} tables only"
+    );
+    written
+}
+
 fn moved(source: u32, target: u32) -> Vec<String> {
     let mut bad = Vec::new();
+    let mut pair = ClusterPair::start(settings(source), settings(target));
+    zoo(&pair);
+    let newest = source.max(target);
+    let (of_databases, of_roles) = accepted(&pair.source, newest);
+    let pg_dump = postgres::client_from("pg_dump", newest);
     for method in ["dump", "replication"] {
-        let pair = ClusterPair::start(settings(source), settings(target));
-        zoo(&pair);
-        let begun = Instant::now();
-        let pg_dump = postgres::client_from("pg_dump", source.max(target));
-        let servers = [pair.source.conninfo("postgres"), pair.target.conninfo("postgres")];
-        let migration = Migration::between(&servers[0], &servers[1])
-            .options(["--method", method])
-            .env("PGHAUL_PG_DUMP", pg_dump.to_str().expect("a path in UTF-8"));
-        migration.run().succeeded();
-        let mut written = 0;
         if method == "replication" {
-            for (database, _) in ZOO {
-                let tables = pair
-                    .source
-                    .psql(database, include_str!("../support/fixtures/changes.sql"));
-                written += tables.trim().parse::<u32>().expect("a number of tables");
-            }
-            assert!(
-                written > 30,
-                "the application has written to {written} tables only"
-            );
+            pair.target = Cluster::start("target", settings(target));
         }
+        let begun = Instant::now();
+        let migration = Migration::between(
+            &pair.source.conninfo("postgres"),
+            &pair.target.conninfo("postgres"),
+        )
+        .options(["--method", method])
+        .env("PGHAUL_PG_DUMP", pg_dump.to_str().expect("a path in UTF-8"));
+        migration.run().succeeded();
+        let written = match method {
+            "replication" => write(&pair.source),
+            _ => 0,
+        };
         migration.remove().succeeded();
         println!(
             "{source} to {target} by {method}: {:.1} s",
             begun.elapsed().as_secs_f64()
         );
-        let reference = restored(&pair.source, source.max(target));
         let mut line = Line {
             source,
             target,
@@ -132,30 +153,25 @@ fn moved(source: u32, target: u32) -> Vec<String> {
             worse: 0,
             different: 0,
         };
-        let options = Options::default();
-        for (database, _) in ZOO {
-            let compared =
-                |with: &Cluster| compare::databases((&pair.source, database), (with, database), &options);
-            let found = compared(&pair.target);
+        let mut note = |place: &str, found: Vec<Difference>, accepted: &[Difference]| {
             line.different += found.len();
-            let worse = worse(found, &compared(&reference));
+            let worse = worse(found, accepted);
             line.worse += worse.len();
             bad.extend(
                 worse
                     .iter()
-                    .map(|one| format!("{source} to {target} by {method}: {database}: {one}")),
+                    .map(|one| format!("{source} to {target} by {method}: {place}: {one}")),
+            );
+        };
+        for ((database, _), accepted) in ZOO.iter().zip(&of_databases) {
+            let (there, here) = ((&pair.source, *database), (&pair.target, *database));
+            note(
+                database,
+                compare::databases(there, here, &Options::default()),
+                accepted,
             );
         }
-        let roles = worse(
-            compare::roles(&pair.source, &pair.target),
-            &compare::roles(&pair.source, &reference),
-        );
-        line.worse += roles.len();
-        bad.extend(
-            roles
-                .iter()
-                .map(|one| format!("{source} to {target} by {method}: {one}")),
-        );
+        note("roles", compare::roles(&pair.source, &pair.target), &of_roles);
         line.print();
     }
     bad
