@@ -180,7 +180,8 @@ fn moved(source: u32, target: u32) -> Vec<String> {
 #[test]
 fn objects_of_every_kind_arrive_as_with_postgresqls_own_programs() {
     let mut bad = Vec::new();
-    for (source, target) in pairs("13:18") {
+    // A pg_restore that is newer than its server may write what that does not know; older ones are not fetched.
+    for (source, target) in pairs("13:18").into_iter().filter(|(_, target)| *target >= 15) {
         bad.extend(moved(source, target));
     }
     assert!(bad.is_empty(), "{}", bad.join("\n"));
