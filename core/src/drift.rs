@@ -114,29 +114,6 @@ impl Definitions {
         self.0.entry(object).or_default().insert(facet, digest);
     }
 
-    /// These without the objects of a kind, as `large object`.
-    #[must_use]
-    pub fn without(mut self, kind: &str) -> Self {
-        self.0.retain(|object, _| {
-            object
-                .strip_prefix(kind)
-                .is_none_or(|name| !name.starts_with(' '))
-        });
-        self
-    }
-
-    /// These without the objects that are named so, or that begin so where a text ends with a space.
-    #[must_use]
-    pub fn without_any(mut self, names: &[String]) -> Self {
-        let is_one = |object: &str, name: &String| match name.ends_with(' ') {
-            true => object.starts_with(name),
-            false => object == name,
-        };
-        self.0
-            .retain(|object, _| !names.iter().any(|name| is_one(object, name)));
-        self
-    }
-
     /// These without the objects that are not to be kept, each given as [`Definitions::insert`] has it.
     #[must_use]
     pub fn retaining(mut self, keeps: impl Fn(&str) -> bool) -> Self {

@@ -40,5 +40,5 @@ pub use finding::{Concern, Finding, Severity, Subject};
 pub use id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
 pub use journal::{Journal, JournalError};
 pub use machine::{DatabaseState, IllegalTransition, Migration, Phase, StepState};
-pub use mapping::{Mapping, Renaming};
+pub use mapping::{Mapping, Renaming, quoted_name};
 pub use plan::{DatabasePlan, InitialCopy, Method, Route, TableClass, TablePlan};

@@ -69,8 +69,8 @@ fn name(text: &str) -> Result<(String, &str), NotARenaming> {
     Ok((name, rest))
 }
 
-/// A name up to its closing quote, and what follows that.
-fn quoted_name(text: &str) -> Option<(String, &str)> {
+/// A name in double quotes, of which the first is taken off already, and what follows it.
+pub fn quoted_name(text: &str) -> Option<(String, &str)> {
     let mut name = String::new();
     let mut rest = text;
     loop {

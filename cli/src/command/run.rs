@@ -227,7 +227,7 @@ async fn begin(
     selection::check_objects(&servers.source, &selected, &wanted).await?;
     provider::check_name(args.selection.objects.provider.as_deref())?;
     check_databases(&args.checks.accept, &selected)?;
-    args.selection.mapping.mapping()?.check_databases(&selected)?;
+    wanted.mapping.check_databases(&selected)?;
     if let (None, Some(journal)) = (&name, journal)
         && let Some(view) = finished(journal, &servers, &selected).await?
     {

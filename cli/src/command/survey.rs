@@ -110,9 +110,9 @@ async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<
     let databases = databases(&given_selection, &servers, &known).await?;
     let selected: Vec<DatabaseName> = databases.iter().map(|(_, name)| name.clone()).collect();
     check_databases(&args.checks.accept, &selected)?;
-    let mapping = match &given_selection.mapping {
-        nothing if *nothing == Mapping::default() => known.landscape.mapping,
-        given => given.clone(),
+    let mapping = match &known.selection {
+        Some(frozen) if given_selection.mapping == Mapping::default() => frozen.mapping.clone(),
+        _ => given_selection.mapping.clone(),
     };
     mapping.check_databases(&selected)?;
     let selection = match &known.selection {
@@ -136,14 +136,13 @@ async fn look(session: &Session, args: &PlanArgs, rehearse: Rehearse) -> Result<
         registry: &session.registry,
         landscape: Arc::new(Landscape {
             selected,
-            selection,
+            selection: Selection { mapping, ..selection },
             forced: args.selection.method.or(known.landscape.forced),
             initial_copy: args
                 .selection
                 .initial_copy
                 .unwrap_or_else(|| known.selection.clone().unwrap_or_default().initial_copy()),
             accepted,
-            mapping,
             disk: args.checks.disk(),
             rehearse: args.checks.rehearse(rehearse),
             // A conninfo that the target can't use is found by a check, which reports it.

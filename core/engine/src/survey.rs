@@ -191,7 +191,12 @@ impl Surveyor<'_> {
         let route = Route::of(choice.method, self.landscape.initial_copy);
         surveyed.plan = Some(DatabasePlan {
             database: surveyed.database.clone(),
-            target_database: self.landscape.mapping.databases.get(&surveyed.database).cloned(),
+            target_database: self
+                .landscape
+                .mapping()
+                .databases
+                .get(&surveyed.database)
+                .cloned(),
             number,
             method: choice.method,
             initial_copy: self.landscape.initial_copy,

@@ -50,8 +50,6 @@ pub struct Landscape {
     pub migration: Option<String>,
     /// The checks whose errors the user takes upon himself.
     pub accepted: BTreeSet<Acceptance>,
-    /// What is to have another name, owner or rights on the target.
-    pub mapping: Mapping,
     /// What the user says about the disk of the target.
     pub disk: DiskSettings,
     /// Which schemas are rehearsed.
@@ -61,9 +59,14 @@ pub struct Landscape {
 }
 
 impl Landscape {
+    /// What is to have another name, owner or rights on the target.
+    pub fn mapping(&self) -> &Mapping {
+        &self.selection.mapping
+    }
+
     /// The databases to be moved, by their names on the target.
     pub fn selected_on_target(&self) -> impl Iterator<Item = &DatabaseName> {
-        self.selected.iter().map(|name| self.mapping.database(name))
+        self.selected.iter().map(|name| self.mapping().database(name))
     }
 
     /// What the journal knows of a migration. Where its databases are not selected yet, none are.
@@ -77,7 +80,6 @@ impl Landscape {
             selection: migration.selection.clone().unwrap_or_default(),
             forced: migration.selection.as_ref().and_then(|s| s.method),
             initial_copy: migration.selection.clone().unwrap_or_default().initial_copy(),
-            mapping: migration.selection.clone().unwrap_or_default().mapping,
             ours,
             migration: Some(id.to_string()),
             accepted: migration.accepted.clone(),
@@ -248,7 +250,7 @@ impl CheckContext<Cluster> {
             in_source: Arc::new(Lookout::new(&self.source, name.as_str())),
             in_target: Arc::new(Lookout::new(
                 &self.target,
-                self.landscape.mapping.database(&name).as_str(),
+                self.landscape.mapping().database(&name).as_str(),
             )),
             name,
             memo: Arc::clone(&self.memo),
@@ -280,7 +282,7 @@ impl CheckContext<Database> {
 
     /// The database's name on the target.
     pub fn target_name(&self) -> &DatabaseName {
-        self.landscape.mapping.database(&self.name)
+        self.landscape.mapping().database(&self.name)
     }
 
     /// The shared session in the database on the source.

@@ -149,7 +149,7 @@ impl Check for Disk {
         };
         let (source, target) = (ctx.source().await?, ctx.target().await?);
         let on_source = sizes(&source, &names(&landscape.selected)).await?;
-        let there = |name: &DatabaseName| landscape.mapping.database(name).clone();
+        let there = |name: &DatabaseName| landscape.mapping().database(name).clone();
         let ours: Vec<DatabaseName> = landscape.ours.iter().map(there).collect();
         let on_target = sizes(&target, &names(&ours)).await?;
         let both = on_source.iter().map(|(name, bytes)| {

@@ -130,7 +130,7 @@ impl Check for ApplyRights {
                 .into_iter()
                 .collect());
         }
-        let owners = NewOwners::read(&*source, &*target, &ctx.landscape().mapping).await?;
+        let owners = NewOwners::read(&*source, &*target, ctx.landscape().mapping()).await?;
         let tables: Vec<String> = powerless(&*source, None, &owners)
             .await?
             .iter()

@@ -53,7 +53,7 @@ impl Check for Roles {
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
         let source = ctx.source().await?;
-        let mapping = &ctx.landscape().mapping;
+        let mapping = ctx.landscape().mapping();
         let (mut roles, readable) = role::read(&source).await?;
         roles.retain(|role| ctx.landscape().selection.holds_role(&role.name));
         let doing = source.doing("list the settings of roles");

@@ -196,7 +196,7 @@ impl Check for Owners {
             return Ok(Vec::new());
         }
         let source = ctx.source().await?;
-        let concerned = concerned(&*source, &ctx.landscape().mapping).await?;
+        let concerned = concerned(&*source, ctx.landscape().mapping()).await?;
         let reach = reach(&target).await?;
         let version = target.server_version();
         let out_of_reach = |concerned: &&Concerned| {
@@ -294,7 +294,7 @@ async fn judge_public<S: SideMarker>(
         ),
     };
     let Some(there) = there else { return Ok(None) };
-    let mapping = &ctx.landscape().mapping;
+    let mapping = ctx.landscape().mapping();
     Ok(match public(source).await? {
         None => Some(OwnerProblem::PublicStays),
         Some(_) if mapping.no_privileges => None,

@@ -146,7 +146,7 @@ async fn missing_roles(
 ) -> Result<Vec<String>, Failure> {
     let sql = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_'";
     let (on_source, on_target) = (names(source, sql).await?, names(target, sql).await?);
-    let mapping = &ctx.landscape().mapping;
+    let mapping = ctx.landscape().mapping();
     let wanted: BTreeSet<&str> = on_source.iter().map(|role| mapping.role(role)).collect();
     let missing = wanted.into_iter().filter(|role| !on_target.contains(*role));
     Ok(missing.map(str::to_owned).collect())

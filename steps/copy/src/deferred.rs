@@ -4,8 +4,7 @@
 //! nobody writes to the source; it copies those of these tables whose rows are not known to be the same, then asks the source
 //! whether they were written to meanwhile.
 
-use crate::crew::Crew;
-use crate::load::{is_constrained, matched, take_snapshot};
+use crate::apart::copy_apart;
 use crate::on_target::refuse_foreign_rows;
 use crate::written::{changed, written};
 use async_trait::async_trait;
@@ -15,13 +14,10 @@ use pghaul_contracts::{
 };
 use pghaul_step::step::{REPLICATION, deferred_table};
 use pghaul_step::{
-    Code, Context, Contract, Database, Descriptor, Failure, Occasion, Probe, Repeats, Side, Step, StepPhase,
-    TablePlan, listed, shell_word,
+    Code, Context, Contract, Database, Descriptor, Failure, Occasion, Probe, Repeats, Step, StepPhase,
+    TablePlan, shell_word,
 };
-use std::collections::{BTreeMap, BTreeSet};
-
-/// How many snapshots are tried for tables that are rewritten again and again.
-const SNAPSHOTS: u32 = 3;
+use std::collections::BTreeMap;
 
 /// The step.
 #[derive(Debug, Default)]
@@ -68,14 +64,18 @@ impl Step for DeferredCopy {
         let mut tables: Vec<&TablePlan> = planned
             .filter(|plan| !ctx.is_accepted(&deferred_table(plan)))
             .collect();
-        let mut copies = last_copies(ctx)?;
-        copies.retain(|number, _| tables.iter().any(|plan| plan.number == *number));
+        let known = last_copies(ctx)?;
+        let copy = |plan: &&TablePlan| Some((plan.number, known.get(&plan.number)?.clone()));
+        let mut copies: BTreeMap<u32, CopiedTable> = tables.iter().filter_map(copy).collect();
         let changed = changed(ctx, &copies, tables.iter().copied()).await?;
         tables.retain(|plan| !copies.contains_key(&plan.number) || changed.contains(&plan.number));
         if !tables.is_empty() {
             refuse_foreign_rows(ctx, &tables, &copies).await?;
-            let attempt = next_attempt(ctx)?;
-            copy(ctx, attempt, tables).await?;
+            let attempt = next_attempt(ctx, &known)?;
+            let objects: Vec<String> = tables.iter().map(|plan| deferred_table(plan)).collect();
+            copy_apart(ctx, attempt, tables)
+                .await
+                .map_err(|failure| with_way_out(failure, &objects))?;
             let items = ctx.items::<CopyItem, CopiedTable>()?;
             let copied = items.into_iter().filter(|(item, _)| item.attempt == attempt);
             copies.extend(copied.map(|(item, copied)| (item.table, copied)));
@@ -113,71 +113,18 @@ fn last_copies(ctx: &Context<Database>) -> Result<BTreeMap<u32, CopiedTable>, Fa
 }
 
 /// A number that no copy of this database has had: keys and items of each are told apart.
-fn next_attempt(ctx: &Context<Database>) -> Result<u32, Failure> {
+fn next_attempt(ctx: &Context<Database>, known: &BTreeMap<u32, CopiedTable>) -> Result<u32, Failure> {
     let own = ctx.items::<CopyItem, CopiedTable>()?;
-    let own = own.keys().map(|item| item.attempt).max();
-    let others = last_copies(ctx)?;
-    let others = others.values().map(|copied| copied.attempt).max();
-    Ok(own.max(others).unwrap_or(1) + 1)
-}
-
-/// Copies the tables out of one snapshot: those with foreign keys or triggers by sessions in which these do not act, the others
-/// by sessions that need no further right.
-async fn copy(ctx: &Context<Database>, attempt: u32, mut tables: Vec<&TablePlan>) -> Result<(), Failure> {
-    for _ in 0..SNAPSHOTS {
-        let snapshot = take_snapshot(ctx).await?;
-        let (constrained, free) = parted(ctx, &tables).await?;
-        let mut rewritten = BTreeSet::new();
-        for group in [free, constrained] {
-            let loads = matched(ctx, &group, &snapshot).await?;
-            let copied = Crew::new(ctx, &snapshot, attempt, &loads).work().await;
-            rewritten.extend(copied.map_err(|failure| with_way_out(failure, &group))?);
-        }
-        tables.retain(|plan| rewritten.contains(&plan.number));
-        if tables.is_empty() {
-            return Ok(());
-        }
-    }
-    Err(Failure::new(
-        Code::PlanChanged,
-        format!(
-            "truncated or rewritten again and again: {}",
-            listed(&objects(&tables))
-        ),
-    )
-    .with_side(Side::Source)
-    .with_hint("stop everything that writes to the source, then remove"))
-}
-
-/// The tables with foreign keys or triggers on the target, and those without.
-async fn parted<'p>(
-    ctx: &Context<Database>,
-    tables: &[&'p TablePlan],
-) -> Result<(Vec<&'p TablePlan>, Vec<&'p TablePlan>), Failure> {
-    let target = ctx.target_for_reading().await?;
-    let (mut constrained, mut free) = (Vec::new(), Vec::new());
-    for plan in tables {
-        match is_constrained(&target, &[plan]).await? {
-            true => constrained.push(*plan),
-            false => free.push(*plan),
-        }
-    }
-    Ok((constrained, free))
+    let attempts = own.values().chain(known.values()).map(|copied| copied.attempt);
+    Ok(attempts.max().unwrap_or(1) + 1)
 }
 
 /// What the target does not let pghaul copy, the user may.
-fn with_way_out(failure: Failure, tables: &[&TablePlan]) -> Failure {
+fn with_way_out(failure: Failure, objects: &[String]) -> Failure {
     if !matches!(failure.code, Code::PermissionDenied | Code::ServerError) {
         return failure;
     }
-    let leave = match objects(tables).as_slice() {
-        [] => return failure,
-        [first, others @ ..] => {
-            let more = if others.is_empty() { "" } else { " …" };
-            let first = shell_word(first);
-            format!("`pghaul remove --accept-incomplete {first}{more}` leaves these rows to you")
-        }
-    };
+    let leave = format!("`{}` leaves these rows to you", accepting(objects));
     let hint = match &failure.hint {
         Some(hint) => format!("{hint}; or {leave}"),
         None => leave,
@@ -185,6 +132,9 @@ fn with_way_out(failure: Failure, tables: &[&TablePlan]) -> Failure {
     failure.with_hint(hint)
 }
 
-fn objects(tables: &[&TablePlan]) -> Vec<String> {
-    tables.iter().map(|plan| deferred_table(plan)).collect()
+/// The command that leaves objects as they are.
+pub(crate) fn accepting(objects: &[String]) -> String {
+    let first = objects.first().map(|first| shell_word(first)).unwrap_or_default();
+    let more = if objects.len() > 1 { " …" } else { "" };
+    format!("pghaul remove --accept-incomplete {first}{more}")
 }

@@ -9,6 +9,7 @@
 //!
 //! `crew` does the work for all, `load` is what it is told of each table.
 
+mod apart;
 mod copy;
 mod crew;
 mod deferred;

@@ -2,7 +2,7 @@
 
 use pghaul_contracts::{CopiedTable, CopyItem};
 use pghaul_copy::{Formats, Snapshot, Table};
-use pghaul_step::postgres::{ReadOnly, ReadWrite, Right, Session, Source, Target};
+use pghaul_step::postgres::{ReadOnly, ReadWrite, Right, Row, Session, Source, Target};
 use pghaul_step::retry::patiently;
 use pghaul_step::{Context, CopyFormat, Database, Failure, TableClass, TableName, TablePlan, failures};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,8 +120,8 @@ async fn common_encoding(
     Ok((there == here && here != "UTF8").then_some(here))
 }
 
-/// Whether foreign keys or triggers are there already: that is so only where a database is copied once more after its
-/// data were discarded.
+/// Whether foreign keys or triggers are there already: that is so where a database is copied once more after its data were
+/// discarded, and where the removal copies again.
 ///
 /// # Errors
 /// When the target can't be asked.
@@ -129,6 +129,17 @@ pub(crate) async fn is_constrained<R: Right>(
     target: &Session<Target, R>,
     planned: &[&TablePlan],
 ) -> Result<bool, Failure> {
+    Ok(!constrained(target, planned).await?.is_empty())
+}
+
+/// The tables that have foreign keys or triggers on the target.
+///
+/// # Errors
+/// When the target can't be asked.
+pub(crate) async fn constrained<R: Right>(
+    target: &Session<Target, R>,
+    planned: &[&TablePlan],
+) -> Result<BTreeSet<TableName>, Failure> {
     // What an extension has made itself, it has made with the schema.
     let ours = planned
         .iter()
@@ -137,10 +148,11 @@ pub(crate) async fn is_constrained<R: Right>(
         .map(|plan| (plan.name.schema.as_str(), plan.name.name.as_str()))
         .unzip();
     let doing = target.doing("look for triggers and foreign keys");
-    let row = doing
-        .query_one(include_str!("constrained.sql"), &[&schemas, &names])
+    let rows = doing
+        .query(include_str!("constrained.sql"), &[&schemas, &names])
         .await?;
-    Ok(row.get(0))
+    let name = |row: &Row| TableName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"));
+    Ok(rows.iter().map(name).collect())
 }
 
 /// Keeps triggers and foreign keys from acting on what a session does, as an apply worker's session does.

@@ -3,10 +3,11 @@
 //! The transaction that has copied a table has noted its effect keys too. So a row that another transaction has written has another
 //! `xmin` than these keys, and rows are missing where somebody has deleted some.
 
+use crate::deferred::accepting;
 use pghaul_contracts::{CopiedTable, EffectKey};
-use pghaul_step::postgres::QualifiedName;
+use pghaul_step::postgres::{QualifiedName, ReadWrite, Session, Target};
 use pghaul_step::step::deferred_table;
-use pghaul_step::{Code, Context, Database, Failure, Side, TableClass, TablePlan, listed, shell_word};
+use pghaul_step::{Code, Context, Database, Failure, Side, TableClass, TablePlan, listed};
 use std::collections::BTreeMap;
 
 const LOOK: &str = "look for rows that pghaul has not copied";
@@ -20,32 +21,36 @@ pub(crate) async fn refuse_foreign_rows(
     tables: &[&TablePlan],
     copies: &BTreeMap<u32, CopiedTable>,
 ) -> Result<(), Failure> {
+    let mut target = ctx.target().await?;
     let mut written = Vec::new();
     for plan in tables {
         ctx.check_cancelled()?;
         let copied = copies.get(&plan.number).and_then(|copied| copied.rows);
-        if has_foreign_rows(ctx, plan, copied).await? {
+        if has_foreign_rows(ctx, &mut target, plan, copied).await? {
             written.push(deferred_table(plan));
         }
     }
-    let Some(first) = written.first() else {
+    if written.is_empty() {
         return Ok(());
-    };
-    let more = if written.len() > 1 { " …" } else { "" };
+    }
     Err(Failure::new(
         Code::NotSafeToRemove,
-        format!("written to on the target since pghaul copied it: {}", listed(&written)),
+        format!(
+            "written to on the target since pghaul copied it: {}",
+            listed(&written)
+        ),
     )
     .with_side(Side::Target)
     .with_hint(format!(
-        "`pghaul remove` copies such a table from the source again, which would discard these rows; `pghaul remove --accept-incomplete {}{more}` \
+        "`pghaul remove` copies such a table from the source again, which would discard these rows; `{}` \
          leaves the table as it is on the target; or empty it there with TRUNCATE, then remove",
-        shell_word(first)
+        accepting(&written)
     )))
 }
 
 async fn has_foreign_rows(
     ctx: &Context<Database>,
+    target: &mut Session<Target, ReadWrite>,
     plan: &TablePlan,
     copied: Option<u64>,
 ) -> Result<bool, Failure> {
@@ -54,8 +59,7 @@ async fn has_foreign_rows(
         TableClass::ExtensionRows { filter } => filter.as_str(),
         _ => "",
     };
-    let mut session = ctx.target().await?;
-    let transaction = ctx.begin(&mut session).await?;
+    let transaction = ctx.begin(target).await?;
     // Locked, it stays the table that is looked at.
     let lock = format!("LOCK TABLE ONLY {name} IN ACCESS SHARE MODE");
     transaction.batch(LOOK, &lock).await?;

@@ -10,8 +10,9 @@
 //!
 //! In the second generation nothing stays when its snapshot is gone: it begins anew, with a new slot.
 
+use crate::apart::copy_apart;
 use crate::crew::Crew;
-use crate::load::{Load, act_as_replica, copied, is_constrained, matched, take_snapshot};
+use crate::load::{Load, act_as_replica, copied, is_constrained, matched};
 use crate::written::{items_of_attempt, written};
 use async_trait::async_trait;
 use pghaul_contracts::{
@@ -26,9 +27,6 @@ use pghaul_step::{
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// How many snapshots are tried for tables that are rewritten again and again.
-const SNAPSHOTS: u32 = 3;
 
 /// The step.
 #[derive(Debug)]
@@ -92,7 +90,7 @@ impl Step for SnapshotCopy {
             .copied()
             .filter(|plan| missing.contains(&plan.number));
         let (deferred, published): (Vec<_>, Vec<_>) = missing.partition(|plan| plan.deferred());
-        copy_deferred(ctx, slot.attempt, deferred).await?;
+        copy_apart(ctx, slot.attempt, deferred).await?;
         let units: BTreeSet<u32> = published.iter().map(|plan| published_as(plan)).collect();
         let copied_by = self.who_copies(ctx, &planned, &units).await?;
         empty(ctx, &planned, &units).await?;
@@ -269,32 +267,6 @@ async fn unfinished(
     }
     ctx.items_finished(&items).await?;
     Ok(rest)
-}
-
-/// Copies tables that are not published out of a snapshot of their own.
-async fn copy_deferred(
-    ctx: &Context<Database>,
-    attempt: u32,
-    mut tables: Vec<&TablePlan>,
-) -> Result<(), Failure> {
-    for _ in 0..SNAPSHOTS {
-        if tables.is_empty() {
-            return Ok(());
-        }
-        let snapshot = take_snapshot(ctx).await?;
-        let loads = matched(ctx, &tables, &snapshot).await?;
-        let rewritten = Crew::new(ctx, &snapshot, attempt, &loads).work().await?;
-        tables.retain(|plan| rewritten.contains(&plan.number));
-    }
-    match tables.first() {
-        None => Ok(()),
-        Some(plan) => Err(Failure::new(
-            Code::PlanChanged,
-            format!("table {} is truncated or rewritten again and again", plan.name),
-        )
-        .with_side(Side::Source)
-        .with_hint("run again when the source leaves the table alone for a moment")),
-    }
 }
 
 /// Empties what others are to copy. A tree of partitions that is published as one is left to them as one, with all

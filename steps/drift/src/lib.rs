@@ -14,8 +14,9 @@ use pghaul_step::plan::{HeldBackKind, RelationKind};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
     Cluster, Code, Context, Contract, Database, Descriptor, Failure, Incomplete, Method, Occasion, Probe,
-    Proof, Repeats, Side, Standing, Step, StepPhase, TableName, quoted,
+    Proof, Repeats, Side, Standing, Step, StepPhase, TableName, quoted, quoted_name,
 };
+use std::collections::BTreeSet;
 
 /// Step `cluster-definitions`: roles and what else all databases share. Comes before the roles are moved.
 #[derive(Debug, Default)]
@@ -141,9 +142,9 @@ impl Step for TargetDefinitions {
             return Ok(None);
         };
         // Journals of before 0.2 hold the comments of large objects, which are not compared here.
-        let source = source.without("large object");
-        let held_back = held_back(ctx)?;
-        let target = target.without_any(&held_back);
+        let source = source.retaining(|object| !object.starts_with("large object "));
+        let held_back = HeldBackKeys::of(ctx)?;
+        let target = target.retaining(|object| !held_back.contain(object));
         let then = Sides {
             source: &source,
             target: &target,
@@ -152,7 +153,7 @@ impl Step for TargetDefinitions {
         let mapping = ctx.mapping();
         let of_target = async { Ok::<_, Failure>(target.definitions(&mapping).await?) };
         let (source, target) = tokio::try_join!(of_source(ctx), of_target)?;
-        let target = target.without_any(&held_back);
+        let target = target.retaining(|object| !held_back.contain(object));
         let now = Sides {
             source: &source,
             target: &target,
@@ -166,27 +167,42 @@ impl Step for TargetDefinitions {
     }
 }
 
-/// The foreign keys that only a removal creates, as they begin in the list of definitions: of a partitioned table, those of its
-/// partitions too.
-fn held_back(ctx: &Context<Database>) -> Result<Vec<String>, Failure> {
-    let more: Option<ConstraintsOutput> = ctx.output()?;
-    let more = more.map(|output| output.held_back).unwrap_or_default();
-    let plan = ctx.plan();
-    let is_partitioned = |name: &TableName| {
-        let table = plan.tables.iter().find(|table| table.name == *name);
-        table.is_some_and(|table| table.kind == RelationKind::PartitionedTable)
-    };
-    let mut all = Vec::new();
-    for held in plan.held_back.iter().chain(&more) {
-        if let (HeldBackKind::ForeignKey, Some(table)) = (held.kind, &held.table) {
-            let of_table = match is_partitioned(table) {
-                true => String::new(),
-                false => QualifiedName::try_from(table)?.short(),
-            };
-            all.push(format!("table constraint {} on {of_table}", quoted(&held.name)));
+/// The foreign keys that only a removal creates, as they are named in the definitions.
+#[derive(Default)]
+struct HeldBackKeys {
+    names: BTreeSet<String>,
+    /// How the names of those of partitioned tables begin, which partitions have too.
+    of_trees: Vec<String>,
+}
+
+impl HeldBackKeys {
+    fn of(ctx: &Context<Database>) -> Result<Self, Failure> {
+        let plan = ctx.plan();
+        let tables = plan.tables.iter();
+        let trees: BTreeSet<&TableName> = tables
+            .filter(|table| table.kind == RelationKind::PartitionedTable)
+            .map(|table| &table.name)
+            .collect();
+        let more: Option<ConstraintsOutput> = ctx.output()?;
+        let more = more.map(|output| output.held_back).unwrap_or_default();
+        let mut keys = Self::default();
+        for held in plan.held_back.iter().chain(&more) {
+            if let (HeldBackKind::ForeignKey, Some(table)) = (held.kind, &held.table) {
+                let begin = format!("table constraint {} on ", quoted(&held.name));
+                if trees.contains(table) {
+                    keys.of_trees.push(begin);
+                } else {
+                    keys.names
+                        .insert(begin + &QualifiedName::try_from(table)?.short());
+                }
+            }
         }
+        Ok(keys)
     }
-    Ok(all)
+
+    fn contain(&self, object: &str) -> bool {
+        self.names.contains(object) || self.of_trees.iter().any(|begin| object.starts_with(begin))
+    }
 }
 
 /// The definitions of what is selected on the source.
@@ -213,8 +229,8 @@ async fn of_cluster(ctx: &Context<Cluster>) -> Result<Definitions, Failure> {
 
 /// The name that `quote_ident` has quoted.
 fn unquoted(name: &str) -> String {
-    let inner = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
-    inner.map_or_else(|| name.to_owned(), |inner| inner.replace("\"\"", "\""))
+    let quoted = name.strip_prefix('"').and_then(quoted_name);
+    quoted.map_or_else(|| name.to_owned(), |(name, _)| name)
 }
 
 /// Whether another step proves that the rows of tables that changed are the same.

@@ -5,6 +5,7 @@
 //! would become one name. pg_dumpall does the same.
 
 use pghaul_step::postgres::{Ident, QuoteError, literal};
+use pghaul_step::quoted_name;
 
 /// PostgreSQL's settings that are lists of names (`GUC_LIST_QUOTE`). Extensions can't define any.
 const LISTS: [&str; 6] = [
@@ -59,23 +60,6 @@ fn names(list: &str) -> Option<Vec<String>> {
             Some(next) => rest = next.trim_start(),
             None if after.is_empty() => return Some(names),
             None => return None,
-        }
-    }
-}
-
-/// A name up to its closing quote, and what follows it.
-fn quoted_name(text: &str) -> Option<(String, &str)> {
-    let mut name = String::new();
-    let mut rest = text;
-    loop {
-        let (part, after) = rest.split_once('"')?;
-        name.push_str(part);
-        match after.strip_prefix('"') {
-            Some(next) => {
-                name.push('"');
-                rest = next;
-            }
-            None => return Some((name, after)),
         }
     }
 }

@@ -6,16 +6,17 @@
 //! again before the source is followed further.
 
 use crate::archive::Entry;
+use crate::attempt::attempt;
 use crate::crossing::Crossing;
 use crate::foreign_keys::unchecked;
 use crate::raw::sendable;
-use crate::refusals::{is_refusal, refused};
+use crate::refusals::refused;
 use crate::restore::Restorer;
 use crate::rows_in_the_way::query;
 use pghaul_contracts::{ConstraintsOutput, DeferredCopyOutput, Firing, FiringTrigger};
 use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{Ident, QualifiedName};
-use pghaul_step::{Context, Contract, Database, Expressions, Failure, Home, Incomplete};
+use pghaul_step::{Context, Contract, Database, Failure, Incomplete};
 
 /// The prefix of the effect keys of what the removal has created; what follows is the place of a key in [`all`], or `entry/` and
 /// the number of the entry of what depends on a key.
@@ -57,40 +58,40 @@ pub(crate) fn listed(ctx: &Context<Database>, held: &HeldBack) -> Incomplete {
     }
 }
 
-/// A foreign key of the archive, with its place in [`all`].
-struct Key<'a> {
-    place: usize,
-    object: String,
-    entry: &'a Entry,
-}
+/// The SQLSTATE of a name that is taken.
+const DUPLICATE_OBJECT: &str = "42710";
 
 /// Creates the foreign keys, and what depends on them. What the target refuses is noted; a key that the user
 /// has created by hand is left as it is.
 pub(crate) async fn create_keys(restorer: &Restorer<'_>, crossing: &Crossing<'_>) -> Result<(), Failure> {
     let ctx = restorer.ctx;
+    let create = async |statements: &str, effect: &String| {
+        let statements = sendable(statements, restorer.archive.encoding());
+        attempt(ctx, CREATE, &statements, &[], &[effect]).await
+    };
     let created = ctx.effects(CREATED).await?;
-    for key in keys(restorer, crossing)? {
+    for (effect, object, entry) in keys(restorer, crossing)? {
         ctx.check_cancelled()?;
-        let effect = format!("{CREATED}{}", key.place);
-        if created.contains(&effect) || is_there(ctx, &key).await? {
+        if created.contains(&effect) {
             continue;
         }
-        let statements = &key.entry.statements;
+        let statements = &entry.statements;
         let unchecked = unchecked(statements);
-        if ctx.is_accepted(&key.object) {
+        if ctx.is_accepted(&object) {
             // It holds for new rows at least.
             if let Some(unchecked) = unchecked {
-                attempt(restorer, &unchecked, &effect).await?;
+                create(&unchecked, &effect).await?;
             }
             continue;
         }
-        let Some(failure) = attempt(restorer, statements, &effect).await? else {
-            continue;
+        let failure = match create(statements, &effect).await? {
+            Some(failure) if failure.sqlstate.as_deref() != Some(DUPLICATE_OBJECT) => failure,
+            _ => continue,
         };
-        let mut incomplete = refused(key.object, &failure);
+        let mut incomplete = refused(object, &failure);
         incomplete.sql = query(statements, &failure);
         if let Some(unchecked) = unchecked
-            && attempt(restorer, &unchecked, &effect).await?.is_none()
+            && create(&unchecked, &effect).await?.is_none()
         {
             let words = failure.message;
             incomplete.why =
@@ -102,7 +103,7 @@ pub(crate) async fn create_keys(restorer: &Restorer<'_>, crossing: &Crossing<'_>
     for entry in of_plan.chain(crossing.dependents.iter().map(|(entry, _)| *entry)) {
         let effect = format!("{CREATED}entry/{}", entry.id);
         if !created.contains(&effect)
-            && let Some(failure) = attempt(restorer, &entry.statements, &effect).await?
+            && let Some(failure) = create(&entry.statements, &effect).await?
         {
             restorer
                 .refusals
@@ -112,7 +113,11 @@ pub(crate) async fn create_keys(restorer: &Restorer<'_>, crossing: &Crossing<'_>
     Ok(())
 }
 
-fn keys<'a>(restorer: &Restorer<'a>, crossing: &Crossing<'a>) -> Result<Vec<Key<'a>>, Failure> {
+/// The foreign keys of the archive: the effect key, the name under which it is listed, the entry.
+fn keys<'a>(
+    restorer: &Restorer<'a>,
+    crossing: &Crossing<'a>,
+) -> Result<Vec<(String, String, &'a Entry)>, Failure> {
     let all = all(restorer.ctx)?;
     let of_plan = restorer
         .archive
@@ -124,55 +129,9 @@ fn keys<'a>(restorer: &Restorer<'a>, crossing: &Crossing<'a>) -> Result<Vec<Key<
     Ok(found
         .filter_map(|(entry, held)| {
             let place = all.iter().position(|known| known == held)?;
-            let object = object(held);
-            Some(Key { place, object, entry })
+            Some((format!("{CREATED}{place}"), object(held), entry))
         })
         .collect())
-}
-
-/// Whether the target has a constraint of this name on this table.
-async fn is_there(ctx: &Context<Database>, key: &Key<'_>) -> Result<bool, Failure> {
-    let all = all(ctx)?;
-    let Some(HeldBack {
-        table: Some(table),
-        name,
-        ..
-    }) = all.get(key.place)
-    else {
-        return Ok(false);
-    };
-    let target = ctx.target_for_reading().await?;
-    let doing = target.doing("look for a foreign key");
-    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conname = $1 AND conrelid = pg_catalog.to_regclass($2))";
-    let table = QualifiedName::try_from(table)?.to_string();
-    Ok(doing.query_one(sql, &[name, &table]).await?.get(0))
-}
-
-/// Runs statements and notes their effect, in a transaction of their own. Returns what the target says where it refuses.
-async fn attempt(
-    restorer: &Restorer<'_>,
-    statements: &str,
-    effect: &str,
-) -> Result<Option<Failure>, Failure> {
-    let ctx = restorer.ctx;
-    let mut session = ctx.target().await?;
-    let transaction = ctx.begin(&mut session).await?;
-    Home::of(ctx)
-        .await?
-        .enter(&transaction, Expressions::OfBuilds)
-        .await?;
-    let statements = sendable(statements, restorer.archive.encoding());
-    if let Err(error) = transaction.batch(CREATE, &statements).await {
-        let failure = Failure::from(error);
-        // Where the connection is lost, that is what has failed.
-        return match transaction.rollback().await {
-            Ok(()) if is_refusal(&failure) => Ok(Some(failure)),
-            _ => Err(failure),
-        };
-    }
-    transaction.effects(&[effect.to_owned()]).await?;
-    transaction.commit(CREATE).await?;
-    Ok(None)
 }
 
 /// Drops the foreign keys that a removal has created, since the source is followed further.
@@ -233,22 +192,13 @@ pub(crate) async fn firing(ctx: &Context<Database>) -> Result<Vec<FiringTrigger>
 
 /// Enables triggers as they are on the source, event triggers last. What the target refuses is said in the log.
 pub(crate) async fn enable(ctx: &Context<Database>, triggers: &[FiringTrigger]) -> Result<(), Failure> {
-    let mut session = ctx.target().await?;
     let (of_tables, of_events): (Vec<_>, Vec<_>) =
         triggers.iter().partition(|trigger| trigger.table.is_some());
     for trigger in of_tables.into_iter().chain(of_events) {
-        let transaction = ctx.begin(&mut session).await?;
         let statement = enabling(trigger)?;
-        if let Err(error) = transaction.batch(ENABLE, &statement).await {
-            let failure = Failure::from(error);
-            transaction.rollback().await?;
-            if !is_refusal(&failure) {
-                return Err(failure);
-            }
+        if let Some(failure) = attempt(ctx, ENABLE, &statement, &[], &[]).await? {
             tracing::warn!(%failure, statement, "a trigger that was held back could not be enabled: enable it by hand");
-            continue;
         }
-        transaction.commit(ENABLE).await?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@
 
 mod after_data;
 mod archive;
+mod attempt;
 mod batch;
 mod before_data;
 mod builder;

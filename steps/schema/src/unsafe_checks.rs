@@ -5,8 +5,9 @@
 //! again one by one, so they are held back while the database is replicated; the removal adds them.
 
 use crate::archive::Entry;
+use crate::attempt::attempt;
 use crate::fate::Pass;
-use crate::refusals::{Refusals, is_refusal, refused};
+use crate::refusals::{Refusals, refused};
 use crate::restore::Restorer;
 use crate::rows_in_the_way::query;
 use libpgdump::ObjectType;
@@ -14,7 +15,7 @@ use pghaul_contracts::UnsafeCheck;
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{Ident, QualifiedName, ReadOnly, Session, Source};
 use pghaul_step::selection::SelectedObjects;
-use pghaul_step::{Context, Database, Expressions, Failure, Home, Incomplete};
+use pghaul_step::{Context, Database, Failure, Incomplete};
 use std::collections::BTreeSet;
 
 /// The prefix of the effect keys of checks that are there; what follows is their place in the list.
@@ -124,14 +125,14 @@ pub(crate) async fn add(
         let mut failure = None;
         let mut statements = check.validating()?;
         if !is_there && keep {
-            failure = attempt(ctx, &check.adding()?, &[], &[&there, &open]).await?;
+            failure = attempt(ctx, ADD, &check.adding()?, &[], &[&there, &open]).await?;
         } else if !is_there {
             statements = check.adding()? + &statements;
         }
         let mut incomplete = None;
         if let Some(failure) = failure {
             incomplete = Some(refused(check.object(), &failure));
-        } else if let Some(failure) = attempt(ctx, &statements, &[&open, &there], &[&there]).await? {
+        } else if let Some(failure) = attempt(ctx, ADD, &statements, &[&open, &there], &[&there]).await? {
             let mut one = refused(check.object(), &failure);
             if keep {
                 one.why = format!("it is NOT VALID on the target: {}", failure.message);
@@ -144,35 +145,6 @@ pub(crate) async fn add(
         }
     }
     Ok(())
-}
-
-/// Runs statements in a transaction of their own, which forgets some effects and notes others. Returns what the target says where it
-/// refuses.
-async fn attempt(
-    ctx: &Context<Database>,
-    statements: &str,
-    forgotten: &[&String],
-    noted: &[&String],
-) -> Result<Option<Failure>, Failure> {
-    let owned = |keys: &[&String]| keys.iter().map(|key| (*key).clone()).collect::<Vec<_>>();
-    let mut session = ctx.target().await?;
-    let transaction = ctx.begin(&mut session).await?;
-    Home::of(ctx)
-        .await?
-        .enter(&transaction, Expressions::OfBuilds)
-        .await?;
-    if let Err(error) = transaction.batch(ADD, statements).await {
-        let failure = Failure::from(error);
-        // Where the connection is lost, that is what has failed.
-        return match transaction.rollback().await {
-            Ok(()) if is_refusal(&failure) => Ok(Some(failure)),
-            _ => Err(failure),
-        };
-    }
-    transaction.forget_each(&owned(forgotten)).await?;
-    transaction.effects(&owned(noted)).await?;
-    transaction.commit(ADD).await?;
-    Ok(None)
 }
 
 /// Restores the comments on those that are there.
@@ -206,7 +178,7 @@ pub(crate) async fn add_unvalidated(ctx: &Context<Database>, checks: &[UnsafeChe
     for (place, check) in checks.iter().enumerate().filter(|(_, check)| check.own) {
         let there = format!("{ADDED}{place}");
         if !added.contains(&there)
-            && let Some(failure) = attempt(ctx, &check.adding()?, &[], &[&there]).await?
+            && let Some(failure) = attempt(ctx, ADD, &check.adding()?, &[], &[&there]).await?
         {
             tracing::warn!(%failure, check = check.object(), "a check could not be added");
         }

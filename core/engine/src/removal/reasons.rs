@@ -38,15 +38,14 @@ impl Reasons {
         }
         let accepted = |item: &Incomplete| removal.accepted().contains(&item.object);
         // What the removal completes itself is no reason, and nothing is left of it, unless the user leaves it.
-        self.incomplete.retain_mut(|item| {
-            let completed = item.by_removal && !accepted(item);
-            item.by_removal = false;
-            !completed
-        });
+        self.incomplete.retain(|item| !item.by_removal || accepted(item));
         let allowed = |item: &Incomplete| removal.leaves_incomplete() || accepted(item);
-        let (accepted, refused) = self.incomplete.drain(..).partition(allowed);
+        let (allowed, refused): (Vec<_>, Vec<_>) = self.incomplete.drain(..).partition(allowed);
         self.incomplete = refused;
-        left.extend::<Vec<Incomplete>>(accepted);
+        left.extend(allowed.into_iter().map(|item| Incomplete {
+            by_removal: false,
+            ..item
+        }));
         left
     }
 

@@ -45,7 +45,7 @@ pub(super) async fn archive(
     dump.write(&archive).await?;
     left_out::write(&archive, selected.as_deref())?;
     seal::set(&archive).map_err(|e| on_disk(&archive, &e))?;
-    Ok(Archive::read(&archive)?.renamed(&ctx.landscape().mapping)?)
+    Ok(Archive::read(&archive)?.renamed(ctx.landscape().mapping())?)
 }
 
 /// A directory among the temporary files, which goes with the value.

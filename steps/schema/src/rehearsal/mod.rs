@@ -155,7 +155,7 @@ async fn rehearse(ctx: &CheckContext<Database>, wanted: Rehearse) -> Result<Foun
     let on_target = OnTarget {
         version,
         owner: role.superuser.then(|| stand_in(version)),
-        lacks_roles: lacks_roles(&ctx.landscape().mapping, &source, &target).await?,
+        lacks_roles: lacks_roles(ctx.landscape().mapping(), &source, &target).await?,
     };
     let rehearsed = perform(&database, read, &on_target, &mut report);
     let outcome = match wanted {
