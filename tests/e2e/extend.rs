@@ -1,7 +1,7 @@
 //! Checks in SQL, and checks, steps and observers that are programs: the examples of the documentation, on real servers.
 
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
-use pghaul_testkit::{Kind, Outcome, compare, shared_pair};
+use pghaul_testkit::{ClusterPair, Kind, Outcome, Settings, compare, shared_pair};
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
@@ -152,7 +152,7 @@ fn block(page: &str, language: &str) -> String {
 
 #[test]
 fn the_checks_of_the_page_work_as_they_stand_beside_the_journal() {
-    let pair = shared_pair(Kind::Ordinary);
+    let pair = &ClusterPair::start(Settings::new(), Settings::new());
     let database = pair.fresh_database("by_the_page");
     let schema = "create table \"Book\" (id int primary key); select lo_create(0)";
     pair.source.psql(&database, schema);
@@ -181,7 +181,6 @@ fn the_checks_of_the_page_work_as_they_stand_beside_the_journal() {
         "table public.Book has capitals in its name",
     ];
     assert_eq!(messages, expected, "{check}");
-    pair.source.psql("postgres", &format!("drop role {role}"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! One of 2 GB is not part of CI: `cargo test -p pghaul-tests --test e2e large_objects -- --ignored --nocapture`
 
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
-use pghaul_testkit::{ClusterPair, Kind, compare, shared_pair, wait_until};
+use pghaul_testkit::{ClusterPair, Kind, Settings, compare, shared_pair, wait_until};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -36,11 +36,10 @@ const CHANGES: &str = "
     comment on large object 31002 is null;
     comment on large object 31001 is 'with a hole'";
 
-fn database_with_objects(label: &str) -> (&'static ClusterPair, String) {
-    let pair = shared_pair(Kind::Ordinary);
+fn database_with_objects(pair: &ClusterPair, label: &str) -> String {
     let database = pair.fresh_database(label);
     pair.source.psql(&database, OBJECTS);
-    (pair, database)
+    database
 }
 
 fn incomplete(migration: &Migration, database: &str) -> Vec<String> {
@@ -52,7 +51,8 @@ fn incomplete(migration: &Migration, database: &str) -> Vec<String> {
 
 #[test]
 fn changes_until_the_removal_arrive_by_replication() {
-    let (pair, database) = database_with_objects("lo_replication");
+    let pair = &ClusterPair::start(Settings::new(), Settings::new());
+    let database = database_with_objects(pair, "lo_replication");
     let migration = Migration::of(&pair.source, &pair.target, &database).options(["--method", "replication"]);
     migration.run().succeeded();
     compare::same(&pair.source, &pair.target, &database);
@@ -76,7 +76,8 @@ fn changes_until_the_removal_arrive_by_replication() {
 
 #[test]
 fn what_was_written_after_a_dump_keeps_it_from_being_removed() {
-    let (pair, database) = database_with_objects("lo_dump");
+    let pair = shared_pair(Kind::Ordinary);
+    let database = database_with_objects(pair, "lo_dump");
     let migration = Migration::of(&pair.source, &pair.target, &database).options(["--method", "dump"]);
     migration.run().succeeded();
     compare::same(&pair.source, &pair.target, &database);
@@ -97,7 +98,8 @@ fn what_was_written_after_a_dump_keeps_it_from_being_removed() {
 
 /// Killed when some are there. What a dump copied before is of another snapshot: its tables are copied again.
 fn goes_on_after_a_kill(method: &str) {
-    let (pair, database) = database_with_objects(&format!("lo_kill_{method}"));
+    let pair = shared_pair(Kind::Ordinary);
+    let database = database_with_objects(pair, &format!("lo_kill_{method}"));
     let migration =
         Migration::of(&pair.source, &pair.target, &database).options(["--method", method, "--jobs", "2"]);
     let running = migration
@@ -139,7 +141,8 @@ fn a_dump_goes_on_after_a_kill() {
 #[ignore = "takes minutes and gigabytes: it measures"]
 fn a_very_large_one_is_never_held_whole() {
     let megabytes = std::env::var("PGHAUL_LARGE_OBJECT_MB").unwrap_or_else(|_| "2048".to_owned());
-    let (pair, database) = database_with_objects("lo_very_large");
+    let pair = shared_pair(Kind::Ordinary);
+    let database = database_with_objects(pair, "lo_very_large");
     pair.source.psql(
         &database,
         &format!(

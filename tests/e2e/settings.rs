@@ -195,7 +195,7 @@ fn a_view_that_can_not_be_refreshed_is_listed() {
 /// Owners who may not do what replication does, from PostgreSQL 16 on.
 #[test]
 fn a_subscription_acts_as_pghaul_where_owners_can_not() {
-    let pair = shared_pair(Kind::Versions(17, 18));
+    let pair = &ClusterPair::start(Settings::new().major(17), Settings::new().major(18));
     let database = pair.fresh_database("owners");
     let (app, other) = (format!("app_{database}"), format!("other_{database}"));
     pair.source.psql(

@@ -88,6 +88,7 @@ pub struct Cluster {
     directory: PathBuf,
     port: Mutex<Port>,
     major: u32,
+    shared: bool,
 }
 
 impl Cluster {
@@ -105,6 +106,7 @@ impl Cluster {
             server: Mutex::new(server),
             parameters: Mutex::new(settings.parameters),
             port: Mutex::new(port),
+            shared: false,
         };
         std::fs::write(cluster.data_dir().join("pg_hba.conf"), AUTHENTICATION).expect("write pg_hba.conf");
         cluster.include_configuration();
@@ -173,8 +175,27 @@ impl Cluster {
     /// # Panics
     /// With psql's messages when a statement fails.
     pub fn psql(&self, database: &str, sql: &str) -> String {
+        self.refuse_what_others_would_see(sql);
         self.try_psql(database, sql)
             .unwrap_or_else(|error| panic!("psql in {database:?}: {error}"))
+    }
+
+    /// Marks it as lent to tests that know nothing of each other.
+    pub(crate) const fn share(&mut self) {
+        self.shared = true;
+    }
+
+    /// `remove` refuses while roles differ, also those that another test has created or dropped meanwhile.
+    fn refuse_what_others_would_see(&self, sql: &str) {
+        if self.shared {
+            let sql = sql.to_lowercase();
+            for statement in ["create role", "drop role", "alter system"] {
+                assert!(
+                    !sql.contains(statement),
+                    "{statement} needs a pair of the test's own"
+                );
+            }
+        }
     }
 
     /// Like [`Self::psql`]; a failure is returned as what psql wrote.

@@ -58,10 +58,15 @@ pub fn shared_pair(kind: Kind) -> &'static ClusterPair {
             .or_insert_with(|| Box::leak(Box::default()))
     };
     // Outside the lock: a pair of one kind starts while tests use others.
-    cell.get_or_init(|| match kind {
-        Kind::Ordinary => ClusterPair::start(Settings::new(), Settings::new()),
-        Kind::Versions(source, target) => {
-            ClusterPair::start(Settings::new().major(source), Settings::new().major(target))
-        }
+    cell.get_or_init(|| {
+        let mut pair = match kind {
+            Kind::Ordinary => ClusterPair::start(Settings::new(), Settings::new()),
+            Kind::Versions(source, target) => {
+                ClusterPair::start(Settings::new().major(source), Settings::new().major(target))
+            }
+        };
+        pair.source.share();
+        pair.target.share();
+        pair
     })
 }
