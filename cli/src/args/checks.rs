@@ -9,7 +9,7 @@ use pghaul_step::check::{DiskSettings, Rehearse};
 /// What the checks are told.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CheckArgs {
-    /// Take the errors that a check finds upon yourself, in one database or everywhere; may be repeated
+    /// Go on in spite of the errors that a check finds, in one database or everywhere; may be repeated
     #[arg(
         long,
         value_name = "CHECK[=DATABASE]",

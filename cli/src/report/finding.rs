@@ -102,7 +102,7 @@ fn verdict(survey: &Survey) -> String {
             paint(of_severity(Severity::Warning), "ready with warnings")
         ),
         Readiness::NotReady => format!(
-            "{}: the migration can't begin\n--accept CHECK[=DATABASE] takes the errors of a check upon yourself\n",
+            "{}: the migration can't begin\n--accept CHECK[=DATABASE] goes on in spite of the errors of a check\n",
             paint(ERROR, "not ready")
         ),
     }

@@ -98,10 +98,10 @@ impl Trees {
     fn class(&self, relation: &Relation) -> TableClass {
         if let Some(membership) = &relation.extension {
             return match &membership.configuration {
-                Some(filter) => TableClass::ExtensionRows {
+                Some(filter) if !relation.without_rows => TableClass::ExtensionRows {
                     filter: filter.to_string(),
                 },
-                None => TableClass::NotOurs {
+                _ => TableClass::NotOurs {
                     why: NotOurs::Extension,
                 },
             };

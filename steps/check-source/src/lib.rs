@@ -11,6 +11,7 @@
 //! - [`Tables`]: what is copied once and not replicated, or not copied at all
 //! - [`Sequences`]: how many stand still until the cutover
 //! - [`Partitions`], [`Truncate`]: what old versions do not replicate
+//! - [`ScheduledJobs`]: jobs that the target would run while the source still does
 //! - [`UserMappings`]: options of user mappings that pghaul's role may not read
 //! - [`TriggersAlways`]: triggers that replication would fire a second time, so they are held back
 //!
@@ -20,6 +21,7 @@ mod partitions;
 mod privileges;
 mod reserved_schema;
 mod row_security;
+mod scheduled_jobs;
 mod sequences;
 mod tables;
 mod triggers;
@@ -30,6 +32,7 @@ pub use partitions::{ByLeaf, Partitions};
 pub use privileges::{MissingPrivilege, Privileges};
 pub use reserved_schema::{NameTaken, ReservedSchema};
 pub use row_security::{HiddenRows, RowSecurity};
+pub use scheduled_jobs::{Scheduled, ScheduledJobs};
 pub use sequences::{NotFollowed, Sequences};
 pub use tables::{NotReplicated, Tables};
 pub use triggers::{HeldBack, TriggersAlways};
@@ -45,6 +48,7 @@ pub fn register(registry: Registry) -> Registry {
         .with_check(RowSecurity)
         .with_check(Privileges)
         .with_check(UserMappings)
+        .with_check(ScheduledJobs)
         .with_check(ReservedSchema)
         .with_check(Tables)
         .with_check(TriggersAlways)

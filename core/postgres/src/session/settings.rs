@@ -114,9 +114,10 @@ pub(super) fn for_programs(known: Option<Known>) -> Vec<(&'static str, &'static 
     settings
 }
 
-/// The settings of a session with this right.
+/// The settings with which a session with this right begins; [`statements`] sets the rest.
 pub(super) fn for_right<R: Right>(known: Option<Known>) -> Vec<(&'static str, &'static str)> {
     let mut settings = everywhere();
+    settings.retain(|(name, _)| *name != "search_path" || !may_write::<R>());
     settings.extend(without_login_triggers(known));
     settings.push(("lock_timeout", R::LOCK_TIMEOUT));
     settings.push((
@@ -134,7 +135,15 @@ pub(super) fn for_replication(known: Known) -> Vec<(&'static str, &'static str)>
     settings
 }
 
-/// What only some versions or roles have in addition, as statements.
+/// Whether scripts of extensions, and statements of users, may run in a session.
+///
+/// Some of them read or restore the `search_path` that the session began with: postgis_topology adds a schema to it and makes that
+/// the setting of the database. In such a session, as in pg_restore's, it is set by the first statement.
+const fn may_write<R: Right>() -> bool {
+    R::REHEARSES || !R::READ_ONLY_BY_DEFAULT
+}
+
+/// What a session is set to after it has begun; also what only some versions or roles have.
 ///
 /// A server that looks whether its client still lives ends what a killed one has begun: a slot that waits for a
 /// transaction would otherwise be made in the end, and keep WAL for nobody. Other systems than Linux may refuse.
@@ -145,15 +154,18 @@ pub(super) fn for_replication(known: Known) -> Vec<(&'static str, &'static str)>
 /// Users' event triggers do not fire for pghaul's statements: as in a session that applies replicated changes, and from
 /// PostgreSQL 17 on not even those that are ENABLE ALWAYS.
 pub(super) fn statements<R: Right>(known: Known) -> String {
-    let mut statements = match known.version {
+    let mut statements = String::new();
+    if may_write::<R>() {
+        statements.push_str("SET search_path = ''; ");
+    }
+    statements.push_str(match known.version {
         170_000.. => "SET jit = off; SET idle_session_timeout = 0; SET transaction_timeout = 0; ",
         140_000.. => "SET jit = off; SET idle_session_timeout = 0; ",
         120_000.. => "SET jit = off; ",
         110_000.. => "SET jit = off; SET default_with_oids = off; ",
         _ => "SET default_with_oids = off; ",
-    }
-    .to_owned();
-    if known.superuser && (R::REHEARSES || !R::READ_ONLY_BY_DEFAULT) {
+    });
+    if known.superuser && may_write::<R>() {
         statements.push_str("SET session_replication_role = replica; ");
     }
     if known.superuser && known.version >= LOGIN_TRIGGERS {

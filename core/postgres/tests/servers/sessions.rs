@@ -80,6 +80,10 @@ async fn settings_win_over_those_of_database_and_role() {
             .unwrap()
             .starts_with("ISO")
     );
+    // What a script of an extension finds that restores it, or adds a schema to it.
+    let begins = "SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'";
+    let row = session.doing("look").query_one(begins, &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "public");
     let rehearsal = server.connect::<Rehearsal>("settings").await.unwrap();
     assert_eq!(
         rehearsal.setting("lock_timeout").await.unwrap().as_deref(),

@@ -108,6 +108,29 @@ async fn identities_that_cannot_be_compared() {
     );
 }
 
+/// pg_cron is rarely installed where tests run: another extension gets its table.
+#[tokio::test]
+async fn jobs_that_both_servers_would_run() {
+    let (pair, database) = shop("jobs");
+    let sql = "create extension citext; create schema cron; create table cron.job (jobid int primary key, active bool);
+               insert into cron.job values (1, true), (2, false), (3, true); set allow_system_table_mods = on;
+               insert into pg_depend select 'pg_class'::regclass, 'cron.job'::regclass, 0, 'pg_extension'::regclass, oid, 0, 'e'
+                 from pg_extension where extname = 'citext';
+               update pg_extension set extconfig = array['cron.job'::regclass], extcondition = array[''] where extname = 'citext'";
+    pair.source.psql(&database, sql);
+    let mut bench = Bench::new(pair, &[&database]);
+    let findings = bench.database("scheduled-jobs", &database).await;
+    assert_eq!(kinds(&findings), ["jobs-run-twice"]);
+    assert_eq!(findings[0].facts["jobs"], 2);
+
+    bench.landscape.selection.objects.schema_only_tables = vec!["cron.job".to_owned()];
+    assert_eq!(
+        bench.database("scheduled-jobs", &database).await,
+        [],
+        "it is left out"
+    );
+}
+
 #[tokio::test]
 async fn sequences_and_identity_columns() {
     let (pair, database) = shop("sequences");
