@@ -271,7 +271,7 @@ impl Progress {
         }
         self.steps.add(step, event, at);
         if let StepEvent::ItemFinished { outcome, .. } = event
-            && let Some(table) = self.table(outcome, at)
+            && let Some(table) = self.table(&outcome.value(), at)
         {
             self.put(table);
         }

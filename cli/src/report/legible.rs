@@ -24,7 +24,7 @@ pub(crate) fn event(event: &Event) -> Event {
         database: record.database.as_ref().map(database),
         step: record.step.map(|step| StepName::from(&*escaped(step.as_str()))),
         item: record.item.map(|item| escaped(&item).into_owned()),
-        payload: of_value(record.payload),
+        payload: of_value(record.payload.value()).into(),
         ..record
     });
     record

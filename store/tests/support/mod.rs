@@ -98,7 +98,7 @@ pub(crate) fn roles(event: StepEvent) -> Event {
 pub(crate) fn fact(text: impl Into<String>) -> Event {
     roles(StepEvent::StepRecorded {
         version: 1,
-        facts: text.into().into(),
+        facts: serde_json::Value::from(text.into()).into(),
     })
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn facts(migration: &Migration) -> Vec<String> {
     let step = &migration.steps[&StepName::new("roles")];
     step.facts
         .iter()
-        .map(|value| value.as_str().unwrap().to_owned())
+        .map(|text| text.read().unwrap())
         .collect()
 }
 
