@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// The event in one sentence, without what it is about.
 pub(crate) fn of(event: &Event) -> String {
-    match &legible::event(event) {
+    match &*legible::event(event) {
         Event::Migration(event) => of_migration(event),
         Event::ClusterStep(_, event) | Event::DatabaseStep(_, _, event) => of_step(event),
         Event::Database(_, event) => of_database(event),
