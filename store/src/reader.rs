@@ -130,9 +130,13 @@ impl OpenMigration {
     /// # Errors
     /// When the file can't be read.
     pub fn proven_at(&self, until: Option<Seq>) -> Result<BTreeMap<DatabaseName, String>, StoreError> {
-        let until = until.and_then(|until| i64::try_from(until.0).ok()).unwrap_or(i64::MAX);
+        let until = until
+            .and_then(|until| i64::try_from(until.0).ok())
+            .unwrap_or(i64::MAX);
         let read = || {
-            let mut statement = self.connection.prepare_cached(include_str!("sql/proven_at.sql"))?;
+            let mut statement = self
+                .connection
+                .prepare_cached(include_str!("sql/proven_at.sql"))?;
             let rows = statement.query_map(params![self.entry.id.as_str(), until], |row| {
                 Ok((DatabaseName::new(row.get::<_, String>(0)?), row.get(1)?))
             })?;

@@ -40,7 +40,8 @@ fn is_legible(record: &Record) -> bool {
     let step = record.step.as_ref().map_or("", StepName::as_str);
     let item = record.item.as_deref().unwrap_or_default();
     let texts = [database, step, item, record.payload.as_str()];
-    texts.iter().all(|text| matches!(escaped(text), Cow::Borrowed(_))) && !has_escapes(record.payload.as_str())
+    texts.iter().all(|text| matches!(escaped(text), Cow::Borrowed(_)))
+        && !has_escapes(record.payload.as_str())
 }
 
 /// Whether JSON holds a character in an escaped form that is not only a quotation mark or a slash.

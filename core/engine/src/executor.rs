@@ -1,7 +1,9 @@
 //! Runs one step: probe, start, act, finish; again where that helps.
 
 use crate::explain::explained;
-use pghaul_core::{Code, DatabaseEvent, DatabaseState, Event, Failure, JsonText, StepEvent, StepName, StepState};
+use pghaul_core::{
+    Code, DatabaseEvent, DatabaseState, Event, Failure, JsonText, StepEvent, StepName, StepState,
+};
 use pghaul_step::retry::{patiently, pause_before_retry};
 use pghaul_step::scope::Scope;
 use pghaul_step::step::ErasedStep;

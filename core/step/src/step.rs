@@ -4,9 +4,9 @@ use crate::context::Context;
 use crate::contract::Contract;
 use crate::scope::Scope;
 use async_trait::async_trait;
-use pghaul_core::{Failure, JsonText};
 use pghaul_core::event::{Incomplete, Proof, StepUpcaster};
 use pghaul_core::plan::Route;
+use pghaul_core::{Failure, JsonText};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use strum::{Display, EnumIter};
 

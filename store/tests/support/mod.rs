@@ -128,10 +128,7 @@ pub(crate) fn events(file: &JournalFile, id: &MigrationId) -> Vec<Envelope> {
 /// The texts of the facts that a migration noted.
 pub(crate) fn facts(migration: &Migration) -> Vec<String> {
     let step = &migration.steps[&StepName::new("roles")];
-    step.facts
-        .iter()
-        .map(|text| text.read().unwrap())
-        .collect()
+    step.facts.iter().map(|text| text.read().unwrap()).collect()
 }
 
 /// This test binary again, as a process of its own that runs one test with a path in the environment.

@@ -39,8 +39,8 @@ use crate::workers::Workers;
 use pghaul_core::event::{Created, Endpoint, Runner};
 use pghaul_core::plan::InitialCopy;
 use pghaul_core::{
-    DatabaseEvent, DatabasePlan, Epoch, Event, Failure, Journal, JsonText, Method, MigrationEvent, MigrationId, Side,
-    StepEvent, StepName, StepVersions, id,
+    DatabaseEvent, DatabasePlan, Epoch, Event, Failure, Journal, JsonText, Method, MigrationEvent,
+    MigrationId, Side, StepEvent, StepName, StepVersions, id,
 };
 use pghaul_postgres::{ReadWrite, Right, Server, Session, SideMarker, Source, Target};
 use std::collections::{BTreeMap, BTreeSet};
