@@ -141,15 +141,7 @@ pub(crate) fn ended_between(
 /// # Errors
 /// When the journal can't be read.
 pub(crate) fn times(open: &OpenMigration, until: Option<Seq>) -> Result<Times, StoreError> {
-    let mut times = Times::new();
-    for envelope in open.events() {
-        let envelope = envelope?;
-        if until.is_some_and(|until| envelope.seq > until) {
-            break;
-        }
-        note_proof(&mut times, envelope);
-    }
-    Ok(times)
+    open.proven_at(until)
 }
 
 /// Notes when a state was proven, for an event that says so.

@@ -68,6 +68,13 @@ impl Digests {
         self.0.iter().map(|(facet, _)| *facet)
     }
 
+    /// The aspects that are not the same as of the other, which may not be there.
+    fn differing(&self, other: Option<&Self>) -> BTreeSet<Facet> {
+        let both = self.facets().chain(other.into_iter().flat_map(Self::facets));
+        both.filter(|facet| self.get(*facet) != other.and_then(|other| other.get(*facet)))
+            .collect()
+    }
+
     /// Where an aspect is, or where it belongs.
     fn place(&self, facet: Facet) -> Result<usize, usize> {
         self.0.binary_search_by_key(&facet, |(known, _)| *known)
@@ -201,67 +208,74 @@ pub struct Sides<'a> {
     pub target: &'a Definitions,
 }
 
-/// What changed on either side since `then`, but for what the other side has had as well.
+/// What is not on one side as it was; whether the other side has had the same is to be seen.
+#[derive(Debug)]
+pub struct Changed {
+    side: Side,
+    object: String,
+    existed: bool,
+    facets: BTreeSet<Facet>,
+}
+
+/// What is not as it was `then`, of which only this is kept.
+pub fn changed(side: Side, then: Definitions, now: &Definitions) -> Vec<Changed> {
+    let new = now.0.iter().filter(|(object, _)| !then.0.contains_key(*object));
+    let mut found: Vec<Changed> = new
+        .map(|(object, facets)| Changed {
+            side,
+            object: object.clone(),
+            existed: false,
+            facets: facets.facets().collect(),
+        })
+        .collect();
+    found.extend(then.0.into_iter().filter_map(|(object, before)| {
+        let facets = before.differing(now.0.get(&object));
+        (!facets.is_empty()).then_some(Changed {
+            side,
+            object,
+            existed: true,
+            facets,
+        })
+    }));
+    found.sort_by(|a, b| a.object.cmp(&b.object));
+    found
+}
+
+/// The changes but for those that the other side has had as well.
 ///
 /// What is new on the target alone is no drift: it is nobody's loss, and a target may have more than its source.
-pub fn drift(then: Sides<'_>, now: Sides<'_>) -> Vec<Drift> {
-    let same_now =
-        |object: &str, facet: Facet| digest(now.source, object, facet) == digest(now.target, object, facet);
-    let compare = |side: Side, then: &Definitions, now: &Definitions| {
-        let objects: BTreeSet<&String> = then.0.keys().chain(now.0.keys()).collect();
-        objects
-            .into_iter()
-            .filter_map(|object| {
-                let change = change(object, then, now, |facet| same_now(object, facet))?;
-                Some(Drift {
-                    side,
-                    object: object.clone(),
-                    change,
-                })
-            })
-            .collect::<Vec<_>>()
+pub fn drift(changed: Vec<Changed>, now: Sides<'_>) -> Vec<Drift> {
+    let unsettled = |changed: Changed| {
+        let Changed {
+            side,
+            object,
+            existed,
+            mut facets,
+        } = changed;
+        let exists = match side {
+            Side::Source => now.source.0.contains_key(&object),
+            Side::Target => now.target.0.contains_key(&object),
+        };
+        facets.retain(|facet| digest(now.source, &object, *facet) != digest(now.target, &object, *facet));
+        let change = match (existed, exists) {
+            _ if facets.is_empty() => return None,
+            (false, _) if side == Side::Target => return None,
+            (false, _) => Change::Created,
+            (true, false) => Change::Dropped,
+            (true, true) => Change::Altered(facets),
+        };
+        Some(Drift { side, object, change })
     };
-    let mut found = compare(Side::Source, then.source, now.source);
-    let of_target = compare(Side::Target, then.target, now.target);
-    found.extend(
-        of_target
-            .into_iter()
-            .filter(|drift| drift.change != Change::Created),
-    );
-    found
+    changed.into_iter().filter_map(unsettled).collect()
 }
 
 fn digest<'a>(definitions: &'a Definitions, object: &str, facet: Facet) -> Option<&'a str> {
     definitions.0.get(object)?.get(facet)
 }
 
-fn change(
-    object: &str,
-    then: &Definitions,
-    now: &Definitions,
-    settled: impl Fn(Facet) -> bool,
-) -> Option<Change> {
-    let (before, after) = (then.0.get(object), now.0.get(object));
-    let facets: BTreeSet<Facet> = before
-        .into_iter()
-        .chain(after)
-        .flat_map(Digests::facets)
-        .filter(|facet| digest(then, object, *facet) != digest(now, object, *facet))
-        .filter(|facet| !settled(*facet))
-        .collect();
-    if facets.is_empty() {
-        return None;
-    }
-    Some(match (before, after) {
-        (None, _) => Change::Created,
-        (_, None) => Change::Dropped,
-        _ => Change::Altered(facets),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Change, Definitions, Drift, Facet, Sides, drift};
+    use super::{Change, Definitions, Drift, Facet, Sides, changed, drift};
     use crate::failure::Side;
 
     fn definitions(objects: &[(&str, Facet, &str)]) -> Definitions {
@@ -273,18 +287,10 @@ mod tests {
     }
 
     fn told(then: [&Definitions; 2], now: [&Definitions; 2]) -> Vec<String> {
-        let sides = |[source, target]: [&Definitions; 2]| (source.clone(), target.clone());
-        let ((a, b), (c, d)) = (sides(then), sides(now));
-        let found = drift(
-            Sides {
-                source: &a,
-                target: &b,
-            },
-            Sides {
-                source: &c,
-                target: &d,
-            },
-        );
+        let [source, target] = now;
+        let mut all = changed(Side::Source, then[0].clone(), source);
+        all.extend(changed(Side::Target, then[1].clone(), target));
+        let found = drift(all, Sides { source, target });
         found
             .iter()
             .map(|drift| format!("{} {} {}", drift.side, drift.object, drift.change))

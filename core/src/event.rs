@@ -19,11 +19,12 @@ pub use versions::{NotedBy, StepUpcaster, StepVersions, newest_version};
 use crate::failure::{Failure, Side};
 use crate::finding::Finding;
 use crate::id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
+use crate::json::JsonText;
 use crate::mapping::Mapping;
 use crate::plan::{DatabasePlan, InitialCopy, Method};
 use crate::selection::{ObjectSelection, ProviderObjects};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::sync::Arc;
 use strum::{EnumDiscriminants, EnumIter, IntoStaticStr};
 
 /// One side as it was first seen.
@@ -190,7 +191,7 @@ pub enum DatabaseEvent {
     /// Its plan is frozen.
     Planned {
         /// The plan.
-        plan: Box<DatabasePlan>,
+        plan: Arc<DatabasePlan>,
     },
     /// Its schema is being created.
     SchemaStarted,
@@ -286,21 +287,21 @@ pub enum StepEvent {
         /// The version of the facts' shape.
         version: u32,
         /// The facts; core does not look into them.
-        facts: Value,
+        facts: JsonText,
     },
     /// One of its items, such as a table, is complete and durable on the target.
     ItemFinished {
         /// The item's name, unique in the step.
         item: String,
         /// What is to be remembered of it.
-        outcome: Value,
+        outcome: JsonText,
         /// The version of the outcome's shape.
         version: u32,
     },
     /// It has done what it promises.
     StepFinished {
         /// Its output, for the steps after it.
-        output: Value,
+        output: JsonText,
         /// The version of the output's shape.
         version: u32,
         /// Whether it was found done on the servers instead of being run now.

@@ -11,7 +11,7 @@
 //! 5. [`machine`] holds the state machines; their one transition function serves live runs and replay.
 //! 6. [`status`] derives what users see from the states.
 //! 7. [`journal`] is the trait that a durable store implements.
-//! 8. [`escape`] says how names are shown.
+//! 8. [`escape`] says how names are shown, [`json`] keeps what steps note.
 //!
 //! No tokio, no SQL, no clock, no randomness: time and ids come in as values. A test keeps it so.
 
@@ -25,6 +25,7 @@ pub mod failures;
 pub mod finding;
 pub mod id;
 pub mod journal;
+pub mod json;
 pub mod machine;
 pub mod mapping;
 pub mod plan;
@@ -39,6 +40,7 @@ pub use failure::{Code, Failure, Side};
 pub use finding::{Concern, Finding, Severity, Subject};
 pub use id::{CheckName, DatabaseName, Epoch, MigrationId, Seq, StepName};
 pub use journal::{Journal, JournalError};
+pub use json::JsonText;
 pub use machine::{DatabaseState, IllegalTransition, Migration, Phase, StepState};
 pub use mapping::{Mapping, Renaming, quoted_name};
 pub use plan::{DatabasePlan, InitialCopy, Method, Route, TableClass, TablePlan};

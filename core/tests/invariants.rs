@@ -74,7 +74,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         (one_of(DatabaseEventKind::iter()), method, any::<bool>()).prop_map(|(kind, method, forced)| {
             match database_event(kind, method) {
                 DatabaseEvent::Planned { .. } => DatabaseEvent::Planned {
-                    plan: plan(method, forced),
+                    plan: plan(method, forced).into(),
                 },
                 other => other,
             }
@@ -130,7 +130,7 @@ fn possible(migration: &Migration) -> Vec<Event> {
                 possible.push(Event::Database(name.clone(), event));
                 if kind == DatabaseEventKind::Planned {
                     let forced = DatabaseEvent::Planned {
-                        plan: plan(method, true),
+                        plan: plan(method, true).into(),
                     };
                     possible.push(Event::Database(name.clone(), forced));
                 }

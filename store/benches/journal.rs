@@ -132,7 +132,7 @@ fn item(number: u64, table: u64) -> Event {
     let outcome = serde_json::json!({ "rows": table * 7, "bytes": table * 1013, "filenode": table });
     let finished = StepEvent::ItemFinished {
         item: format!("table {table}"),
-        outcome,
+        outcome: outcome.into(),
         version: 1,
     };
     Event::DatabaseStep(database(number), copy(), finished)

@@ -6,9 +6,9 @@ use crate::error::StoreError;
 use crate::file::{JournalFile, MigrationEntry};
 use crate::stored::{Links, StoredEvent};
 use pghaul_core::journal::Head;
-use pghaul_core::{Envelope, Migration, Seq, StepVersions};
+use pghaul_core::{DatabaseName, Envelope, Migration, Seq, StepVersions};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -123,6 +123,26 @@ impl OpenMigration {
             events.links = Links { seq: seq.0, before };
         }
         Ok(events)
+    }
+
+    /// When the state of each database was proven last, up to an event or the end. Nothing is checked: [`Self::load`] does that.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn proven_at(&self, until: Option<Seq>) -> Result<BTreeMap<DatabaseName, String>, StoreError> {
+        let until = until
+            .and_then(|until| i64::try_from(until.0).ok())
+            .unwrap_or(i64::MAX);
+        let read = || {
+            let mut statement = self
+                .connection
+                .prepare_cached(include_str!("sql/proven_at.sql"))?;
+            let rows = statement.query_map(params![self.entry.id.as_str(), until], |row| {
+                Ok((DatabaseName::new(row.get::<_, String>(0)?), row.get(1)?))
+            })?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|e| StoreError::sqlite("read the events", &self.path, e))
     }
 
     /// The state as it was after an event, or at the end where there are fewer.

@@ -19,7 +19,6 @@ pub(crate) struct NewRow {
     epoch: Epoch,
     at: String,
     record: Record,
-    payload: String,
     hash: chain::Hash,
 }
 
@@ -33,7 +32,6 @@ impl NewRow {
         event: &Event,
     ) -> Result<Self, UnknownRecord> {
         let record = event.to_record()?;
-        let payload = record.payload.to_string();
         let (migration, seq) = (migration.clone(), signed(links.seq + 1));
         let mut row = Self {
             migration,
@@ -41,7 +39,6 @@ impl NewRow {
             epoch,
             at,
             record,
-            payload,
             hash: [0; 32],
         };
         row.hash = chain::link(&links.before, &row.columns());
@@ -73,7 +70,7 @@ impl NewRow {
                 .map_or(ValueRef::Null, |i| ValueRef::Text(i.as_bytes())),
             ValueRef::Text(record.kind.as_bytes()),
             ValueRef::Integer(i64::from(record.version)),
-            ValueRef::Text(self.payload.as_bytes()),
+            ValueRef::Text(record.payload.as_str().as_bytes()),
         ]
     }
 
@@ -92,7 +89,7 @@ impl NewRow {
                 record.item,
                 record.kind,
                 record.version,
-                self.payload,
+                record.payload.as_str(),
                 self.hash,
             ])?;
         Ok(())

@@ -57,6 +57,8 @@ pub struct Writer {
 struct Shared {
     durable: RwLock<Durable>,
     commits: AtomicU64,
+    /// How long callers have waited for their appends, in microseconds, all of them together.
+    waited: AtomicU64,
 }
 
 /// The state as of the last durable event.
@@ -111,6 +113,7 @@ impl Writer {
         let shared = Arc::new(Shared {
             durable: RwLock::new(durable),
             commits: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
         });
         let committer = Committer {
             connection: open.into_connection(),
@@ -150,6 +153,8 @@ impl Drop for Writer {
             // A panic of the thread has been told to everybody who waited for it.
             let _ = thread.join();
         }
+        let waited = Duration::from_micros(self.shared.waited.load(Ordering::Relaxed));
+        tracing::debug!(migration = %self.migration, commits = self.commits(), ?waited, "the journal is closed");
     }
 }
 
@@ -166,8 +171,12 @@ impl Journal for Writer {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         let (at, reply) = (None, Some(reply));
+        let begun = Instant::now();
         queue.send(Request { events, at, reply }).map_err(|_| stopped())?;
-        answer.await.unwrap_or_else(|_| Err(stopped()))
+        let outcome = answer.await.unwrap_or_else(|_| Err(stopped()));
+        let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.shared.waited.fetch_add(waited, Ordering::Relaxed);
+        outcome
     }
 
     fn note(&self, subject: NoteSubject, note: Note) {

@@ -81,7 +81,7 @@ async fn an_illegal_request_is_refused_alone_and_whole() {
     let finished = || {
         roles(StepEvent::StepFinished {
             version: 1,
-            output: serde_json::Value::Null,
+            output: pghaul_core::JsonText::default(),
             found: false,
         })
     };

@@ -28,7 +28,7 @@ fn versions() -> StepVersions {
 
 fn finished(version: u32, output: Value) -> StepEvent {
     StepEvent::StepFinished {
-        output,
+        output: output.into(),
         version,
         found: false,
     }
@@ -50,9 +50,9 @@ fn outputs(file: &JournalFile) -> Vec<(Value, u32)> {
     };
     let of = |migration: &pghaul_core::Migration| {
         let record = &migration.steps[&StepName::new("roles")];
-        (record.output.clone().unwrap(), record.version)
+        (record.output.as_ref().unwrap().value(), record.version)
     };
-    vec![of(&loaded), of(&live), (output, version)]
+    vec![of(&loaded), of(&live), (output.value(), version)]
 }
 
 /// A journal in which step `roles` has noted something in its first version.
@@ -180,7 +180,7 @@ async fn an_export_that_contradicts_itself_is_refused() {
     appended.extend(checked);
     appended.push(roles(StepEvent::ItemFinished {
         item: "admin".to_owned(),
-        outcome: Value::Null,
+        outcome: Value::Null.into(),
         version: 1,
     }));
     writer.append(appended).await.unwrap();

@@ -81,7 +81,7 @@ impl Fold {
             run.span.add(at);
         }
         self.tell(envelope, &event);
-        match &event {
+        match &*event {
             Event::Migration(event) => self.add_migration(event, at),
             Event::ClusterStep(step, event) => self.of_cluster.add(step.as_str(), event, at),
             Event::Database(database, event) => self.of(database).add(event, at),
@@ -271,7 +271,7 @@ impl Progress {
         }
         self.steps.add(step, event, at);
         if let StepEvent::ItemFinished { outcome, .. } = event
-            && let Some(table) = self.table(outcome, at)
+            && let Some(table) = self.table(&outcome.value(), at)
         {
             self.put(table);
         }

@@ -146,7 +146,7 @@ impl Measures {
                 }
             }
             Event::DatabaseStep(database, _, StepEvent::ItemFinished { outcome, .. }) => {
-                if let Some(copied) = Copied::of(outcome) {
+                if let Some(copied) = Copied::of(&outcome.value()) {
                     let measure = self.of(database);
                     measure.rows += copied.rows.unwrap_or_default();
                     measure.bytes += copied.bytes.unwrap_or_default();
@@ -216,7 +216,7 @@ mod tests {
             let finished = StepEvent::ItemFinished {
                 item: table.to_owned(),
                 version: 1,
-                outcome: serde_json::json!({ "table": table, "rows": 50, "bytes": 400 }),
+                outcome: serde_json::json!({ "table": table, "rows": 50, "bytes": 400 }).into(),
             };
             measures.journaled(&Event::DatabaseStep(
                 shop.clone(),

@@ -134,7 +134,7 @@ impl Observer for Shown {
     }
 
     fn journaled(&self, event: &Event) {
-        let event = &legible::event(event);
+        let event = &*legible::event(event);
         let bars = match &mut *self.face() {
             Face::Bars(bars) => {
                 bars.journaled(event);

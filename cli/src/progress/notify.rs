@@ -30,7 +30,7 @@ impl Observer for NotifyingObserver {
         notice.step = event.step().map(ToString::to_string);
         notice.item = event.item().map(str::to_owned);
         if let Ok(record) = event.to_record() {
-            notice.payload = record.payload;
+            notice.payload = record.payload.value();
         }
         self.observing.notify(&notice);
     }

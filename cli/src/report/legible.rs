@@ -8,6 +8,7 @@ use pghaul_core::{DatabaseName, Event, StepName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// A value with all texts in it escaped.
 pub(crate) fn legible<T: Clone + Serialize + DeserializeOwned>(value: &T) -> T {
@@ -19,17 +20,39 @@ pub(crate) fn legible<T: Clone + Serialize + DeserializeOwned>(value: &T) -> T {
 }
 
 /// An event with all texts in it escaped.
-pub(crate) fn event(event: &Event) -> Event {
-    let record = event.to_record().map(|record| Record {
-        database: record.database.as_ref().map(database),
-        step: record.step.map(|step| StepName::from(&*escaped(step.as_str()))),
-        item: record.item.map(|item| escaped(&item).into_owned()),
-        payload: of_value(record.payload),
-        ..record
-    });
-    record
-        .and_then(Event::from_record)
-        .unwrap_or_else(|_| event.clone())
+pub(crate) fn event(event: &Event) -> Cow<'_, Event> {
+    let shown = match event.to_record() {
+        Ok(record) if !is_legible(&record) => Event::from_record(Record {
+            database: record.database.as_ref().map(database),
+            step: record.step.map(|step| StepName::from(&*escaped(step.as_str()))),
+            item: record.item.map(|item| escaped(&item).into_owned()),
+            payload: of_value(record.payload.value()).into(),
+            ..record
+        }),
+        _ => return Cow::Borrowed(event),
+    };
+    shown.map_or(Cow::Borrowed(event), Cow::Owned)
+}
+
+/// Whether nothing in a record has to be escaped, as is nearly always so.
+fn is_legible(record: &Record) -> bool {
+    let database = record.database.as_ref().map_or("", DatabaseName::as_str);
+    let step = record.step.as_ref().map_or("", StepName::as_str);
+    let item = record.item.as_deref().unwrap_or_default();
+    let texts = [database, step, item, record.payload.as_str()];
+    texts.iter().all(|text| matches!(escaped(text), Cow::Borrowed(_)))
+        && !has_escapes(record.payload.as_str())
+}
+
+/// Whether JSON holds a character in an escaped form that is not only a quotation mark or a slash.
+fn has_escapes(json: &str) -> bool {
+    let mut characters = json.chars();
+    while let Some(character) = characters.next() {
+        if character == '\\' && !matches!(characters.next(), Some('"' | '\\' | '/')) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The name of a database, escaped.

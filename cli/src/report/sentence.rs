@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// The event in one sentence, without what it is about.
 pub(crate) fn of(event: &Event) -> String {
-    match &legible::event(event) {
+    match &*legible::event(event) {
         Event::Migration(event) => of_migration(event),
         Event::ClusterStep(_, event) | Event::DatabaseStep(_, _, event) => of_step(event),
         Event::Database(_, event) => of_database(event),
@@ -290,9 +290,9 @@ fn ordinal(number: u32) -> String {
 fn of_step(event: &StepEvent) -> String {
     match event {
         StepEvent::StepStarted => "started".to_owned(),
-        StepEvent::StepRecorded { facts, .. } => format!("noted {}", shortened(&noted(facts))),
+        StepEvent::StepRecorded { facts, .. } => format!("noted {}", shortened(&noted(&facts.value()))),
         StepEvent::ItemFinished { item, outcome, .. } => {
-            copied(outcome).unwrap_or_else(|| format!("finished {item}"))
+            copied(&outcome.value()).unwrap_or_else(|| format!("finished {item}"))
         }
         StepEvent::StepFinished { found: false, .. } => "finished".to_owned(),
         StepEvent::StepFinished { found: true, .. } => "found finished on the servers".to_owned(),

@@ -29,10 +29,13 @@ pub struct Table {
 /// # Errors
 /// When the source can't be asked.
 pub async fn read<R: Right>(session: &Session<Source, R>) -> Result<BTreeMap<TableName, Table>, Failure> {
-    let rows = session
-        .doing("read the columns of the tables")
-        .query(include_str!("tables.sql"), &[])
-        .await?;
+    let generated = match session.server_version() {
+        120_000.. => "a.attgenerated",
+        _ => "''",
+    };
+    let sql = include_str!("tables.sql").replace("{generated}", generated);
+    let doing = session.doing("read the columns of the tables");
+    let rows = doing.query(&sql, &[]).await?;
     let mut tables = BTreeMap::new();
     for row in rows {
         // A table that is dropped while it is looked at has no size.

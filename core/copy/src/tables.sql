@@ -1,5 +1,5 @@
 -- What COPY must know of each table: which columns it may name, its size, where its rows are.
--- Generated columns are computed on the target. `attgenerated` came with PostgreSQL 12.
+-- Generated columns, which came with PostgreSQL 12, are computed on the target.
 SELECT c.oid,
        n.nspname::text AS schema,
        c.relname::text AS name,
@@ -15,7 +15,7 @@ SELECT c.oid,
                FROM pg_catalog.pg_attribute a
               WHERE a.attnum > 0
                 AND NOT a.attisdropped
-                AND coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') = ''
+                AND {generated} = ''
               GROUP BY a.attrelid) a ON a.attrelid = c.oid
  WHERE c.relkind = 'r'
    AND c.relpersistence <> 't'

@@ -1,12 +1,13 @@
 //! Runs one step: probe, start, act, finish; again where that helps.
 
 use crate::explain::explained;
-use pghaul_core::{Code, DatabaseEvent, DatabaseState, Event, Failure, StepEvent, StepName, StepState};
+use pghaul_core::{
+    Code, DatabaseEvent, DatabaseState, Event, Failure, JsonText, StepEvent, StepName, StepState,
+};
 use pghaul_step::retry::{patiently, pause_before_retry};
 use pghaul_step::scope::Scope;
 use pghaul_step::step::ErasedStep;
 use pghaul_step::{Context, Descriptor, Occasion, Probe, Progress, Repeats, RunContext, UndoReason};
-use serde_json::Value;
 use std::sync::Arc;
 
 /// One step on one subject.
@@ -99,7 +100,7 @@ impl<S: Scope> Execution<'_, S> {
             Probe::Absent | Probe::Partial | Probe::Present(_) => {}
         }
         self.start(descriptor).await?;
-        let output: Value = tokio::select! {
+        let output: JsonText = tokio::select! {
             output = self.step.run(context) => output?,
             () = self.run.cancel.cancelled() => {
                 return Err(Failure::new(Code::Interrupted, "the run was stopped"));
@@ -108,7 +109,7 @@ impl<S: Scope> Execution<'_, S> {
         self.finish(descriptor, output, false).await
     }
 
-    async fn finish(&self, descriptor: &Descriptor, output: Value, found: bool) -> Result<(), Failure> {
+    async fn finish(&self, descriptor: &Descriptor, output: JsonText, found: bool) -> Result<(), Failure> {
         let version = descriptor.version();
         self.append(StepEvent::StepFinished {
             output,

@@ -248,7 +248,7 @@ impl Engine {
                     ),
                 },
                 Some(plan) if !stop_all => DatabaseEvent::Planned {
-                    plan: Box::new(plan.clone()),
+                    plan: Arc::new(plan.clone()),
                 },
                 _ => continue,
             };

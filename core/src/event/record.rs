@@ -2,7 +2,8 @@
 
 use super::{Event, NoteSubject, tagged, versions};
 use crate::id::{DatabaseName, StepName};
-use serde::{Deserialize as _, Deserializer};
+use crate::json::JsonText;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// An event as a store keeps it: flat, with a kind, a version and a JSON payload.
@@ -19,7 +20,14 @@ pub struct Record {
     /// The version of the payload's shape.
     pub version: u32,
     /// The payload.
-    pub payload: Value,
+    pub payload: JsonText,
+}
+
+/// An event as serde writes it.
+#[derive(Deserialize)]
+struct Tagged {
+    #[serde(default)]
+    payload: JsonText,
 }
 
 /// A record that this version of pghaul can't read.
@@ -58,22 +66,19 @@ impl Event {
     /// When the payload can't be written as JSON, which none of pghaul's types can cause.
     pub fn to_record(&self) -> Result<Record, UnknownRecord> {
         let tagged = match self {
-            Self::Migration(event) => serde_json::to_value(event),
-            Self::ClusterStep(_, event) | Self::DatabaseStep(_, _, event) => serde_json::to_value(event),
-            Self::Database(_, event) => serde_json::to_value(event),
-            Self::Note(_, note) => serde_json::to_value(note),
+            Self::Migration(event) => JsonText::of(event),
+            Self::ClusterStep(_, event) | Self::DatabaseStep(_, _, event) => JsonText::of(event),
+            Self::Database(_, event) => JsonText::of(event),
+            Self::Note(_, note) => JsonText::of(note),
         };
-        let mut tagged = tagged.map_err(|e| UnknownRecord::Payload {
-            kind: self.kind().to_owned(),
-            reason: e.to_string(),
-        })?;
+        let payload = tagged.and_then(|tagged| Ok(tagged.read::<Tagged>()?.payload));
         Ok(Record {
             database: self.database().cloned(),
             step: self.step().cloned(),
             item: self.item().map(str::to_owned),
             kind: self.kind().to_owned(),
             version: versions::newest_version(self.kind()),
-            payload: tagged.get_mut("payload").map(Value::take).unwrap_or(Value::Null),
+            payload: payload.map_err(|e| tagged::unreadable(self.kind(), &e))?,
         })
     }
 
@@ -90,8 +95,7 @@ impl Event {
             payload,
             ..
         } = record;
-        let payload = Some(payload).filter(|payload| !payload.is_null());
-        Self::from_parts(database, step, &kind, version, payload)
+        Self::from_text(database, step, &kind, version, payload.as_str())
     }
 
     /// The same from a payload that is still text: a store that reads a million events parses each once.

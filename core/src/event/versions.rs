@@ -141,11 +141,11 @@ impl StepVersions {
             return Ok(event);
         };
         for upcast in missing(upcasters, *version).unwrap_or_default() {
-            let old = std::mem::take(value);
-            *value = upcast(noted, old).map_err(|reason| UnknownRecord::Payload {
+            let newer = upcast(noted, value.value()).map_err(|reason| UnknownRecord::Payload {
                 kind: kind.to_owned(),
                 reason: format!("what step {step} noted in version {version}: {reason}"),
             })?;
+            *value = newer.into();
             *version += 1;
         }
         Ok(event)

@@ -8,8 +8,8 @@ use crate::event::{
 use crate::failure::Failure;
 use crate::finding::Finding;
 use crate::id::{DatabaseName, Epoch, StepName};
+use crate::json::JsonText;
 use crate::plan::{DatabasePlan, Method};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ pub struct StepRecord {
     /// How often it was started.
     pub starts: u32,
     /// What it noted, in order, over all its starts.
-    pub facts: Vec<Value>,
+    pub facts: Vec<JsonText>,
     /// Its finished items and what is remembered of them.
-    pub items: BTreeMap<String, Value>,
+    pub items: BTreeMap<String, JsonText>,
     /// Its output, once it has finished.
-    pub output: Option<Value>,
+    pub output: Option<JsonText>,
     /// The newest version of the step that noted any of this; 0 while it has noted nothing.
     pub version: u32,
     /// Why it failed last.
@@ -128,7 +128,7 @@ impl DatabaseRecord {
                 self.plan = None;
             }
             DatabaseEvent::CheckingStarted => self.plan = None,
-            DatabaseEvent::Planned { plan } => self.plan = Some(Arc::new((**plan).clone())),
+            DatabaseEvent::Planned { plan } => self.plan = Some(Arc::clone(plan)),
             DatabaseEvent::FellBack { failure } => self.fell_back = Some((**failure).clone()),
             DatabaseEvent::SyncingProven { proof } | DatabaseEvent::DoneProven { proof } => {
                 self.proof = Some(proof.clone());

@@ -274,6 +274,14 @@ impl<S: Scope> Context<S> {
         })
     }
 
+    /// Whether an earlier step of the same scope has left its output.
+    pub fn has_output<C: Contract>(&self) -> bool {
+        let step = StepName::from(C::STEP);
+        let read =
+            |m: &Migration| S::record(m, &self.subject, &step).is_some_and(|record| record.output.is_some());
+        self.run.recorder.read(read)
+    }
+
     /// The output of an earlier step, which must have finished.
     ///
     /// # Errors

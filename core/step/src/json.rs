@@ -1,20 +1,19 @@
 //! What steps note in the journal, to JSON and back.
 
-use pghaul_core::{Code, Failure, StepName};
+use pghaul_core::{Code, Failure, JsonText, StepName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-pub(crate) fn to_json(value: &impl Serialize) -> Result<Value, Failure> {
-    serde_json::to_value(value).map_err(|e| Failure::bug(format!("a step's facts are not JSON: {e}")))
+pub(crate) fn to_json(value: &impl Serialize) -> Result<JsonText, Failure> {
+    JsonText::of(value).map_err(|e| Failure::bug(format!("a step's facts are not JSON: {e}")))
 }
 
 /// Items by their names.
 pub(crate) fn named<'a, N: FromStr + Ord, T: DeserializeOwned>(
     step: &StepName,
-    items: impl IntoIterator<Item = (&'a String, &'a Value)>,
+    items: impl IntoIterator<Item = (&'a String, &'a JsonText)>,
 ) -> Result<BTreeMap<N, T>, Failure> {
     items
         .into_iter()
@@ -27,8 +26,8 @@ pub(crate) fn named<'a, N: FromStr + Ord, T: DeserializeOwned>(
         .collect()
 }
 
-pub(crate) fn from_json<T: DeserializeOwned>(step: &StepName, value: &Value) -> Result<T, Failure> {
-    T::deserialize(value).map_err(|e| unreadable(step).with_cause(e))
+pub(crate) fn from_json<T: DeserializeOwned>(step: &StepName, value: &JsonText) -> Result<T, Failure> {
+    value.read().map_err(|e| unreadable(step).with_cause(e))
 }
 
 fn unreadable(step: &StepName) -> Failure {

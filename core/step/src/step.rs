@@ -4,11 +4,10 @@ use crate::context::Context;
 use crate::contract::Contract;
 use crate::scope::Scope;
 use async_trait::async_trait;
-use pghaul_core::Failure;
 use pghaul_core::event::{Incomplete, Proof, StepUpcaster};
 use pghaul_core::plan::Route;
+use pghaul_core::{Failure, JsonText};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use strum::{Display, EnumIter};
 
 /// When a step runs.
@@ -328,9 +327,9 @@ pub trait ErasedStep<S: Scope>: sealed::Sealed<S> + Send + Sync {
     /// When the journal can't be read.
     fn slots(&self, ctx: &Context<S>) -> Result<Vec<String>, Failure>;
     /// See [`Step::probe`].
-    async fn probe(&self, ctx: &Context<S>) -> Result<Probe<Value>, Failure>;
+    async fn probe(&self, ctx: &Context<S>) -> Result<Probe<JsonText>, Failure>;
     /// See [`Step::run`].
-    async fn run(&self, ctx: &Context<S>) -> Result<Value, Failure>;
+    async fn run(&self, ctx: &Context<S>) -> Result<JsonText, Failure>;
     /// See [`Step::undo`].
     async fn undo(&self, ctx: &Context<S>) -> Result<(), Failure>;
     /// See [`Step::complete`].
@@ -370,14 +369,14 @@ impl<T: Step> ErasedStep<T::Scope> for T {
         Step::slots(self, ctx)
     }
 
-    async fn probe(&self, ctx: &Context<T::Scope>) -> Result<Probe<Value>, Failure> {
+    async fn probe(&self, ctx: &Context<T::Scope>) -> Result<Probe<JsonText>, Failure> {
         Ok(match Step::probe(self, ctx).await? {
             Probe::Present(output) => Probe::Present(erase(&output)?),
-            other => other.map(|_| Value::Null),
+            other => other.map(|_| JsonText::default()),
         })
     }
 
-    async fn run(&self, ctx: &Context<T::Scope>) -> Result<Value, Failure> {
+    async fn run(&self, ctx: &Context<T::Scope>) -> Result<JsonText, Failure> {
         erase(&Step::run(self, ctx).await?)
     }
 
@@ -422,8 +421,8 @@ impl<T: Step> ErasedStep<T::Scope> for T {
     }
 }
 
-fn erase(output: &impl Serialize) -> Result<Value, Failure> {
-    serde_json::to_value(output).map_err(|e| Failure::bug(format!("a step's output is not JSON: {e}")))
+fn erase(output: &impl Serialize) -> Result<JsonText, Failure> {
+    JsonText::of(output).map_err(|e| Failure::bug(format!("a step's output is not JSON: {e}")))
 }
 
 /// How a table that is not replicated is listed.

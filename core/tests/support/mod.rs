@@ -34,7 +34,7 @@ pub(crate) fn database_event(kind: DatabaseEventKind, method: Method) -> Databas
             findings: Vec::<Finding>::new(),
         },
         K::Planned => DatabaseEvent::Planned {
-            plan: plan(method, false),
+            plan: plan(method, false).into(),
         },
         K::SchemaStarted => DatabaseEvent::SchemaStarted,
         K::ReplicatingStarted => DatabaseEvent::ReplicatingStarted,
@@ -78,15 +78,15 @@ pub(crate) fn step_event(kind: StepEventKind, item: &str) -> StepEvent {
         K::StepStarted => StepEvent::StepStarted,
         K::StepRecorded => StepEvent::StepRecorded {
             version: 1,
-            facts: Value::from(item),
+            facts: Value::from(item).into(),
         },
         K::ItemFinished => StepEvent::ItemFinished {
             item: item.to_owned(),
-            outcome: Value::from(1),
+            outcome: Value::from(1).into(),
             version: 1,
         },
         K::StepFinished => StepEvent::StepFinished {
-            output: Value::from(item),
+            output: Value::from(item).into(),
             version: 1,
             found: false,
         },

@@ -9,7 +9,7 @@ use pghaul_contracts::{
     ClusterDefinitionsOutput, ConstraintsOutput, MatviewsOutput, PostDataOutput, SchemaOutput,
     SourceDefinitionsOutput, TargetDefinitionsOutput,
 };
-use pghaul_step::drift::{Change, Definitions, Drift, Sides, drift};
+use pghaul_step::drift::{Change, Definitions, Drift, Sides, changed, drift};
 use pghaul_step::plan::{HeldBackKind, RelationKind};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
@@ -54,17 +54,12 @@ impl Step for ClusterDefinitions {
         };
         let source = of_cluster(ctx).await?;
         let target = ctx.target().await?.cluster_definitions(&ctx.mapping()).await?;
-        let (then, now) = (
-            Sides {
-                source: &then,
-                target: &target,
-            },
-            Sides {
-                source: &source,
-                target: &target,
-            },
-        );
-        Ok(Some(standing(&drift(then, now), Rows::NotLookedAt)))
+        let changed = changed(Side::Source, then, &source);
+        let now = Sides {
+            source: &source,
+            target: &target,
+        };
+        Ok(Some(standing(&drift(changed, now), Rows::NotLookedAt)))
     }
 }
 
@@ -135,25 +130,27 @@ impl Step for TargetDefinitions {
     }
 
     async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
-        let (Some(SourceDefinitionsOutput(source)), Some(TargetDefinitionsOutput(target))) =
-            (ctx.output()?, ctx.output()?)
-        else {
-            // A program that did not record them yet began this migration.
+        // A program that did not record them yet may have begun this migration.
+        if !ctx.has_output::<SourceDefinitionsOutput>() || !ctx.has_output::<TargetDefinitionsOutput>() {
             return Ok(None);
-        };
-        // Journals of before 0.2 hold the comments of large objects, which are not compared here.
-        let source = source.retaining(|object| !object.starts_with("large object "));
+        }
         let held_back = HeldBackKeys::of(ctx)?;
-        let target = target.retaining(|object| !held_back.contain(object));
-        let then = Sides {
-            source: &source,
-            target: &target,
-        };
         let target = ctx.target_for_reading().await?;
         let mapping = ctx.mapping();
         let of_target = async { Ok::<_, Failure>(target.definitions(&mapping).await?) };
         let (source, target) = tokio::try_join!(of_source(ctx), of_target)?;
         let target = target.retaining(|object| !held_back.contain(object));
+        // What was recorded is large: one after the other.
+        let mut found = Vec::new();
+        if let Some(SourceDefinitionsOutput(then)) = ctx.output()? {
+            // Journals of before 0.2 hold the comments of large objects, which are not compared here.
+            let then = then.retaining(|object| !object.starts_with("large object "));
+            found.extend(changed(Side::Source, then, &source));
+        }
+        if let Some(TargetDefinitionsOutput(then)) = ctx.output()? {
+            let then = then.retaining(|object| !held_back.contain(object));
+            found.extend(changed(Side::Target, then, &target));
+        }
         let now = Sides {
             source: &source,
             target: &target,
@@ -163,7 +160,7 @@ impl Step for TargetDefinitions {
             Method::Replication => Rows::ProvenElsewhere,
             Method::Dump => Rows::NotLookedAt,
         };
-        Ok(Some(standing(&drift(then, now), rows)))
+        Ok(Some(standing(&drift(found, now), rows)))
     }
 }
 

@@ -9,7 +9,7 @@ fn event(number: u32) -> Event {
     let step = StepName::new("copy");
     let finished = StepEvent::ItemFinished {
         item: format!("1/{number}"),
-        outcome: serde_json::json!({ "rows": number }),
+        outcome: serde_json::json!({ "rows": number }).into(),
         version: 1,
     };
     match number % 2 {

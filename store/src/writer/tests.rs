@@ -25,7 +25,7 @@ fn step(event: StepEvent) -> Event {
 fn facts(size: usize) -> Event {
     step(StepEvent::StepRecorded {
         version: 1,
-        facts: "x".repeat(size).into(),
+        facts: serde_json::Value::from("x".repeat(size)).into(),
     })
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn roles(event: StepEvent) -> Event {
 pub(crate) fn fact(text: impl Into<String>) -> Event {
     roles(StepEvent::StepRecorded {
         version: 1,
-        facts: text.into().into(),
+        facts: serde_json::Value::from(text.into()).into(),
     })
 }
 
@@ -128,10 +128,7 @@ pub(crate) fn events(file: &JournalFile, id: &MigrationId) -> Vec<Envelope> {
 /// The texts of the facts that a migration noted.
 pub(crate) fn facts(migration: &Migration) -> Vec<String> {
     let step = &migration.steps[&StepName::new("roles")];
-    step.facts
-        .iter()
-        .map(|value| value.as_str().unwrap().to_owned())
-        .collect()
+    step.facts.iter().map(|text| text.read().unwrap()).collect()
 }
 
 /// This test binary again, as a process of its own that runs one test with a path in the environment.

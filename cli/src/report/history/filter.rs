@@ -60,6 +60,7 @@ fn is_about_table(event: &Event, wanted: &[String]) -> bool {
         Event::Note(_, Note::Waited(wait)) => wait.what.split(' ').any(is_wanted),
         Event::ClusterStep(_, StepEvent::ItemFinished { item, outcome, .. })
         | Event::DatabaseStep(_, _, StepEvent::ItemFinished { item, outcome, .. }) => {
+            let outcome = outcome.value();
             let table = outcome.get("table").and_then(serde_json::Value::as_str);
             is_wanted(table.unwrap_or(item))
         }

@@ -8,8 +8,7 @@ SELECT i.type AS kind, i.identity, d.facet, pg_catalog.left(pg_catalog.md5(COALE
  WHERE (d.oid >= 16384
         OR d.catalog = 'pg_catalog.pg_database'::pg_catalog.regclass
         OR d.catalog = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.oid = 2200)
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
-                    WHERE e.classid = d.catalog AND e.objid = d.oid AND e.deptype = 'e')
+   AND (d.catalog::pg_catalog.oid, d.oid) NOT IN (SELECT e.classid, e.objid FROM pg_catalog.pg_depend e WHERE e.deptype = 'e')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n
                     WHERE n.oid = d.schema AND (n.nspname ~ '^pg_(toast|temp)' OR n.nspname = 'pghaul'))
    AND i.schema IS DISTINCT FROM 'pghaul'

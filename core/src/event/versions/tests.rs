@@ -23,7 +23,7 @@ fn the_table_names_kinds_that_exist() {
 fn what_was_noted_before_it_had_a_version_has_the_first() {
     let finished = read("step_finished", 1, r#"{"output":{"a":1},"found":true}"#).unwrap();
     let same = StepEvent::StepFinished {
-        output: json!({"a": 1}),
+        output: json!({"a": 1}).into(),
         version: 1,
         found: true,
     };
@@ -31,7 +31,7 @@ fn what_was_noted_before_it_had_a_version_has_the_first() {
     let item = read("item_finished", 1, r#"{"item":"t","outcome":7}"#).unwrap();
     let same = StepEvent::ItemFinished {
         item: "t".to_owned(),
-        outcome: json!(7),
+        outcome: json!(7).into(),
         version: 1,
     };
     assert_eq!(item, same);
@@ -85,7 +85,7 @@ fn versions() -> StepVersions {
 
 fn output(step: &str, version: u32, output: Value) -> Event {
     let event = StepEvent::StepFinished {
-        output,
+        output: output.into(),
         version,
         found: false,
     };
@@ -95,7 +95,7 @@ fn output(step: &str, version: u32, output: Value) -> Event {
 fn item(version: u32, outcome: Value) -> Event {
     let event = StepEvent::ItemFinished {
         item: "t".to_owned(),
-        outcome,
+        outcome: outcome.into(),
         version,
     };
     Event::DatabaseStep("shop".into(), StepName::new("slot"), event)

@@ -39,11 +39,10 @@ use crate::workers::Workers;
 use pghaul_core::event::{Created, Endpoint, Runner};
 use pghaul_core::plan::InitialCopy;
 use pghaul_core::{
-    DatabaseEvent, DatabasePlan, Epoch, Event, Failure, Journal, Method, MigrationEvent, MigrationId, Side,
-    StepEvent, StepName, StepVersions, id,
+    DatabaseEvent, DatabasePlan, Epoch, Event, Failure, Journal, JsonText, Method, MigrationEvent,
+    MigrationId, Side, StepEvent, StepName, StepVersions, id,
 };
 use pghaul_postgres::{ReadWrite, Right, Server, Session, SideMarker, Source, Target};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -196,7 +195,7 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
         trial
             .append(Event::Migration(MigrationEvent::MigrationCreated(created)))
             .await?;
-        let (name, plan) = (bench.plan.database.clone(), Box::new(bench.plan.clone()));
+        let (name, plan) = (bench.plan.database.clone(), Arc::new(bench.plan.clone()));
         let selected = MigrationEvent::DatabasesSelected {
             selection: Box::default(),
             databases: vec![name.clone()],
@@ -306,7 +305,7 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
         self.note(self.finished(output), when).await
     }
 
-    pub(super) fn finished(&self, output: Value) -> StepEvent {
+    pub(super) fn finished(&self, output: JsonText) -> StepEvent {
         StepEvent::StepFinished {
             output,
             version: self.step.descriptor().version(),
@@ -314,34 +313,34 @@ impl<'a, T: Step<Scope = Database>> Trial<'a, T> {
         }
     }
 
-    async fn probe(&self, when: &'static str) -> Result<Probe<Value>, Violation> {
+    async fn probe(&self, when: &'static str) -> Result<Probe<JsonText>, Violation> {
         let probe = self
             .step
             .probe(&self.context())
             .await
             .map_err(failed("probe", when))?;
-        let probe = probe.map(|output| serde_json::to_value(output).unwrap_or(Value::Null));
+        let probe = probe.map(|output| JsonText::of(&output).unwrap_or_default());
         match probe {
             Probe::Foreign(_) | Probe::Lost(_) => Err(said(&probe, when)),
             other => Ok(other),
         }
     }
 
-    async fn act(&self, when: &'static str) -> Result<Value, Violation> {
+    async fn act(&self, when: &'static str) -> Result<JsonText, Violation> {
         let output = self
             .step
             .run(&self.context())
             .await
             .map_err(failed("run", when))?;
         let unreadable = |error: serde_json::Error| Failure::bug(format!("the output is not JSON: {error}"));
-        let value = serde_json::to_value(&output)
+        let text = JsonText::of(&output)
             .map_err(unreadable)
             .map_err(failed("run", when))?;
         // A later run reads it back.
-        serde_json::from_value::<T::Output>(value.clone())
+        text.read::<T::Output>()
             .map_err(unreadable)
             .map_err(failed("run", when))?;
-        Ok(value)
+        Ok(text)
     }
 
     /// Twice, then both servers must be as they were.
@@ -471,7 +470,7 @@ fn unused_id() -> MigrationId {
     MigrationId::new(format!("c{:05}{:02}", std::process::id() % 100_000, number % 100))
 }
 
-fn said(probe: &Probe<Value>, when: &'static str) -> Violation {
+fn said(probe: &Probe<JsonText>, when: &'static str) -> Violation {
     Violation::Probe {
         said: format!("{probe:?}"),
         when,
