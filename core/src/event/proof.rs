@@ -22,6 +22,17 @@ pub struct Incomplete {
     /// Whether `remove` completes it by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_removal: bool,
+    /// Whether nothing is missing: what users of the target have made of the object stays, and differs from the source's. It
+    /// keeps nobody from removing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
+}
+
+impl Incomplete {
+    /// Whether it is left to the user: `remove` does not complete it by itself, and there is something to complete.
+    pub fn is_open(&self) -> bool {
+        !self.by_removal && !self.kept
+    }
 }
 
 /// The evidence for `syncing` or `done`.

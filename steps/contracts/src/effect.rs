@@ -40,6 +40,17 @@ pub enum EffectKey {
     WorkerSetting(String),
     /// The subscription with this name was stopped by pghaul, for a removal.
     Stopped(String),
+    /// The sequence with this quoted name is set to this position, or is about to be.
+    SequenceSet {
+        /// The sequence.
+        name: String,
+        /// Its value.
+        value: i64,
+        /// Whether the value was returned already.
+        is_called: bool,
+    },
+    /// The sequence with this quoted name was found to be moved by somebody else.
+    SequenceMoved(String),
 }
 
 /// The prefixes of the texts. An entry's also begins the texts of what is noted about the entry besides.
@@ -61,6 +72,11 @@ impl EffectKey {
     /// Of [`WorkerSetting`](Self::WorkerSetting).
     pub const WORKER_SETTING: &'static str = "worker-setting/";
 
+    /// Of [`SequenceSet`](Self::SequenceSet) and [`SequenceMoved`](Self::SequenceMoved).
+    pub const SEQUENCE: &'static str = "sequence/";
+
+    const SEQUENCE_SET: &'static str = "sequence/set/";
+    const SEQUENCE_MOVED: &'static str = "sequence/moved/";
     const DATABASE_SETTINGS: &'static str = "schema/settings-of-database";
     const INDEX: &'static str = "schema/index/";
     const SUBSCRIBED: &'static str = "subscription/";
@@ -115,6 +131,12 @@ impl fmt::Display for EffectKey {
             Self::DatabaseSettings => f.write_str(Self::DATABASE_SETTINGS),
             Self::WorkerSetting(setting) => write!(f, "{}{setting}", Self::WORKER_SETTING),
             Self::Stopped(name) => write!(f, "{}{name}", Self::STOPPED),
+            Self::SequenceSet {
+                name,
+                value,
+                is_called,
+            } => write!(f, "{}{value}/{is_called}/{name}", Self::SEQUENCE_SET),
+            Self::SequenceMoved(name) => write!(f, "{}{name}", Self::SEQUENCE_MOVED),
         }
     }
 }
@@ -152,6 +174,15 @@ impl FromStr for EffectKey {
         if let Some(table) = text.strip_prefix(Self::ANALYZED) {
             return number(table).map(Self::Analyzed);
         }
+        if let Some(rest) = text.strip_prefix(Self::SEQUENCE_SET) {
+            let mut parts = rest.splitn(3, '/');
+            let mut part = || parts.next().ok_or(UnknownKey);
+            return Ok(Self::SequenceSet {
+                value: number(part()?)?,
+                is_called: number(part()?)?,
+                name: part()?.to_owned(),
+            });
+        }
         let named = |prefix| text.strip_prefix(prefix).map(str::to_owned);
         named(Self::REFRESHED)
             .map(Self::Refreshed)
@@ -159,6 +190,7 @@ impl FromStr for EffectKey {
             .or_else(|| named(Self::PROVEN).map(Self::Proven))
             .or_else(|| named(Self::WORKER_SETTING).map(Self::WorkerSetting))
             .or_else(|| named(Self::STOPPED).map(Self::Stopped))
+            .or_else(|| named(Self::SEQUENCE_MOVED).map(Self::SequenceMoved))
             .ok_or(UnknownKey)
     }
 }
@@ -194,6 +226,14 @@ mod tests {
             Just(EffectKey::DatabaseSettings),
             any::<String>().prop_map(EffectKey::WorkerSetting),
             any::<String>().prop_map(EffectKey::Stopped),
+            (any::<String>(), any::<i64>(), any::<bool>()).prop_map(|(name, value, is_called)| {
+                EffectKey::SequenceSet {
+                    name,
+                    value,
+                    is_called,
+                }
+            }),
+            any::<String>().prop_map(EffectKey::SequenceMoved),
         ]
     }
 

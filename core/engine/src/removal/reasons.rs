@@ -37,8 +37,9 @@ impl Reasons {
             left.append(&mut self.written);
         }
         let accepted = |item: &Incomplete| removal.accepted().contains(&item.object);
-        // What the removal completes itself is no reason, and nothing is left of it, unless the user leaves it.
-        self.incomplete.retain(|item| !item.by_removal || accepted(item));
+        // What the removal completes itself is no reason, and nothing is left of it, unless the user leaves it; nor is what is
+        // kept for users of the target, which the proof lists.
+        self.incomplete.retain(|item| item.is_open() || accepted(item));
         let allowed = |item: &Incomplete| removal.leaves_incomplete() || accepted(item);
         let (allowed, refused): (Vec<_>, Vec<_>) = self.incomplete.drain(..).partition(allowed);
         self.incomplete = refused;
