@@ -441,7 +441,7 @@ pub(crate) struct RemoveArgs {
     /// Remove although the source is written to, or was after a one-time copy: the target never gets these rows
     #[arg(long, help_heading = "Work")]
     pub(crate) applications_still_write: bool,
-    /// Accept that this object is incomplete, as `status` names it; may be given several times
+    /// Accept that this object is incomplete, as `status` names it, with `*` for any text; may be given several times
     #[arg(long, value_name = "OBJECT", help_heading = "Work")]
     pub(crate) accept_incomplete: Vec<String>,
     /// Remove although the target may lack something; what it has is kept

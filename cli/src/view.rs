@@ -358,7 +358,7 @@ impl DatabaseView {
 
     /// How many objects are listed as incomplete, but for what `remove` completes itself.
     pub(crate) fn open_items(&self) -> u64 {
-        self.incomplete.iter().filter(|item| !item.by_removal).count() as u64
+        self.incomplete.iter().filter(|item| item.is_open()).count() as u64
     }
 
     fn take(&mut self, standing: Result<Standing, Failure>, now: &str) {

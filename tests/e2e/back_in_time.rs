@@ -1,6 +1,7 @@
 //! A server that is in an earlier state than one that was proven, or may be: `syncing` is not claimed, and copying again helps.
 
 use crate::migration::{Migration, assert_nothing_is_left};
+use pghaul_testkit::postgres::client_from;
 use pghaul_testkit::{ClusterPair, Settings, Stop, compare, wait_until};
 use std::time::Duration;
 
@@ -85,6 +86,54 @@ fn a_server_that_was_put_back_or_promoted_is_named() {
 
     migration.remove().succeeded();
     assert_nothing_is_left(&pair.source, &pair.target);
+}
+
+/// A role that may not ask how old the files are, on a source that has gone on by the time that somebody asks.
+fn a_source_is_found_without_any_right(major: u32) {
+    let settings = || Settings::new().major(major);
+    let pair = ClusterPair::start(settings(), settings());
+    for statement in [
+        "create role mover login replication password 'm'",
+        "create database shop owner mover",
+    ] {
+        pair.source.psql("postgres", statement);
+    }
+    pair.source.psql(
+        "shop",
+        "set role mover; create table t (id int primary key); insert into t select generate_series(1, 100)",
+    );
+    let may = "select has_function_privilege('mover', 'pg_stat_file(text)', 'execute')";
+    assert_eq!(pair.source.psql("shop", may), "f");
+    let source = pair.source.conninfo_as("mover", "m", "shop");
+    let pg_dump = client_from("pg_dump", major);
+    let migration = Migration::between(&source, &pair.target.conninfo("postgres"))
+        .options(["--database", "shop", "--method", "replication"])
+        .env("PGHAUL_PG_DUMP", pg_dump.to_str().expect("a path in UTF-8"));
+    migration.run().succeeded();
+    let kept = pair.source.keep(&[]);
+    // A proof on the other side of the copy, and rows that nobody sends again.
+    write(&pair, 1001);
+    migration.run().succeeded();
+    assert_eq!(migration.status_of("shop")["status"], "syncing");
+    let end = pair.source.psql("shop", "select pg_current_wal_insert_lsn()");
+    pair.source.put_back(kept);
+    pair.source
+        .psql("shop", "insert into t select generate_series(2001, 30000)");
+    let beyond = format!("select pg_current_wal_insert_lsn() > '{end}'");
+    assert_eq!(pair.source.psql("shop", &beyond), "t");
+    is_named_until_the_data_are_restarted(&pair, &migration, "source-went-back");
+    migration.remove().succeeded();
+    assert_nothing_is_left(&pair.source, &pair.target);
+}
+
+#[test]
+fn a_source_that_was_put_back_is_found_without_any_right() {
+    a_source_is_found_without_any_right(15);
+}
+
+#[test]
+fn so_it_is_on_a_newer_one() {
+    a_source_is_found_without_any_right(18);
 }
 
 #[test]

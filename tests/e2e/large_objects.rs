@@ -96,6 +96,68 @@ fn what_was_written_after_a_dump_keeps_it_from_being_removed() {
     assert_nothing_of_it_is_left(&migration, pair, &database);
 }
 
+/// What users of the target have written there stays, and what only the target has. `remove` says so, or is refused.
+#[test]
+fn what_is_written_on_the_target_is_not_replaced() {
+    let pair = shared_pair(Kind::Ordinary);
+    let databases = ["lo_replaced", "lo_left"].map(|label| pair.fresh_database(label));
+    let few = "select lo_from_bytea(n, 'of the source') from generate_series(20001, 20020) n";
+    let migrations = databases.each_ref().map(|database| {
+        pair.source.psql(database, few);
+        let migration =
+            Migration::of(&pair.source, &pair.target, database).options(["--method", "replication"]);
+        migration.run().succeeded();
+        pair.source.psql(
+            database,
+            "select lo_unlink(20001), lo_unlink(20003), lo_put(20002, 0, 'XX'), lo_put(20005, 0, 'XX')",
+        );
+        // One that pghaul made, but whose owner is another by now, is not pghaul's alone.
+        pair.target.psql(
+            database,
+            "select lo_from_bytea(60001, 'of the target'), lo_put(20004, 0, 'TT'), lo_put(20005, 0, 'TT');
+             grant select on large object 20003 to public",
+        );
+        let refused = migration.remove().failed_with(NOT_SAFE_TO_REMOVE);
+        assert!(
+            refused
+                .stderr
+                .contains("written to on the target since pghaul copied it: large objects 20004, 20005"),
+            "{refused}"
+        );
+        assert_eq!(migration.status_of(database)["status"], "syncing");
+        migration
+    });
+    let at = |database: &str| {
+        pair.target.psql(
+            database,
+            "select string_agg(oid || '=' || encode(lo_get(oid), 'escape'), ',' order by oid)
+               from pg_largeobject_metadata where oid not between 20006 and 20020",
+        )
+    };
+    let [replaced, left] = &migrations;
+    pair.target
+        .psql(&databases[0], "select lo_unlink(20004), lo_unlink(20005)");
+    replaced.remove().succeeded();
+    assert_eq!(
+        at(&databases[0]),
+        "20002=XX the source,20003=of the source,20004=of the source,20005=XX the source,60001=of the target"
+    );
+    let status = replaced.status_of(&databases[0]);
+    assert_eq!(
+        status["incomplete"][0]["object"], "large objects 20003, 60001",
+        "{status:#}"
+    );
+    assert_eq!(status["incomplete"][0]["kept"], true);
+
+    left.command(&["remove", "--accept-incomplete", "large objects"])
+        .run()
+        .succeeded();
+    assert_eq!(
+        at(&databases[1]),
+        "20002=XX the source,20003=of the source,20004=TT the source,20005=TT the source,60001=of the target"
+    );
+}
+
 /// Killed when some are there. What a dump copied before is of another snapshot: its tables are copied again.
 fn goes_on_after_a_kill(method: &str) {
     let pair = shared_pair(Kind::Ordinary);

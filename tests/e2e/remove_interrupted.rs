@@ -56,3 +56,60 @@ fn a_run_in_between_says_what_to_do_and_changes_nothing() {
     assert_nothing_is_left(&pair.source, &pair.target);
     compare::same(&pair.source, &pair.target, "shop");
 }
+
+/// What the removal completes: a table without a key, its foreign key, a materialized view, a trigger, large objects, sequences.
+const TO_COMPLETE: &str = "
+    create table customer (id int primary key);
+    create table log (customer int references customer, what text);
+    insert into customer select generate_series(1, 50);
+    insert into log select n, 'x' from generate_series(1, 50) n;
+    create materialized view logged as select count(*) from log;
+    create sequence ticket;
+    select lo_from_bytea(30001, 'old');
+    create function stamp() returns trigger language plpgsql as 'begin return new; end';
+    create trigger stamp before insert on customer for each row execute function stamp();
+    alter table customer enable always trigger stamp;
+";
+
+/// Whatever of its effects is there already, the source is followed further: also by a TRUNCATE, which a foreign key would refuse.
+#[test]
+fn killed_while_it_completes_the_source_is_followed_further() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.create_database("shop");
+    pair.source.psql("shop", TO_COMPLETE);
+    let migration = Migration::of(&pair.source, &pair.target, "shop").options(["--method", "replication"]);
+    migration.run().succeeded();
+    let step: usize = std::env::var("PGHAUL_REMOVE_STEP").map_or(9, |step| step.parse().expect("a number"));
+    let mut killed = 0;
+    for position in (1..).step_by(step) {
+        let change = format!(
+            "begin; truncate customer cascade; insert into customer select generate_series(1, 20 + {position});
+             insert into log select n, 'y' from generate_series(1, 10 + {position}) n; commit;
+             select nextval('ticket'), lo_put(30001, 0, '{position}')"
+        );
+        pair.source.psql("shop", &change);
+        let remove = migration.command(&["remove"]);
+        let outcome = remove.env("PGHAUL_CRASH_AT", position.to_string()).run();
+        if outcome.status.code().is_some() {
+            outcome.succeeded();
+            break;
+        }
+        let events = migration.events();
+        if events.iter().any(|event| event["kind"] == "removal_started") {
+            migration.remove().succeeded();
+            break;
+        }
+        killed += 1;
+        // Every other time a run comes first, after a change that the foreign key would refuse.
+        if killed % 2 == 0 {
+            pair.source.psql("shop", &change);
+            migration.run().succeeded();
+        }
+    }
+    assert!(killed > 3, "only {killed} removals were killed");
+    assert_eq!(migration.status()["status"], "removed");
+    assert_nothing_is_left(&pair.source, &pair.target);
+    // The target's is as of the removal.
+    pair.source.psql("shop", "refresh materialized view logged");
+    compare::same(&pair.source, &pair.target, "shop");
+}

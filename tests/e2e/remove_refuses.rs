@@ -2,7 +2,10 @@
 
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
 use pghaul_testkit::compare::{Options, databases};
-use pghaul_testkit::{Kind, fixtures, shared_pair};
+use pghaul_testkit::{Kind, fixtures, shared_pair, wait_until};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The exit code of `remove` when it refuses.
 const NOT_SAFE_TO_REMOVE: i32 = 8;
@@ -113,6 +116,20 @@ fn what_is_copied_once_and_what_was_never_moved_is_not_forgotten() {
     ] {
         assert!(refusal.stderr.contains(said), "{refusal}");
     }
+    // Also where somebody begins to, between the look and the copy.
+    target.psql(
+        &first,
+        "truncate keyless; begin; insert into keyless values (9); prepare transaction 'late'",
+    );
+    let running = migration.command(&["remove", "--incomplete"]).spawn();
+    let waits = "select count(*) from pg_locks where not granted and relation = 'keyless'::regclass";
+    wait_until("the removal waits for it", PATIENCE, || {
+        target.psql(&first, waits) == "1"
+    });
+    target.psql(&first, "commit prepared 'late'");
+    let refusal = running.wait(PATIENCE).failed_with(NOT_SAFE_TO_REMOVE);
+    assert!(refusal.stderr.contains("written to on the target"), "{refusal}");
+    assert_eq!(target.psql(&first, "select id from keyless"), "9");
     target.psql(&first, "truncate keyless");
     remove().succeeded();
     assert_nothing_of_it_is_left(&migration, pair, &first);

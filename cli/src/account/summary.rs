@@ -32,6 +32,8 @@ pub(crate) struct Summary {
     pub(crate) waits: Vec<Repeated>,
     /// Objects that are not exact on the target, and the number of their databases.
     pub(crate) incomplete: (u64, u64),
+    /// How many objects stay as users of the target have made them, and in how many databases.
+    pub(crate) kept: (u64, u64),
 }
 
 /// A table that took long.
@@ -63,7 +65,11 @@ impl Summary {
             .flat_map(|database| database.times.tables.iter().map(move |table| (database, table)))
             .filter(|(_, table)| table.span.to.is_some_and(|to| within(run, to)))
             .collect();
-        let incomplete = databases().map(open);
+        let of_all = |count: fn(&Database) -> u64| {
+            databases().map(count).fold((0, 0), |(objects, of), some| {
+                (objects + some, of + u64::from(some > 0))
+            })
+        };
         Some(Self {
             run: account.runs.len() as u64,
             took: run.took().unwrap_or_default(),
@@ -76,9 +82,8 @@ impl Summary {
             slowest: slowest(copied),
             retries: repeated(&account.retries, run),
             waits: repeated(&account.waits, run),
-            incomplete: incomplete.fold((0, 0), |(objects, of), open| {
-                (objects + open, of + u64::from(open > 0))
-            }),
+            incomplete: of_all(open),
+            kept: of_all(kept),
         })
     }
 }
@@ -86,7 +91,12 @@ impl Summary {
 /// What of a database is listed as incomplete, but for what `remove` completes itself.
 fn open(database: &Database) -> u64 {
     let items = database.times.left.iter();
-    items.filter(|item| !item.by_removal).count() as u64
+    items.filter(|item| item.is_open()).count() as u64
+}
+
+/// What stays as users of the target have made it.
+fn kept(database: &Database) -> u64 {
+    database.times.left.iter().filter(|item| item.kept).count() as u64
 }
 
 fn within(run: Span, at: Moment) -> bool {

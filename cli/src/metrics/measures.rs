@@ -141,7 +141,7 @@ impl Measures {
                 let measure = self.of(database);
                 measure.phase = phase_after(event).or(measure.phase);
                 if let Some(proof) = proof(event) {
-                    let open = proof.incomplete.iter().filter(|item| !item.by_removal);
+                    let open = proof.incomplete.iter().filter(|item| item.is_open());
                     measure.differences.incomplete = open.count() as u64;
                 }
             }

@@ -38,6 +38,7 @@ fn incomplete(items: &[Incomplete]) -> Vec<Value> {
             "sql": item.sql,
             "refused": item.refused,
             "by_removal": item.by_removal,
+            "kept": item.kept,
         })
     };
     items.iter().map(item).collect()

@@ -270,7 +270,7 @@ fn details(database: &DatabaseView) -> Vec<String> {
     for problem in problems {
         lines.push(paint(ERROR, format_args!("  {}", failure::line(problem))));
     }
-    let items = database.incomplete.iter().filter(|item| !item.by_removal);
+    let items = database.incomplete.iter().filter(|item| item.is_open());
     let items: Vec<_> = items.chain(&database.written).collect();
     lines.extend(
         items

@@ -358,7 +358,7 @@ fn proven(proof: &Proof, position: &str) -> String {
     let mut parts = vec![plural(proof.tables, "table")];
     parts.extend(proof.rows.map(|rows| format!("{} rows copied", count(rows))));
     parts.extend(proof.fence.as_ref().map(|fence| format!("{position} {fence}")));
-    let open = proof.incomplete.iter().filter(|item| !item.by_removal).count();
+    let open = proof.incomplete.iter().filter(|item| item.is_open()).count();
     if open > 0 {
         parts.push(format!("{open} to be completed at the cutover"));
     }

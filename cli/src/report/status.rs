@@ -322,13 +322,17 @@ fn incomplete(view: &View) -> Option<String> {
     let sections = [
         (
             "to be completed at the cutover",
-            of_cluster + &of(&|d, item| !removed(d) && !item.by_removal),
+            of_cluster + &of(&|d, item| !removed(d) && item.is_open()),
         ),
         (
             "to be completed by `pghaul remove`",
             of(&|d, item| !removed(d) && item.by_removal),
         ),
-        ("left incomplete when it was removed", of(&|d, _| removed(d))),
+        (
+            "left incomplete when it was removed",
+            of(&|d, item| removed(d) && !item.kept),
+        ),
+        ("kept as it is in use on the target", of(&|_, item| item.kept)),
     ];
     let sections: Vec<String> = sections
         .into_iter()
@@ -354,7 +358,7 @@ pub(crate) fn next_steps(view: &View, name: &str) -> String {
         steps.push(format!("pghaul status --name {name}   until the lag is 0"));
     }
     let mut items = view.databases.iter().flat_map(|d| &d.incomplete);
-    let incomplete = !view.incomplete.is_empty() || items.any(|item| !item.by_removal);
+    let incomplete = !view.incomplete.is_empty() || items.any(Incomplete::is_open);
     if incomplete {
         steps.push("complete by hand what is listed above".to_owned());
     }

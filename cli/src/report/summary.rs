@@ -33,13 +33,15 @@ pub(crate) fn text(summary: &Summary) -> Vec<String> {
     }
     rows.extend(repeated(&summary.retries).map(|text| ("retries", text)));
     rows.extend(repeated(&summary.waits).map(|text| ("waits", text)));
-    if let (objects @ 1.., databases) = summary.incomplete {
-        let listed = format!(
-            "{} in {}",
-            plural(objects, "object"),
-            plural(databases, "database")
-        );
-        rows.push(("incomplete", paint(WARNING, listed) + ", listed below"));
+    for (label, counted) in [("incomplete", summary.incomplete), ("kept", summary.kept)] {
+        if let (objects @ 1.., databases) = counted {
+            let listed = format!(
+                "{} in {}",
+                plural(objects, "object"),
+                plural(databases, "database")
+            );
+            rows.push((label, paint(WARNING, listed) + ", listed below"));
+        }
     }
     let shown = rows
         .into_iter()
@@ -117,7 +119,7 @@ fn repeated(all: &[Repeated]) -> Option<String> {
 
 /// The same for programs; times in milliseconds.
 pub(crate) fn json(summary: &Summary) -> Value {
-    let (objects, databases) = summary.incomplete;
+    let counted = |(objects, databases): (u64, u64)| json!({ "objects": objects, "databases": databases });
     let pause = |one: &Repeated| json!({ "database": one.database, "what": one.what, "times": one.times, "took_ms": milliseconds(one.took) });
     let phase = |(name, took): &(String, Duration)| json!({ "phase": name, "took_ms": milliseconds(*took) });
     let slow = |table: &Slow| {
@@ -140,7 +142,8 @@ pub(crate) fn json(summary: &Summary) -> Value {
         "slowest_tables": summary.slowest.iter().map(slow).collect::<Vec<_>>(),
         "retries": summary.retries.iter().map(pause).collect::<Vec<_>>(),
         "waits": summary.waits.iter().map(pause).collect::<Vec<_>>(),
-        "incomplete": { "objects": objects, "databases": databases },
+        "incomplete": counted(summary.incomplete),
+        "kept": counted(summary.kept),
     })
 }
 

@@ -22,6 +22,40 @@ pub struct Incomplete {
     /// Whether `remove` completes it by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_removal: bool,
+    /// Whether nothing is missing: what users of the target have made of the object stays, and differs from the source's. It
+    /// keeps nobody from removing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
+}
+
+impl Incomplete {
+    /// Whether one of these names is the object's. In a name, `*` stands for any text, unless the object has that name itself.
+    pub fn is_named<'n>(object: &str, names: impl IntoIterator<Item = &'n String>) -> bool {
+        names
+            .into_iter()
+            .any(|name| name == object || matches(name, object))
+    }
+
+    /// Whether it is left to the user: `remove` does not complete it by itself, and there is something to complete.
+    pub fn is_open(&self) -> bool {
+        !self.by_removal && !self.kept
+    }
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return false;
+    };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let inner = text.strip_prefix(first).and_then(|text| text.strip_suffix(last));
+    let Some(mut inner) = inner else { return false };
+    middle.split('*').all(|part| match inner.split_once(part) {
+        Some((_, after)) => {
+            inner = after;
+            true
+        }
+        None => false,
+    })
 }
 
 /// The evidence for `syncing` or `done`.
@@ -76,4 +110,33 @@ pub struct ServerPosition {
     /// through a failover slot. Absent before PostgreSQL 17, and where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standby_slots: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Incomplete;
+
+    #[test]
+    fn a_name_may_be_a_pattern() {
+        let named = |name: &str, object: &str| Incomplete::is_named(object, &[name.to_owned()]);
+        for (name, object) in [
+            ("role a", "role a"),
+            ("role v-*", "role v-1"),
+            ("role v-*", "role v-"),
+            ("*", "table public.t"),
+            ("role *-app-*", "role v-token-app-1"),
+            ("table \"a*b\"", "table \"a*b\""),
+            ("r*e a*b*c", "role axbxc"),
+        ] {
+            assert!(named(name, object), "{name} {object}");
+        }
+        for (name, object) in [
+            ("role a", "role ab"),
+            ("role v-*", "membership of v-1"),
+            ("role *-app-*", "role v-token-1"),
+            ("role a*a", "role a"),
+        ] {
+            assert!(!named(name, object), "{name} {object}");
+        }
+    }
 }

@@ -157,7 +157,7 @@ impl<S: Scope> Context<S> {
         self.run
             .accepted
             .get()
-            .is_some_and(|names| names.contains(object))
+            .is_some_and(|names| pghaul_core::event::Incomplete::is_named(object, names))
     }
 
     /// Ends the step where the user wants the run to end.

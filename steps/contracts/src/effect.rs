@@ -34,12 +34,27 @@ pub enum EffectKey {
     Subscribed(String),
     /// The state was proven, up to this position of the source's WAL.
     Proven(String),
+    /// The mark of the proof with this position is on the source too.
+    ProvenOnSource(String),
     /// The settings of the database are set.
     DatabaseSettings,
     /// A setting is set for the workers of the subscription: its name and, after `=`, the value of before, if any.
     WorkerSetting(String),
     /// The subscription with this name was stopped by pghaul, for a removal.
     Stopped(String),
+    /// The sequence with this quoted name is set to this position, or is about to be.
+    SequenceSet {
+        /// The sequence.
+        name: String,
+        /// Its value.
+        value: i64,
+        /// Whether the value was returned already.
+        is_called: bool,
+    },
+    /// The sequence with this quoted name was found to be moved by somebody else.
+    SequenceMoved(String),
+    /// The transaction with this id, as `xmin` shows it, has written large objects.
+    LargeObjects(u32),
 }
 
 /// The prefixes of the texts. An entry's also begins the texts of what is noted about the entry besides.
@@ -58,9 +73,20 @@ impl EffectKey {
     /// Of [`Proven`](Self::Proven).
     pub const PROVEN: &'static str = "proven/";
 
+    /// Of [`ProvenOnSource`](Self::ProvenOnSource).
+    pub const PROVEN_ON_SOURCE: &'static str = "proven-on-source/";
+
     /// Of [`WorkerSetting`](Self::WorkerSetting).
     pub const WORKER_SETTING: &'static str = "worker-setting/";
 
+    /// Of [`SequenceSet`](Self::SequenceSet) and [`SequenceMoved`](Self::SequenceMoved).
+    pub const SEQUENCE: &'static str = "sequence/";
+
+    /// Of [`LargeObjects`](Self::LargeObjects).
+    pub const LARGE_OBJECTS: &'static str = "large-objects/";
+
+    const SEQUENCE_SET: &'static str = "sequence/set/";
+    const SEQUENCE_MOVED: &'static str = "sequence/moved/";
     const DATABASE_SETTINGS: &'static str = "schema/settings-of-database";
     const INDEX: &'static str = "schema/index/";
     const SUBSCRIBED: &'static str = "subscription/";
@@ -84,6 +110,17 @@ impl EffectKey {
     pub fn copies_of(tables: impl IntoIterator<Item = u32>) -> String {
         let tables: Vec<String> = tables.into_iter().map(|number| number.to_string()).collect();
         format!("^{}[0-9]+/({})/", Self::COPIED, tables.join("|"))
+    }
+
+    /// Whether a table is complete in any attempt, by the texts of keys.
+    pub fn any_complete(keys: &[String], table: u32) -> bool {
+        let attempt = |key: &String| match key.parse() {
+            Ok(Self::CopiedPart { item, .. }) => Some(item.attempt),
+            _ => None,
+        };
+        let attempts: BTreeSet<u32> = keys.iter().filter_map(attempt).collect();
+        let is_complete = |attempt| Self::complete(keys, attempt).contains(&table);
+        attempts.into_iter().any(is_complete)
     }
 
     /// The tables of one attempt that are complete, by the texts of keys: all of their parts are there.
@@ -112,9 +149,17 @@ impl fmt::Display for EffectKey {
             Self::Refreshed(name) => write!(f, "{}{name}", Self::REFRESHED),
             Self::Subscribed(name) => write!(f, "{}{name}", Self::SUBSCRIBED),
             Self::Proven(fence) => write!(f, "{}{fence}", Self::PROVEN),
+            Self::ProvenOnSource(fence) => write!(f, "{}{fence}", Self::PROVEN_ON_SOURCE),
             Self::DatabaseSettings => f.write_str(Self::DATABASE_SETTINGS),
             Self::WorkerSetting(setting) => write!(f, "{}{setting}", Self::WORKER_SETTING),
             Self::Stopped(name) => write!(f, "{}{name}", Self::STOPPED),
+            Self::SequenceSet {
+                name,
+                value,
+                is_called,
+            } => write!(f, "{}{value}/{is_called}/{name}", Self::SEQUENCE_SET),
+            Self::SequenceMoved(name) => write!(f, "{}{name}", Self::SEQUENCE_MOVED),
+            Self::LargeObjects(transaction) => write!(f, "{}{transaction}", Self::LARGE_OBJECTS),
         }
     }
 }
@@ -152,13 +197,27 @@ impl FromStr for EffectKey {
         if let Some(table) = text.strip_prefix(Self::ANALYZED) {
             return number(table).map(Self::Analyzed);
         }
+        if let Some(rest) = text.strip_prefix(Self::SEQUENCE_SET) {
+            let mut parts = rest.splitn(3, '/');
+            let mut part = || parts.next().ok_or(UnknownKey);
+            return Ok(Self::SequenceSet {
+                value: number(part()?)?,
+                is_called: number(part()?)?,
+                name: part()?.to_owned(),
+            });
+        }
+        if let Some(transaction) = text.strip_prefix(Self::LARGE_OBJECTS) {
+            return number(transaction).map(Self::LargeObjects);
+        }
         let named = |prefix| text.strip_prefix(prefix).map(str::to_owned);
         named(Self::REFRESHED)
             .map(Self::Refreshed)
             .or_else(|| named(Self::SUBSCRIBED).map(Self::Subscribed))
             .or_else(|| named(Self::PROVEN).map(Self::Proven))
+            .or_else(|| named(Self::PROVEN_ON_SOURCE).map(Self::ProvenOnSource))
             .or_else(|| named(Self::WORKER_SETTING).map(Self::WorkerSetting))
             .or_else(|| named(Self::STOPPED).map(Self::Stopped))
+            .or_else(|| named(Self::SEQUENCE_MOVED).map(Self::SequenceMoved))
             .ok_or(UnknownKey)
     }
 }
@@ -191,9 +250,19 @@ mod tests {
             any::<String>().prop_map(EffectKey::Refreshed),
             any::<String>().prop_map(EffectKey::Subscribed),
             any::<String>().prop_map(EffectKey::Proven),
+            any::<String>().prop_map(EffectKey::ProvenOnSource),
             Just(EffectKey::DatabaseSettings),
             any::<String>().prop_map(EffectKey::WorkerSetting),
             any::<String>().prop_map(EffectKey::Stopped),
+            (any::<String>(), any::<i64>(), any::<bool>()).prop_map(|(name, value, is_called)| {
+                EffectKey::SequenceSet {
+                    name,
+                    value,
+                    is_called,
+                }
+            }),
+            any::<String>().prop_map(EffectKey::SequenceMoved),
+            any::<u32>().prop_map(EffectKey::LargeObjects),
         ]
     }
 

@@ -22,6 +22,9 @@ pub struct LargeObjectsOutput {
     /// The catalogs of large objects as they were then. Absent, nobody can know whether something was written since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub catalogs: Vec<LargeObjectCatalog>,
+    /// Whether the target has the ids of all transactions that wrote large objects: earlier releases did not note them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub noted: bool,
 }
 
 impl Contract for LargeObjectsOutput {

@@ -1,12 +1,32 @@
 //! Tables that are copied out of snapshots of their own: those that are not replicated.
 
 use crate::crew::Crew;
-use crate::load::{constrained, matched, take_snapshot};
+use crate::load::{Load, constrained, matched, take_snapshot};
+use crate::on_target::GuardedTable;
+use pghaul_contracts::CopiedTable;
 use pghaul_step::{Code, Context, Database, Failure, Side, TablePlan};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many snapshots are tried for tables that are rewritten again and again.
 const SNAPSHOTS: u32 = 3;
+
+/// Whose rows are replaced.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Guard<'c> {
+    /// Nobody uses the tables yet.
+    Off,
+    /// Only those of these copies, by the numbers of the tables.
+    LastCopies(&'c BTreeMap<u32, CopiedTable>),
+}
+
+impl Guard<'_> {
+    fn protect(self, load: &mut Load) {
+        let Self::LastCopies(copies) = self else { return };
+        let copied = copies.get(&load.number).and_then(|copied| copied.rows);
+        let (name, filter) = (load.table.name.clone(), load.filter.clone());
+        load.guard = Some(GuardedTable::new(name, load.number, filter, copied));
+    }
+}
 
 /// Copies tables out of one snapshot, and those that are rewritten before their copy out of another one. Tables with foreign keys or triggers
 /// are copied by sessions in which these do not act, the others by sessions that need no further right.
@@ -17,6 +37,7 @@ pub(crate) async fn copy_apart(
     ctx: &Context<Database>,
     attempt: u32,
     mut tables: Vec<&TablePlan>,
+    guard: Guard<'_>,
 ) -> Result<(), Failure> {
     for _ in 0..SNAPSHOTS {
         if tables.is_empty() {
@@ -28,7 +49,8 @@ pub(crate) async fn copy_apart(
             tables.iter().partition(|plan| constrained.contains(&plan.name));
         let mut rewritten = BTreeSet::new();
         for group in [free, held].iter().filter(|group| !group.is_empty()) {
-            let loads = matched(ctx, group, &snapshot).await?;
+            let mut loads = matched(ctx, group, &snapshot).await?;
+            loads.iter_mut().for_each(|load| guard.protect(load));
             rewritten.extend(Crew::new(ctx, &snapshot, attempt, &loads).work().await?);
         }
         tables.retain(|plan| rewritten.contains(&plan.number));

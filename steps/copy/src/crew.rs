@@ -199,6 +199,9 @@ impl<'a> Crew<'a> {
             let transaction = self.ctx.begin(&mut pair.target).await?;
             let keys: Vec<String> = loads.iter().map(|load| self.key_of(load.number)).collect();
             home.enter(&transaction, Expressions::OfRows).await?;
+            for guard in loads.iter().filter_map(|load| load.guard.as_ref()) {
+                guard.refuse_foreign_rows(&transaction).await?;
+            }
             transaction.batch("empty tables", &emptying(&loads)).await?;
             if self.attempt > 1 {
                 let numbers = loads.iter().map(|load| load.number);
@@ -255,6 +258,9 @@ impl<'a> Crew<'a> {
     /// Empties a table that is copied in parts, before the first of them.
     async fn empty(&self, target: &mut Session<Target, ReadWrite>, load: &Load) -> Result<(), Failure> {
         let transaction = self.ctx.begin(target).await?;
+        if let Some(guard) = &load.guard {
+            guard.refuse_foreign_rows(&transaction).await?;
+        }
         transaction.batch("empty a table", &load.emptying()).await?;
         transaction
             .forget_matching(&EffectKey::copies_of([load.number]))

@@ -4,7 +4,7 @@
 //! nobody writes to the source; it copies those of these tables whose rows are not known to be the same, then asks the source
 //! whether they were written to meanwhile.
 
-use crate::apart::copy_apart;
+use crate::apart::{Guard, copy_apart};
 use crate::on_target::refuse_foreign_rows;
 use crate::written::{changed, written};
 use async_trait::async_trait;
@@ -73,7 +73,7 @@ impl Step for DeferredCopy {
             refuse_foreign_rows(ctx, &tables, &copies).await?;
             let attempt = next_attempt(ctx, &known)?;
             let objects: Vec<String> = tables.iter().map(|plan| deferred_table(plan)).collect();
-            copy_apart(ctx, attempt, tables)
+            copy_apart(ctx, attempt, tables, Guard::LastCopies(&copies))
                 .await
                 .map_err(|failure| with_way_out(failure, &objects))?;
             let items = ctx.items::<CopyItem, CopiedTable>()?;

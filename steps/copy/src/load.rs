@@ -1,5 +1,6 @@
 //! What the crew is told of each table.
 
+use crate::on_target::GuardedTable;
 use pghaul_contracts::{CopiedTable, CopyItem};
 use pghaul_copy::{Formats, Snapshot, Table};
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Right, Row, Session, Source, Target};
@@ -22,6 +23,8 @@ pub(crate) struct Load {
     pub(crate) constrained: bool,
     /// For the configuration table of an extension, which of its rows are copied.
     pub(crate) filter: Option<String>,
+    /// Where others may use the target already: their rows are not replaced.
+    pub(crate) guard: Option<GuardedTable>,
 }
 
 impl Load {
@@ -96,6 +99,7 @@ pub(crate) async fn matched(
                 _ => None,
             },
             table,
+            guard: None,
         })
     };
     planned.iter().map(load).collect()

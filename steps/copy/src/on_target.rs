@@ -1,13 +1,14 @@
 //! Rows on the target that pghaul has not copied: somebody uses the table there already.
 //!
 //! The transaction that has copied a table has noted its effect keys too. So a row that another transaction has written has another
-//! `xmin` than these keys, and rows are missing where somebody has deleted some.
+//! `xmin` than these keys, and rows are missing where somebody has deleted some. They are looked for before anything is copied,
+//! and once more by the transaction that replaces them, under a lock.
 
 use crate::deferred::accepting;
 use pghaul_contracts::{CopiedTable, EffectKey};
 use pghaul_step::postgres::{QualifiedName, ReadWrite, Session, Target};
 use pghaul_step::step::deferred_table;
-use pghaul_step::{Code, Context, Database, Failure, Side, TableClass, TablePlan, listed};
+use pghaul_step::{Code, Context, Database, Failure, OwnedTransaction, Side, TableClass, TablePlan, listed};
 use std::collections::BTreeMap;
 
 const LOOK: &str = "look for rows that pghaul has not copied";
@@ -33,19 +34,39 @@ pub(crate) async fn refuse_foreign_rows(
     if written.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(
-        Code::NotSafeToRemove,
-        format!(
-            "written to on the target since pghaul copied it: {}",
-            listed(&written)
-        ),
-    )
-    .with_side(Side::Target)
-    .with_hint(format!(
-        "`pghaul remove` copies such a table from the source again, which would discard these rows; `{}` \
-         leaves the table as it is on the target; or empty it there with TRUNCATE, then remove",
-        accepting(&written)
-    )))
+    Err(refusal(&written))
+}
+
+fn refusal(written: &[String]) -> Failure {
+    let message = format!(
+        "written to on the target since pghaul copied it: {}",
+        listed(written)
+    );
+    Failure::new(Code::NotSafeToRemove, message)
+        .with_side(Side::Target)
+        .with_hint(format!(
+            "`pghaul remove` copies such a table from the source again, which would discard these rows; `{}` \
+             leaves the table as it is on the target; or empty it there with TRUNCATE, then remove",
+            accepting(written)
+        ))
+}
+
+/// A look at the rows of a table, which stays the table that is looked at until the transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Others may write meanwhile.
+    Glance,
+    /// Nobody else writes until the transaction ends.
+    Exclusive,
+}
+
+impl Look {
+    fn lock(self) -> &'static str {
+        match self {
+            Self::Glance => "ACCESS SHARE",
+            Self::Exclusive => "SHARE ROW EXCLUSIVE",
+        }
+    }
 }
 
 async fn has_foreign_rows(
@@ -54,35 +75,92 @@ async fn has_foreign_rows(
     plan: &TablePlan,
     copied: Option<u64>,
 ) -> Result<bool, Failure> {
-    let name = QualifiedName::try_from(&plan.name)?;
-    let filter = match &plan.class {
-        TableClass::ExtensionRows { filter } => filter.as_str(),
-        _ => "",
+    let table = GuardedTable {
+        name: QualifiedName::try_from(&plan.name)?,
+        number: plan.number,
+        filter: match &plan.class {
+            TableClass::ExtensionRows { filter } => Some(filter.clone()),
+            _ => None,
+        },
+        copied,
     };
     let transaction = ctx.begin(target).await?;
-    // Locked, it stays the table that is looked at.
-    let lock = format!("LOCK TABLE ONLY {name} IN ACCESS SHARE MODE");
-    transaction.batch(LOOK, &lock).await?;
-    let doing = transaction.inner().doing(LOOK);
-    let sql = "SELECT relkind = 'r' FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)";
-    if !doing
-        .query_one(sql, &[&name.to_string()])
-        .await?
-        .get::<_, bool>(0)
-    {
-        let message = format!("{name} is no table on the target any more");
-        return Err(Failure::new(Code::PlanChanged, message).with_side(Side::Target));
-    }
-    let sql = format!(
-        "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE xmin::text <> ALL (
-                    ARRAY(SELECT e.xmin::text FROM pghaul.effect e WHERE e.key ~ $1)))
-           FROM ONLY {name} {filter}"
-    );
-    let row = doing
-        .query_one(&sql, &[&EffectKey::copies_of([plan.number])])
-        .await?;
-    let (rows, foreign): (i64, i64) = (row.get(0), row.get(1));
+    let found = table.has_foreign_rows(&transaction, Look::Glance).await?;
     transaction.rollback().await?;
-    let deleted = copied.is_some_and(|copied| rows.unsigned_abs() < copied);
-    Ok(rows > 0 && (foreign > 0 || deleted))
+    Ok(found)
+}
+
+/// A table whose rows are only replaced where they are pghaul's.
+#[derive(Debug, Clone)]
+pub(crate) struct GuardedTable {
+    name: QualifiedName,
+    number: u32,
+    filter: Option<String>,
+    /// How many rows the last copy had, where that is known.
+    copied: Option<u64>,
+}
+
+impl GuardedTable {
+    pub(crate) fn new(name: QualifiedName, number: u32, filter: Option<String>, copied: Option<u64>) -> Self {
+        Self {
+            name,
+            number,
+            filter,
+            copied,
+        }
+    }
+
+    /// Refuses to replace rows of others that were written since the first look.
+    ///
+    /// # Errors
+    /// [`Code::NotSafeToRemove`].
+    pub(crate) async fn refuse_foreign_rows(
+        &self,
+        transaction: &OwnedTransaction<'_>,
+    ) -> Result<(), Failure> {
+        if !self.has_foreign_rows(transaction, Look::Exclusive).await? {
+            return Ok(());
+        }
+        Err(refusal(&[format!("table {}", self.name.short())]))
+    }
+
+    async fn has_foreign_rows(
+        &self,
+        transaction: &OwnedTransaction<'_>,
+        look: Look,
+    ) -> Result<bool, Failure> {
+        let name = &self.name;
+        let lock = format!("LOCK TABLE ONLY {name} IN {} MODE", look.lock());
+        transaction.batch(LOOK, &lock).await?;
+        let doing = transaction.doing(LOOK);
+        let sql = "SELECT relkind = 'r' FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)";
+        if !doing
+            .query_one(sql, &[&name.to_string()])
+            .await?
+            .get::<_, bool>(0)
+        {
+            let message = format!("{name} is no table on the target any more");
+            return Err(Failure::new(Code::PlanChanged, message).with_side(Side::Target));
+        }
+        let copies = EffectKey::copies_of([self.number]);
+        let sql = "SELECT key FROM pghaul.effect WHERE key ~ $1";
+        let keys: Vec<String> = doing
+            .query(sql, &[&copies])
+            .await?
+            .iter()
+            .map(|row| row.get(0))
+            .collect();
+        let sql = format!(
+            "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE xmin::text <> ALL (
+                        ARRAY(SELECT e.xmin::text FROM pghaul.effect e WHERE e.key ~ $1)))
+               FROM ONLY {name} {}",
+            self.filter.as_deref().unwrap_or_default()
+        );
+        let row = doing.query_one(&sql, &[&copies]).await?;
+        let (rows, foreign): (i64, i64) = (row.get(0), row.get(1));
+        let fewer = self.copied.is_some_and(|copied| rows.unsigned_abs() < copied);
+        // Some parts alone are what a copy has left that was killed.
+        let is_partial = !keys.is_empty() && !EffectKey::any_complete(&keys, self.number);
+        Ok(rows > 0 && (foreign > 0 || fewer && !is_partial))
+    }
 }

@@ -10,7 +10,7 @@
 //!
 //! In the second generation nothing stays when its snapshot is gone: it begins anew, with a new slot.
 
-use crate::apart::copy_apart;
+use crate::apart::{Guard, copy_apart};
 use crate::crew::Crew;
 use crate::load::{Load, act_as_replica, copied, is_constrained, matched};
 use crate::written::{items_of_attempt, written};
@@ -90,7 +90,7 @@ impl Step for SnapshotCopy {
             .copied()
             .filter(|plan| missing.contains(&plan.number));
         let (deferred, published): (Vec<_>, Vec<_>) = missing.partition(|plan| plan.deferred());
-        copy_apart(ctx, slot.attempt, deferred).await?;
+        copy_apart(ctx, slot.attempt, deferred, Guard::Off).await?;
         let units: BTreeSet<u32> = published.iter().map(|plan| published_as(plan)).collect();
         let copied_by = self.who_copies(ctx, &planned, &units).await?;
         empty(ctx, &planned, &units).await?;

@@ -1,6 +1,7 @@
 //! Owner, privileges, comment and security labels of large objects.
 
 use crate::description::Properties;
+use crate::own::OwnWrites;
 use pghaul_step::postgres::{PgError, ReadWrite, Session, Target};
 use pghaul_step::{Context, Database, Failure};
 
@@ -51,6 +52,7 @@ fn without_label(label: &str) -> Option<String> {
 /// refuses, with its words.
 pub(crate) async fn change(
     ctx: &Context<Database>,
+    own: &OwnWrites,
     target: &mut Session<Target, ReadWrite>,
     changes: &[Change],
 ) -> Result<Vec<(u32, String)>, Failure> {
@@ -58,12 +60,12 @@ pub(crate) async fn change(
         .iter()
         .filter(|change| !change.statements.is_empty())
         .collect();
-    if all.is_empty() || attempt(ctx, target, &all).await?.is_none() {
+    if all.is_empty() || attempt(ctx, own, target, &all).await?.is_none() {
         return Ok(Vec::new());
     }
     let mut refused = Vec::new();
     for change in all {
-        if let Some(error) = attempt(ctx, target, &[change]).await? {
+        if let Some(error) = attempt(ctx, own, target, &[change]).await? {
             refused.push((change.oid, error.message().to_owned()));
         }
     }
@@ -72,6 +74,7 @@ pub(crate) async fn change(
 
 async fn attempt(
     ctx: &Context<Database>,
+    own: &OwnWrites,
     target: &mut Session<Target, ReadWrite>,
     changes: &[&Change],
 ) -> Result<Option<PgError>, Failure> {
@@ -80,6 +83,7 @@ async fn attempt(
         .flat_map(|change| change.statements.iter().map(String::as_str))
         .collect();
     let transaction = ctx.begin(target).await?;
+    own.note(&transaction).await?;
     let operation = "set owners and privileges of large objects";
     let done = transaction.doing(operation).batch(&statements.join(";\n")).await;
     match done {

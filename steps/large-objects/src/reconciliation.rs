@@ -3,12 +3,13 @@
 
 use crate::content::{Hash, copy};
 use crate::description::{LargeObject, OnTarget, describe, oids};
+use crate::own::OwnWrites;
 use crate::properties::{Change, change};
 use futures_util::future::{try_join, try_join_all};
 use pghaul_copy::{RateLimit, Snapshot};
 use pghaul_step::postgres::{Ident, ReadOnly, ReadWrite, Session, Source, Target};
 use pghaul_step::workers::held;
-use pghaul_step::{Context, Database, Failure, OwnedTransaction, Progress};
+use pghaul_step::{Context, Database, Failure, Occasion, OwnedTransaction, Progress};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -30,6 +31,10 @@ pub(crate) struct Tally {
     pub(crate) bytes: u64,
     /// Those that are not equal, by the reason.
     pub(crate) different: BTreeMap<String, BTreeSet<u32>>,
+    /// Those that only the target has, and that pghaul has not created.
+    pub(crate) kept: BTreeSet<u32>,
+    /// Those whose contents differ, and were written on the target by others.
+    pub(crate) foreign: BTreeSet<u32>,
 }
 
 impl Tally {
@@ -59,6 +64,7 @@ pub(crate) struct Reconciliation<'a> {
     purpose: Purpose,
     hash: Hash,
     on_target: OnTarget,
+    own: OwnWrites,
     queue: Mutex<VecDeque<Vec<u32>>>,
     total: u64,
     done: Mutex<u64>,
@@ -116,6 +122,7 @@ impl<'a> Reconciliation<'a> {
             ctx,
             snapshot,
             purpose,
+            own: OwnWrites::read(ctx, &target).await?,
             hash: Hash::of_both(versions.0, versions.1),
             on_target: OnTarget {
                 mapping: ctx.mapping(),
@@ -175,6 +182,7 @@ impl<'a> Reconciliation<'a> {
         let mut refused: BTreeMap<u32, String> = BTreeMap::new();
         for round in 1..=ROUNDS {
             let mut difference = self.compare(pair, range).await?;
+            self.spare(pair, &mut difference).await?;
             difference
                 .properties
                 .retain(|change| !refused.contains_key(&change.oid));
@@ -184,8 +192,34 @@ impl<'a> Reconciliation<'a> {
                 return Ok(());
             }
             self.write(pair, &difference).await?;
-            refused.extend(change(self.ctx, &mut pair.target, &difference.properties).await?);
+            refused.extend(change(self.ctx, &self.own, &mut pair.target, &difference.properties).await?);
         }
+        Ok(())
+    }
+
+    /// Leaves out what others have written on the target.
+    async fn spare(&self, pair: &Pair, difference: &mut Difference) -> Result<(), Failure> {
+        if !self.own.tell() {
+            return Ok(());
+        }
+        let own = self.own.of(&pair.target, &difference.vanished).await?;
+        let is_own = |oid: &u32| own.get(oid).is_none_or(|own| own.object);
+        let (vanished, kept): (Vec<u32>, Vec<u32>) = difference.vanished.iter().copied().partition(is_own);
+        difference.vanished = vanished;
+        held(&self.tally).kept.extend(kept);
+        // Where rows are discarded and copied again, contents are too.
+        if self.purpose == Purpose::Compare || self.ctx.occasion() != Some(Occasion::Removal) {
+            return Ok(());
+        }
+        let there = difference.contents.iter().filter(|(_, is_there)| *is_there);
+        let there: Vec<u32> = there.map(|(object, _)| object.oid).collect();
+        let own = self.own.of(&pair.target, &there).await?;
+        let foreign = own.iter().filter(|(_, own)| own.is_foreign());
+        let foreign: BTreeSet<u32> = foreign.map(|(oid, _)| *oid).collect();
+        let is_spared = |oid: &u32| foreign.contains(oid);
+        difference.contents.retain(|(object, _)| !is_spared(&object.oid));
+        difference.properties.retain(|change| !is_spared(&change.oid));
+        held(&self.tally).foreign.extend(foreign);
         Ok(())
     }
 
@@ -281,6 +315,7 @@ impl<'a> Reconciliation<'a> {
         };
         let operation = "copy large objects";
         let transaction = self.ctx.begin(&mut pair.target).await?;
+        self.own.note(&transaction).await?;
         call(&transaction, operation, CREATE, &is_there(false)).await?;
         call(&transaction, operation, TRUNCATE, &is_there(true)).await?;
         let objects: Vec<&LargeObject> = batch.iter().map(|(object, _)| object).collect();

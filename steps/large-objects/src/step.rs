@@ -3,14 +3,15 @@
 //! A dump copies them out of the snapshot of its tables, which step `copy` keeps for it. Where all else is replicated they
 //! have a snapshot of their own: they are as of that moment until `remove` runs the step once more.
 
+use crate::own::record;
 use crate::reconciliation::{Purpose, Reconciliation, Tally};
 use crate::since::{count_different, mark, since};
-use pghaul_contracts::{CopyOutput, InitialCopyOutput, LargeObjectsOutput, SchemaOutput};
+use pghaul_contracts::{CopyOutput, EffectKey, InitialCopyOutput, LargeObjectsOutput, SchemaOutput};
 use pghaul_copy::{Depth, Since, Snapshot};
 use pghaul_step::retry::patiently;
 use pghaul_step::{
-    Context, Contract, Database, Descriptor, Failure, Incomplete, Method, Probe, Progress, Proof, Repeats,
-    Standing, Step, StepPhase, async_trait, failures,
+    Code, Context, Contract, Database, Descriptor, Failure, Incomplete, Method, Occasion, Probe, Progress,
+    Proof, Repeats, Side, Standing, Step, StepPhase, async_trait, failures, shell_word,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ impl Step for LargeObjects {
             repeats: Repeats::Removal,
             copies_rows: true,
             follows_rows: true,
+            lasting_effects: &[EffectKey::LARGE_OBJECTS],
             ..Descriptor::of::<LargeObjectsOutput>(
                 "copies large objects, and what changed of them",
                 StepPhase::Data,
@@ -44,7 +46,7 @@ impl Step for LargeObjects {
     }
 
     fn is_needed(&self, ctx: &Context<Database>) -> Result<bool, Failure> {
-        Ok(LargeObjectsOutput::is_planned(ctx.plan()))
+        Ok(LargeObjectsOutput::is_planned(ctx.plan()) && !is_left(ctx))
     }
 
     async fn probe(&self, _: &Context<Database>) -> Result<Probe<LargeObjectsOutput>, Failure> {
@@ -61,6 +63,9 @@ impl Step for LargeObjects {
             return outcome.map_err(|failure| lost().with_cause(failure));
         }
         let output = outcome?;
+        if ctx.method() == Method::Dump {
+            record(ctx).await?;
+        }
         // It keeps the source from cleaning up.
         ctx.let_go::<Snapshot>();
         Ok(output)
@@ -114,6 +119,9 @@ impl Step for LargeObjects {
         let Some(output) = ctx.output::<LargeObjectsOutput>()? else {
             return Ok(0);
         };
+        if ctx.is_accepted(OBJECT) {
+            return Ok(0);
+        }
         match since(ctx, &output, Depth::Rows).await? {
             Since::Unchanged => Ok(0),
             Since::Written(_) | Since::Unknown(_) => {
@@ -121,6 +129,11 @@ impl Step for LargeObjects {
             }
         }
     }
+}
+
+/// Whether the user of a removal leaves all of them as they are.
+fn is_left(ctx: &Context<Database>) -> bool {
+    ctx.occasion() == Some(Occasion::Removal) && ctx.is_accepted(OBJECT)
 }
 
 /// The snapshot of the tables.
@@ -148,6 +161,10 @@ async fn take_snapshot(ctx: &Context<Database>) -> Result<Snapshot, Failure> {
 async fn copy(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<LargeObjectsOutput, Failure> {
     let reconciliation = Reconciliation::new(ctx, snapshot, Purpose::Copy).await?;
     let tally = reconciliation.work().await?;
+    if !tally.foreign.is_empty() {
+        return Err(written_on_target(&tally.foreign));
+    }
+    let before = ctx.output::<LargeObjectsOutput>()?;
     Ok(LargeObjectsOutput {
         objects: tally.equal,
         bytes: tally.bytes,
@@ -155,17 +172,36 @@ async fn copy(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<LargeObjec
         as_of: snapshot.position().to_string(),
         incomplete: different(&tally),
         catalogs: mark(snapshot).await?,
+        noted: before.is_none_or(|before| before.noted),
     })
+}
+
+fn written_on_target(oids: &BTreeSet<u32>) -> Failure {
+    let message = format!("written to on the target since pghaul copied it: {}", named(oids));
+    Failure::new(Code::NotSafeToRemove, message)
+        .with_side(Side::Target)
+        .with_hint(format!(
+            "`pghaul remove` copies what differs from the source, which would discard these contents; `pghaul remove \
+             --accept-incomplete {}` leaves all large objects as they are on the target; or remove there with lo_unlink() what \
+             the source's may replace, then remove",
+            shell_word(OBJECT)
+        ))
 }
 
 /// One entry for each reason.
 fn different(tally: &Tally) -> Vec<Incomplete> {
+    let kept = (!tally.kept.is_empty()).then(|| Incomplete {
+        object: named(&tally.kept),
+        why: "only the target has it, and pghaul has not created it: it stays".to_owned(),
+        kept: true,
+        ..Incomplete::default()
+    });
     let listed = tally.different.iter().map(|(why, oids)| Incomplete {
         object: named(oids),
         why: why.clone(),
         ..Incomplete::default()
     });
-    listed.collect()
+    listed.chain(kept).collect()
 }
 
 fn named(oids: &BTreeSet<u32>) -> String {

@@ -2,10 +2,12 @@
 //!
 //! What a slot has confirmed is never sent again, and what a subscription has applied is skipped. So a target that was
 //! put back misses changes, and so does one whose source was put back, without any error. Each proof notes where both
-//! servers are in their own histories, and leaves a mark in the target; the next one compares.
+//! servers are in their own histories, and leaves a mark in the target and in the comment of the source's publication; the
+//! next one compares.
 
 use crate::failover;
-use pghaul_contracts::{EffectKey, SlotOutput};
+use crate::publication::{marks, set_marks};
+use pghaul_contracts::{EffectKey, PublicationOutput, SlotOutput};
 use pghaul_step::postgres::{Lsn, ReadOnly, Right, Session, Source, Target};
 use pghaul_step::{Code, Context, Database, Failure, Positions, Proof, ServerPosition, Side};
 
@@ -26,10 +28,10 @@ fn noted(ctx: &Context<Database>, slot: &SlotOutput) -> Option<Positions> {
     proven.or_else(|| slot.positions.clone())
 }
 
-/// The key of the mark that a proof leaves.
+/// The position that a proof leaves as its mark.
 fn mark_of(proof: &Proof) -> Option<String> {
     proof.positions.as_ref()?;
-    Some(EffectKey::Proven(proof.fence.clone()?).to_string())
+    proof.fence.clone()
 }
 
 /// Compares where the servers are with what the journal knows.
@@ -63,12 +65,7 @@ pub(crate) async fn compare<R: Right>(
         );
         sentences.push((Side::Source, sentence));
     }
-    if let Some(mark) = ctx.last_proof().as_ref().and_then(mark_of)
-        && !ctx.effects(EffectKey::PROVEN).await?.contains(&mark)
-    {
-        let sentence = "it does not have the mark that the last proof left in the schema pghaul".to_owned();
-        sentences.push((Side::Target, sentence));
-    }
+    sentences.extend(without_marks(ctx, source).await?);
     let one_of = |side: Side| sentences.iter().find(|(of, _)| *of == side);
     let problem = |(side, sentence): &(Side, String)| failure(ctx, *side, sentence);
     problems.extend(
@@ -80,19 +77,66 @@ pub(crate) async fn compare<R: Right>(
     Ok(())
 }
 
-/// Leaves the mark of a proof in the target. That of the last one stays until the journal knows this one.
-pub(crate) async fn mark(ctx: &Context<Database>, proof: &Proof) -> Result<(), Failure> {
-    let Some(mark) = mark_of(proof) else { return Ok(()) };
-    let last = ctx.last_proof().as_ref().and_then(mark_of);
-    let mut marks = ctx.effects(EffectKey::PROVEN).await?;
-    if let Some(last) = last {
-        marks.remove(&last);
+/// Which servers do not have the mark of the last proof.
+async fn without_marks(
+    ctx: &Context<Database>,
+    source: &Session<Source, ReadOnly>,
+) -> Result<Vec<(Side, String)>, Failure> {
+    let mut missing = Vec::new();
+    let Some(fence) = ctx.last_proof().as_ref().and_then(mark_of) else {
+        return Ok(missing);
+    };
+    let proven = EffectKey::Proven(fence.clone()).to_string();
+    if !ctx.effects(EffectKey::PROVEN).await?.contains(&proven) {
+        let sentence = "it does not have the mark that the last proof left in the schema pghaul";
+        missing.push((Side::Target, sentence.to_owned()));
     }
-    let old: Vec<String> = marks.into_iter().collect();
+    let on_source = EffectKey::ProvenOnSource(fence.clone()).to_string();
+    if ctx
+        .effects(EffectKey::PROVEN_ON_SOURCE)
+        .await?
+        .contains(&on_source)
+    {
+        let publication = ctx.finished::<PublicationOutput>()?.name;
+        // One that is gone altogether is another failure.
+        if source.publication(&publication).await?.is_some()
+            && !marks(source, &publication).await?.contains(&fence)
+        {
+            let sentence = "its publication does not have the mark that the last proof left in its comment";
+            missing.push((Side::Source, sentence.to_owned()));
+        }
+    }
+    Ok(missing)
+}
+
+/// Leaves the mark of a proof on both servers, and in the target whether the source has it. That of the last one stays until
+/// the journal knows this one.
+pub(crate) async fn mark(ctx: &Context<Database>, proof: &Proof) -> Result<(), Failure> {
+    let Some(fence) = mark_of(proof) else {
+        return Ok(());
+    };
+    let last = ctx.last_proof().as_ref().and_then(mark_of);
+    let publication = ctx.finished::<PublicationOutput>()?.name;
+    let both: Vec<String> = last.iter().cloned().chain([fence.clone()]).collect();
+    let is_on_source = set_marks(ctx, &publication, &both).await?;
+    let mut old = ctx.effects(EffectKey::PROVEN).await?;
+    old.extend(ctx.effects(EffectKey::PROVEN_ON_SOURCE).await?);
+    if let Some(last) = last {
+        old.remove(&EffectKey::Proven(last.clone()).to_string());
+        old.remove(&EffectKey::ProvenOnSource(last).to_string());
+    }
+    let old: Vec<String> = old.into_iter().collect();
     let mut target = ctx.target().await?;
     let transaction = ctx.begin(&mut target).await?;
     transaction.forget_each(&old).await?;
-    transaction.effect_again(&mark).await?;
+    transaction
+        .effect_again(&EffectKey::Proven(fence.clone()).to_string())
+        .await?;
+    if is_on_source {
+        transaction
+            .effect_again(&EffectKey::ProvenOnSource(fence).to_string())
+            .await?;
+    }
     transaction.commit("mark the proof").await
 }
 

@@ -152,11 +152,60 @@ async fn commit_with_help(
 }
 
 fn tag(ctx: &Context<Database>, name: &str) -> Result<String, Failure> {
-    let comment = format!("pghaul migration {}", ctx.migration());
+    comment(name, &format!("pghaul migration {}", ctx.migration()))
+}
+
+/// What follows the tag in the comment of a publication that has marks of proofs.
+const MARKS: &str = ", proven up to ";
+
+/// Writes the marks of proofs, and nothing else, into the comment of a publication. False where the server does not let
+/// pghaul's role do that.
+pub(crate) async fn set_marks(
+    ctx: &Context<Database>,
+    name: &str,
+    marks: &[String],
+) -> Result<bool, Failure> {
+    let text = format!("pghaul migration {}{MARKS}{}", ctx.migration(), marks.join(" "));
+    let mut source = ctx.source_for_writing().await?;
+    let statement = comment(name, &text)?;
+    let set = async {
+        let transaction = source.transaction().await?;
+        let doing = transaction.doing("mark the proof on the source");
+        doing.batch(LOCK_TIMEOUT).await?;
+        doing.batch(&statement).await?;
+        transaction.commit().await
+    };
+    match ctx.act("mark the proof on the source", set).await {
+        Ok(()) => Ok(true),
+        // 42501 insufficient_privilege, 25006 read_only_sql_transaction, 55P03 lock_not_available
+        Err(error) if matches!(error.sqlstate(), Some("42501" | "25006" | "55P03")) => {
+            tracing::debug!(%error, "the source has no mark of this proof");
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The marks in the comment of a publication.
+pub(crate) async fn marks<R: Right>(
+    source: &Session<Source, R>,
+    name: &str,
+) -> Result<BTreeSet<String>, Failure> {
+    let sql = "SELECT pg_catalog.obj_description(p.oid, 'pg_publication') FROM pg_catalog.pg_publication p WHERE p.pubname = $1";
+    let doing = source.doing("read the marks of proofs");
+    let row = doing.query_opt(sql, &[&name]).await?;
+    let comment: Option<String> = row.and_then(|row| row.get(0));
+    let marks = comment.as_deref().and_then(|comment| comment.split_once(MARKS));
+    Ok(marks
+        .map(|(_, marks)| marks.split(' ').map(str::to_owned).collect())
+        .unwrap_or_default())
+}
+
+fn comment(name: &str, comment: &str) -> Result<String, Failure> {
     Ok(format!(
         "COMMENT ON PUBLICATION {} IS {}",
         Ident::new(name)?,
-        literal(&comment)?
+        literal(comment)?
     ))
 }
 

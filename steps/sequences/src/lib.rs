@@ -4,18 +4,26 @@
 //! proven that everything else is there; so they are never behind the rows.
 //!
 //! One that can't be set, because the source has made, renamed or widened it since the plan, is named as incomplete; all
-//! others are set.
+//! others are set. One that somebody else has moved on the target is never moved back: who uses the target has got its values.
 
+mod decision;
+mod notes;
+mod position;
+mod setting;
 mod source;
 
 use async_trait::async_trait;
-use pghaul_contracts::{CopyOutput, PostDataOutput, SequencesOutput};
-use pghaul_step::postgres::{PgError, ReadOnly, ReadWrite, Session, Source, Target};
+use decision::OnTarget;
+use notes::Notes;
+use pghaul_contracts::{CopyOutput, EffectKey, PostDataOutput, SequencesOutput};
+use pghaul_step::postgres::{ReadOnly, Session, Source, Target};
 use pghaul_step::{
     Context, Contract, Database, Descriptor, Failure, Incomplete, Method, Probe, Proof, Repeats, Standing,
     Step, StepPhase,
 };
-use source::{Position, Sequence, positions, sequences};
+use position::{Course, Place, Position, positions};
+use setting::Setter;
+use source::{Sequence, sequences};
 use std::collections::BTreeSet;
 
 /// How many sequences are read, and set, with one statement.
@@ -24,22 +32,6 @@ const AT_ONCE: usize = 500;
 /// The step.
 #[derive(Debug, Default)]
 pub struct Sequences;
-
-/// A sequence that can be set.
-struct Setting {
-    /// Its oid on the target.
-    oid: u32,
-    object: String,
-    position: Position,
-}
-
-/// The target's sequence of a name.
-#[derive(Clone, Copy)]
-struct Found {
-    oid: u32,
-    minimum: i64,
-    maximum: i64,
-}
 
 #[async_trait]
 impl Step for Sequences {
@@ -51,6 +43,7 @@ impl Step for Sequences {
             after: &[CopyOutput::STEP, PostDataOutput::STEP],
             repeats: Repeats::EveryRun,
             follows_rows: true,
+            lasting_effects: &[EffectKey::SEQUENCE],
             ..Descriptor::of::<SequencesOutput>("sets the sequences to the source's values", StepPhase::Data)
         }
     }
@@ -62,15 +55,22 @@ impl Step for Sequences {
     async fn run(&self, ctx: &Context<Database>) -> Result<SequencesOutput, Failure> {
         let source = session(ctx).await?;
         let all = selected(ctx, &source).await?;
-        let mut target = ctx.target().await?;
-        let mut output = SequencesOutput::default();
+        let mut setter = Setter {
+            ctx,
+            target: ctx.target().await?,
+            notes: Notes::read(ctx).await?,
+            output: SequencesOutput::default(),
+        };
         for chunk in all.chunks(AT_ONCE) {
             ctx.check_cancelled()?;
-            let settings = settings(&source, &target, chunk, &mut output).await?;
-            set(ctx, &mut target, &settings, &mut output).await?;
+            setter.set(&source, chunk).await?;
         }
-        if ctx.method() == Method::Replication {
-            output.values.clear();
+        let Setter {
+            notes, mut output, ..
+        } = setter;
+        match ctx.method() {
+            Method::Replication => output.values.clear(),
+            Method::Dump => notes.record(ctx).await?,
         }
         Ok(output)
     }
@@ -108,7 +108,7 @@ impl Step for Sequences {
         let all = selected(ctx, &source).await?;
         let mut moved = Vec::new();
         for chunk in all.chunks(AT_ONCE) {
-            let positions = positions(&source, chunk).await?;
+            let positions = positions(&source, &places(chunk)).await?;
             for sequence in chunk {
                 let then = output.values.get(&sequence.qualified.to_string());
                 let now = positions
@@ -152,6 +152,14 @@ fn next(position: &Position) -> i64 {
         .saturating_add(i64::from(position.is_called))
 }
 
+fn places(sequences: &[Sequence]) -> Vec<Place> {
+    let place = |sequence: &Sequence| Place {
+        oid: sequence.oid,
+        name: sequence.qualified.clone(),
+    };
+    sequences.iter().map(place).collect()
+}
+
 fn object(sequence: &Sequence) -> String {
     format!("sequence {}", sequence.qualified.short())
 }
@@ -171,7 +179,7 @@ fn missing(sequence: &Sequence) -> Incomplete {
 async fn found<R: pghaul_step::postgres::Right>(
     target: &Session<Target, R>,
     sequences: &[Sequence],
-) -> Result<Vec<Option<Found>>, Failure> {
+) -> Result<Vec<Option<OnTarget>>, Failure> {
     let (schemas, names): (Vec<&str>, Vec<&str>) = sequences
         .iter()
         .map(|sequence| (sequence.schema.as_str(), sequence.name.as_str()))
@@ -184,133 +192,17 @@ async fn found<R: pghaul_step::postgres::Right>(
     for row in rows {
         let place = usize::try_from(row.get::<_, i64>("place") - 1).unwrap_or(usize::MAX);
         if let Some(place) = found.get_mut(place) {
-            *place = Some(Found {
+            *place = Some(OnTarget {
                 oid: row.get("oid"),
                 minimum: row.get("minimum"),
                 maximum: row.get("maximum"),
+                start: row.get("start"),
+                course: Course {
+                    increment: row.get("increment"),
+                    cycles: row.get("cycle"),
+                },
             });
         }
     }
     Ok(found)
-}
-
-/// What can be set. The others are noted as incomplete.
-async fn settings(
-    source: &Session<Source, ReadOnly>,
-    target: &Session<Target, ReadWrite>,
-    sequences: &[Sequence],
-    output: &mut SequencesOutput,
-) -> Result<Vec<Setting>, Failure> {
-    let positions = positions(source, sequences).await?;
-    let mut settings = Vec::with_capacity(sequences.len());
-    for (sequence, found) in sequences.iter().zip(found(target, sequences).await?) {
-        let note = |why| Incomplete {
-            object: object(sequence),
-            why,
-            ..Incomplete::default()
-        };
-        let position = positions.get(&sequence.oid).cloned();
-        let position = position.unwrap_or_else(|| Err("it is gone".to_owned()));
-        match (position, found) {
-            (_, None) => output.incomplete.push(missing(sequence)),
-            (Err(why), Some(_)) => output
-                .incomplete
-                .push(note(format!("its value on the source can't be read: {why}"))),
-            (Ok(position), Some(found)) if !(found.minimum..=found.maximum).contains(&position.value) => {
-                output.incomplete.push(note(format!(
-                    "its value {} does not fit into its bounds on the target; on the target: ALTER SEQUENCE {} {}; then run again",
-                    position.value,
-                    sequence.qualified,
-                    bounds(sequence)
-                )));
-            }
-            (Ok(position), Some(found)) => {
-                output
-                    .values
-                    .insert(sequence.qualified.to_string(), next(&position));
-                settings.push(Setting {
-                    oid: found.oid,
-                    object: object(sequence),
-                    position,
-                });
-            }
-        }
-    }
-    Ok(settings)
-}
-
-/// Type and bounds, as `ALTER SEQUENCE` takes them.
-fn bounds(sequence: &Sequence) -> String {
-    let kind = sequence.definition.split(" INCREMENT").next().unwrap_or_default();
-    format!(
-        "{kind} MINVALUE {} MAXVALUE {}",
-        sequence.minimum, sequence.maximum
-    )
-}
-
-/// Sets all with one statement, or each by itself where one of them can't be set.
-async fn set(
-    ctx: &Context<Database>,
-    target: &mut Session<Target, ReadWrite>,
-    settings: &[Setting],
-    output: &mut SequencesOutput,
-) -> Result<(), Failure> {
-    if settings.is_empty() {
-        return Ok(());
-    }
-    match set_at_once(ctx, target, settings).await? {
-        Ok(()) => output.sequences += settings.len() as u64,
-        Err(_) => {
-            for setting in settings {
-                match set_at_once(ctx, target, std::slice::from_ref(setting)).await? {
-                    Ok(()) => output.sequences += 1,
-                    Err(error) => output.incomplete.push(Incomplete {
-                        object: setting.object.clone(),
-                        why: format!("the target refuses its value: {}", error.message()),
-                        ..Incomplete::default()
-                    }),
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Sets sequences in one transaction. The inner error is one about a sequence.
-async fn set_at_once(
-    ctx: &Context<Database>,
-    target: &mut Session<Target, ReadWrite>,
-    settings: &[Setting],
-) -> Result<Result<(), PgError>, Failure> {
-    let oids: Vec<u32> = settings.iter().map(|setting| setting.oid).collect();
-    let values: Vec<i64> = settings.iter().map(|setting| setting.position.value).collect();
-    let called: Vec<bool> = settings
-        .iter()
-        .map(|setting| setting.position.is_called)
-        .collect();
-    let transaction = ctx.begin(target).await?;
-    let set = transaction
-        .doing("set the sequences")
-        .query(include_str!("set.sql"), &[&oids, &values, &called])
-        .await;
-    match set {
-        Ok(_) => {
-            transaction.commit("set sequences").await?;
-            Ok(Ok(()))
-        }
-        Err(error) if is_about_a_sequence(&error) => {
-            transaction.rollback().await?;
-            Ok(Err(error))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// 22003 numeric_value_out_of_range, 42501 insufficient_privilege, 42P01 undefined_table, 42809 wrong_object_type, 55P03
-/// lock_not_available, XX000: its oid is gone.
-fn is_about_a_sequence(error: &PgError) -> bool {
-    matches!(
-        error.sqlstate(),
-        Some("22003" | "42501" | "42P01" | "42809" | "55P03" | "XX000")
-    )
 }

@@ -1,21 +1,8 @@
-//! Where the sequences of the source are.
-//!
-//! They are read by oid, with functions of the catalogs. A name may lead elsewhere by the time it is read: its owner can
-//! put a view in the place of the sequence, and the view's functions would run with the rights of the reader. Up to
-//! PostgreSQL 17 a value that `nextval()` has not returned yet can only be read by name: in a transaction that has locked
-//! the sequence by its oid before, and that reads no view of users, where the server knows how to forbid that.
+//! The sequences of the source.
 
+use crate::position::Course;
 use pghaul_step::Failure;
-use pghaul_step::postgres::{Doing, PgError, QualifiedName, ReadOnly, Session, Source};
-use std::collections::BTreeMap;
-
-/// The first version with `pg_get_sequence_data`.
-const READS_BY_OID: u32 = 180_000;
-
-/// Keeps a transaction from reading views and foreign tables of users, where the server has the setting: since the minor
-/// versions of August 2024. <https://www.postgresql.org/docs/current/runtime-config-client.html>
-const NO_VIEWS: &str = "SELECT pg_catalog.set_config(name, 'view, foreign-table', true) FROM pg_catalog.pg_settings \
-                        WHERE name = 'restrict_nonsystem_relation_kind'";
+use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source};
 
 /// A sequence of the source.
 #[derive(Debug, Clone)]
@@ -28,17 +15,8 @@ pub(crate) struct Sequence {
     pub(crate) definition: String,
     pub(crate) minimum: i64,
     pub(crate) maximum: i64,
+    pub(crate) course: Course,
 }
-
-/// Where a sequence is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) value: i64,
-    pub(crate) is_called: bool,
-}
-
-/// Positions by oid, and why others could not be read.
-pub(crate) type Positions = BTreeMap<u32, Result<Position, String>>;
 
 /// Every sequence whose value is moved.
 pub(crate) async fn sequences(source: &Session<Source, ReadOnly>) -> Result<Vec<Sequence>, Failure> {
@@ -52,7 +30,8 @@ pub(crate) async fn sequences(source: &Session<Source, ReadOnly>) -> Result<Vec<
             let (minimum, maximum): (i64, i64) = (row.get("minimum"), row.get("maximum"));
             let (increment, start, cache): (i64, i64, i64) =
                 (row.get("increment"), row.get("start"), row.get("cache"));
-            let cycle = if row.get("cycle") { " CYCLE" } else { "" };
+            let cycles: bool = row.get("cycle");
+            let cycle = if cycles { " CYCLE" } else { "" };
             Ok(Sequence {
                 oid: row.get("oid"),
                 qualified: QualifiedName::new(schema.as_str(), name.as_str())?,
@@ -64,116 +43,8 @@ pub(crate) async fn sequences(source: &Session<Source, ReadOnly>) -> Result<Vec<
                 ),
                 minimum,
                 maximum,
+                course: Course { increment, cycles },
             })
         })
         .collect()
-}
-
-/// Reads where sequences are: all with one statement, or each by itself where one of them can't be read.
-pub(crate) async fn positions(
-    source: &Session<Source, ReadOnly>,
-    sequences: &[Sequence],
-) -> Result<Positions, Failure> {
-    match read(source, sequences).await {
-        Ok(positions) => Ok(positions),
-        Err(error) if source.is_closed() || error.sqlstate().is_none() => Err(error.into()),
-        Err(_) => {
-            let mut positions = Positions::new();
-            for sequence in sequences {
-                match read(source, std::slice::from_ref(sequence)).await {
-                    Ok(read) => positions.extend(read),
-                    Err(error) if source.is_closed() || error.sqlstate().is_none() => {
-                        return Err(error.into());
-                    }
-                    Err(error) => drop(positions.insert(sequence.oid, Err(error.message().to_owned()))),
-                }
-            }
-            Ok(positions)
-        }
-    }
-}
-
-async fn read(source: &Session<Source, ReadOnly>, sequences: &[Sequence]) -> Result<Positions, PgError> {
-    let doing = source.doing("read the sequences");
-    if source.server_version() >= READS_BY_OID {
-        return read_by_oid(&doing, sequences).await;
-    }
-    doing.query("BEGIN READ ONLY", &[]).await?;
-    let positions = read_in_transaction(&doing, sequences).await;
-    if !source.is_closed() {
-        doing.query("ROLLBACK", &[]).await?;
-    }
-    positions
-}
-
-fn oids<'s>(sequences: impl IntoIterator<Item = &'s Sequence>) -> Vec<u32> {
-    sequences.into_iter().map(|sequence| sequence.oid).collect()
-}
-
-async fn read_by_oid(doing: &Doing<'_, ReadOnly>, sequences: &[Sequence]) -> Result<Positions, PgError> {
-    let rows = doing
-        .query(include_str!("values_18.sql"), &[&oids(sequences)])
-        .await?;
-    let position = |row: &pghaul_step::postgres::Row| {
-        let (value, is_called): (Option<i64>, Option<bool>) = (row.get("last_value"), row.get("is_called"));
-        match (value, is_called) {
-            (Some(value), Some(is_called)) => Ok(Position { value, is_called }),
-            _ => Err("permission denied, or it is gone".to_owned()),
-        }
-    };
-    Ok(rows.iter().map(|row| (row.get("oid"), position(row))).collect())
-}
-
-async fn read_in_transaction(
-    doing: &Doing<'_, ReadOnly>,
-    sequences: &[Sequence],
-) -> Result<Positions, PgError> {
-    doing.query(NO_VIEWS, &[]).await?;
-    let rows = doing
-        .query(include_str!("values_10.sql"), &[&oids(sequences)])
-        .await?;
-    let values: BTreeMap<u32, Option<i64>> = rows
-        .iter()
-        .map(|row| (row.get("oid"), row.get("last_value")))
-        .collect();
-    let called = |value| Position {
-        value,
-        is_called: true,
-    };
-    let mut positions: Positions = values
-        .iter()
-        .filter_map(|(oid, value)| value.map(|value| (*oid, Ok(called(value)))))
-        .collect();
-    let uncalled: Vec<&Sequence> = sequences
-        .iter()
-        .filter(|s| !positions.contains_key(&s.oid))
-        .collect();
-    if uncalled.is_empty() {
-        return Ok(positions);
-    }
-    let names: Vec<String> = uncalled.iter().map(|s| s.qualified.to_string()).collect();
-    let uncalled_oids = oids(uncalled.iter().copied());
-    let rows = doing
-        .query(include_str!("still_named.sql"), &[&uncalled_oids, &names])
-        .await?;
-    let still: Vec<u32> = rows.iter().map(|row| row.get("oid")).collect();
-    let (there, gone): (Vec<&Sequence>, Vec<&Sequence>) = uncalled
-        .into_iter()
-        .partition(|sequence| still.contains(&sequence.oid));
-    let renamed = "it was renamed or dropped while it was read";
-    positions.extend(gone.iter().map(|s| (s.oid, Err(renamed.to_owned()))));
-    if !there.is_empty() {
-        let one = |s: &&Sequence| {
-            format!(
-                "SELECT {}::oid AS oid, last_value, is_called FROM {}",
-                s.oid, s.qualified
-            )
-        };
-        let all: Vec<String> = there.iter().map(one).collect();
-        for row in doing.query(&all.join(" UNION ALL "), &[]).await? {
-            let (value, is_called) = (row.get("last_value"), row.get("is_called"));
-            positions.insert(row.get("oid"), Ok(Position { value, is_called }));
-        }
-    }
-    Ok(positions)
 }

@@ -95,6 +95,44 @@ fn what_is_done_on_both_sides_is_settled() {
     migration.remove().succeeded();
 }
 
+/// Credentials that are made for an hour: nobody knows their names beforehand.
+#[test]
+fn roles_that_come_and_go_are_accepted_by_a_pattern() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let database = pair.fresh_database("credentials");
+    pair.source.psql(
+        &database,
+        "create table t (id int primary key); create role app; create role \"v-1\" login in role app",
+    );
+    let migration = Migration::of(&pair.source, &pair.target, &database).options(["--method", "replication"]);
+    migration.run().succeeded();
+    pair.source.psql(
+        &database,
+        "drop role \"v-1\"; create role \"v-2\" login in role app; create role other",
+    );
+    let refused = migration.remove().failed_with(8);
+    for role in ["role \"v-1\"", "role \"v-2\"", "role other"] {
+        assert!(refused.stderr.contains(role), "{role}\n{refused}");
+    }
+    let accepting = |pattern| {
+        migration
+            .command(&["remove", "--accept-incomplete", pattern])
+            .run()
+    };
+    let refused = accepting("role \"v-*\"").failed_with(8);
+    assert!(
+        !refused.stderr.contains("v-1") && refused.stderr.contains("role other"),
+        "{refused}"
+    );
+    pair.target.psql(&database, "create role other");
+    accepting("role \"v-*\"").succeeded();
+    let left = named(&migration);
+    assert!(
+        left.iter().any(|line| line.starts_with("role \"v-2\"")),
+        "{left:#?}"
+    );
+}
+
 #[test]
 fn the_target_is_compared_too() {
     let pair = ClusterPair::start(Settings::new(), Settings::new());

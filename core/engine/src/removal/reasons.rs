@@ -36,9 +36,10 @@ impl Reasons {
             }));
             left.append(&mut self.written);
         }
-        let accepted = |item: &Incomplete| removal.accepted().contains(&item.object);
-        // What the removal completes itself is no reason, and nothing is left of it, unless the user leaves it.
-        self.incomplete.retain(|item| !item.by_removal || accepted(item));
+        let accepted = |item: &Incomplete| Incomplete::is_named(&item.object, removal.accepted());
+        // What the removal completes itself is no reason, and nothing is left of it, unless the user leaves it; nor is what is
+        // kept for users of the target, which the proof lists.
+        self.incomplete.retain(|item| item.is_open() || accepted(item));
         let allowed = |item: &Incomplete| removal.leaves_incomplete() || accepted(item);
         let (allowed, refused): (Vec<_>, Vec<_>) = self.incomplete.drain(..).partition(allowed);
         self.incomplete = refused;
@@ -83,7 +84,7 @@ impl Reasons {
         }
         if hints.is_empty() && any(|r| !r.incomplete.is_empty()) {
             hints.push(
-                "complete this by hand, before or after; `pghaul remove --accept-incomplete OBJECT` accepts that an object is missing, by its name here; `--incomplete` leaves all of them to you; both still see to it that all else is on the target"
+                "complete this by hand, before or after; `pghaul remove --accept-incomplete OBJECT` accepts that an object is missing, by its name here, in which `*` stands for any text; `--incomplete` leaves all of them to you; both still see to it that all else is on the target"
                     .to_owned(),
             );
         }
@@ -114,9 +115,10 @@ impl Reasons {
     }
 }
 
-/// An object is accepted by the name under which it is listed.
+/// An object is accepted by the name under which it is listed. A pattern need not match any.
 pub(super) fn refuse_unlisted(accepted: &[String], listed: &BTreeSet<String>) -> Result<(), Failure> {
-    let Some(unknown) = accepted.iter().find(|name| !listed.contains(*name)) else {
+    let is_unknown = |name: &&String| !name.contains('*') && !listed.contains(*name);
+    let Some(unknown) = accepted.iter().find(is_unknown) else {
         return Ok(());
     };
     let message = format!("nothing that is incomplete is called {unknown:?}");
