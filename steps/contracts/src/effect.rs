@@ -40,6 +40,9 @@ pub enum EffectKey {
     WorkerSetting(String),
     /// The subscription with this name was stopped by pghaul, for a removal.
     Stopped(String),
+    /// The version of the row of a subscription (`pg_subscription.xmin`) since pghaul altered it last: the subscription's name, `/`,
+    /// the version.
+    SubscriptionVersion(String),
 }
 
 /// The prefixes of the texts. An entry's also begins the texts of what is noted about the entry besides.
@@ -65,6 +68,7 @@ impl EffectKey {
     const INDEX: &'static str = "schema/index/";
     const SUBSCRIBED: &'static str = "subscription/";
     const STOPPED: &'static str = "stopped/";
+    const SUBSCRIPTION_VERSION: &'static str = "subscription-version/";
 
     /// The key of a table that is copied in one part.
     pub fn copied_whole(item: CopyItem) -> Self {
@@ -115,6 +119,7 @@ impl fmt::Display for EffectKey {
             Self::DatabaseSettings => f.write_str(Self::DATABASE_SETTINGS),
             Self::WorkerSetting(setting) => write!(f, "{}{setting}", Self::WORKER_SETTING),
             Self::Stopped(name) => write!(f, "{}{name}", Self::STOPPED),
+            Self::SubscriptionVersion(version) => write!(f, "{}{version}", Self::SUBSCRIPTION_VERSION),
         }
     }
 }
@@ -159,6 +164,7 @@ impl FromStr for EffectKey {
             .or_else(|| named(Self::PROVEN).map(Self::Proven))
             .or_else(|| named(Self::WORKER_SETTING).map(Self::WorkerSetting))
             .or_else(|| named(Self::STOPPED).map(Self::Stopped))
+            .or_else(|| named(Self::SUBSCRIPTION_VERSION).map(Self::SubscriptionVersion))
             .ok_or(UnknownKey)
     }
 }
@@ -194,6 +200,7 @@ mod tests {
             Just(EffectKey::DatabaseSettings),
             any::<String>().prop_map(EffectKey::WorkerSetting),
             any::<String>().prop_map(EffectKey::Stopped),
+            any::<String>().prop_map(EffectKey::SubscriptionVersion),
         ]
     }
 
