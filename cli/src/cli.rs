@@ -92,6 +92,7 @@ impl Cli {
 
     /// Reads the process' arguments, does what they say, and says how it ended.
     pub fn run(self) -> std::process::ExitCode {
+        crate::signals::leave_no_core();
         let (line, invocation) = match self.parse() {
             Ok(parsed) => parsed,
             Err(error) => {

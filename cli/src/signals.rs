@@ -6,9 +6,23 @@
 use crate::exit_code::ExitCode;
 use crate::printer::Printer;
 use pghaul_core::{Code, Failure};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// Lets a crash, of this process or of one that it starts, leave no image of its memory: passwords are in it. Where that is refused,
+/// it stays as it is.
+pub(crate) fn leave_no_core() {
+    let hard = getrlimit(Resource::Core).maximum;
+    let none = Rlimit {
+        current: Some(0),
+        maximum: hard,
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::debug!(%error, "the limit of core files could not be set");
+    }
+}
 
 /// Watches for signals from its making on.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ use pghaul_core::machine::DatabaseRecord;
 use pghaul_core::status::{method_label, overall};
 use pghaul_core::{DatabaseName, DatabaseState, Failure, Method, Migration, MigrationId, Phase};
 use pghaul_engine::Lag;
+use pghaul_engine::standing::Copied;
 use pghaul_step::Standing;
 use pghaul_store::{Clock, Holder};
 use std::collections::BTreeMap;
@@ -173,24 +174,26 @@ impl View {
         self
     }
 
-    /// Adds what was written on the source after one-time copies.
-    pub(crate) fn with_written(
+    /// Adds what a fresh look at one-time copies found.
+    pub(crate) fn with_copies(
         mut self,
-        written: BTreeMap<DatabaseName, Result<Vec<Incomplete>, Failure>>,
+        copies: BTreeMap<DatabaseName, Result<Copied, Failure>>,
         now: &str,
     ) -> Self {
-        for (name, written) in written {
+        for (name, copied) in copies {
             if let Some(database) = self.databases.iter_mut().find(|d| d.name == name) {
-                match written {
-                    Ok(written) => {
+                match copied {
+                    Ok(Copied { written, lost }) => {
                         database.written = written;
                         database.checked = true;
                         database.as_of = Some(now.to_owned());
+                        database.has_problems(lost);
                     }
                     Err(failure) => database.unchecked = Some(failure),
                 }
             }
         }
+        self.settle();
         self
     }
 
@@ -377,12 +380,7 @@ impl DatabaseView {
                 self.incomplete = incomplete;
                 self.lag_bytes = standing.lag_bytes;
                 self.retained_bytes = standing.retained_bytes;
-                self.problems.clone_from(&standing.problems);
-                let mut problems = standing.problems.into_iter();
-                if let Some(first) = problems.next() {
-                    let more = problems.map(|problem| problem.message);
-                    self.fail(more.fold(first, Failure::with_cause));
-                }
+                self.has_problems(standing.problems);
             }
             Err(failure) => match ExitCode::from(failure.code) {
                 ExitCode::StateLost => {
@@ -392,6 +390,15 @@ impl DatabaseView {
                 }
                 _ => self.unchecked = Some(failure),
             },
+        }
+    }
+
+    fn has_problems(&mut self, problems: Vec<Failure>) {
+        self.problems.clone_from(&problems);
+        let mut problems = problems.into_iter();
+        if let Some(first) = problems.next() {
+            let more = problems.map(|problem| problem.message);
+            self.fail(more.fold(first, Failure::with_cause));
         }
     }
 

@@ -149,3 +149,52 @@ fn a_target_without_the_mark_of_the_last_proof_is_named() {
         .psql("shop", "delete from pghaul.effect where key like 'proven/%'");
     is_named_until_the_data_are_restarted(&pair, &migration, "target-went-back");
 }
+
+/// Once a one-time copy is complete, nothing of pghaul's is left on the target that could be missed.
+#[test]
+fn a_copy_that_is_not_on_the_target_any_more_is_named() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let before = pair.target.keep(&[]);
+    pair.source.create_database("shop");
+    pair.source.psql(
+        "shop",
+        "create table t (id int primary key); insert into t values (1)",
+    );
+    let migration = Migration::of(&pair.source, &pair.target, "shop").options(["--method", "dump"]);
+    migration.run().succeeded();
+    let is_named = |code: &str| {
+        let status = migration.status_of("shop");
+        assert_eq!(status["failure"]["code"], code, "{status:#}");
+        assert_eq!(status["status"], "failed");
+        let run = migration.run().failed_with(10);
+        assert!(run.stderr.contains(&format!("error[{code}]")), "{run}");
+        migration.remove().failed_with(8);
+    };
+
+    // As the target was just before the last transaction of the copy.
+    pair.target.psql("shop", &owner_row(&migration));
+    is_named("target-went-back");
+    pair.target.psql("shop", "drop schema pghaul cascade");
+    pair.target.psql("shop", "alter table t rename to u");
+    is_named("state-lost");
+    pair.target.psql("shop", "alter table u rename to t");
+    assert_eq!(migration.status_of("shop")["status"], "done");
+    migration.run().succeeded();
+
+    pair.target.put_back(before);
+    is_named("target-went-back");
+    pair.target.create_database("shop");
+    is_named("target-went-back");
+    migration.command(&["remove", "--force"]).run().succeeded();
+    assert_nothing_is_left(&pair.source, &pair.target);
+}
+
+fn owner_row(migration: &Migration) -> String {
+    let id = migration.status()["id"].as_str().map(str::to_owned);
+    format!(
+        "create schema pghaul; create table pghaul.effect (key text primary key, epoch int);
+         create table pghaul.owner (migration text, epoch int, journal_seq bigint, head text);
+         insert into pghaul.owner values ('{}', 1, 0, '')",
+        id.expect("the migration has an id")
+    )
+}

@@ -189,8 +189,21 @@ async fn go_on(
     let loaded = open.load()?;
     let view = View::of_journal(id, &loaded.migration, loaded.head, &journals::times(&open, None)?);
     let nothing_left = view.databases.iter().all(|d| d.phase == Phase::Removed);
-    if view.is_over() && (nothing_left || args.restart_data.is_empty()) {
+    if view.is_over() && nothing_left {
         return Ok(Opened::Over(Box::new(view)));
+    }
+    if view.is_over() && args.restart_data.is_empty() {
+        // What was done once may be gone from the target.
+        let mut view = super::status::look(session, file, id, given).await?;
+        let failed = view.databases.iter_mut().find(|d| d.phase == Phase::Failed);
+        let failure = failed.and_then(|database| {
+            let failure = database.error.take()?;
+            Some(failure.with_database(database.name.as_str()))
+        });
+        return match failure {
+            Some(failure) => Err(failure),
+            None => Ok(Opened::Over(Box::new(view))),
+        };
     }
     let locked = Locked::take(file, id)?;
     locked.check_release(session, Purpose::Run)?;

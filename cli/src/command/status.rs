@@ -128,7 +128,7 @@ pub(super) async fn look(
                 None => view,
             };
             let view = match copied {
-                true => view.with_written(engine.look_at_copies().await, &Clock::system().now()),
+                true => view.with_copies(engine.look_at_copies().await, &Clock::system().now()),
                 false => view,
             };
             if !asked {

@@ -125,8 +125,8 @@ impl Journey<'_> {
         | DatabaseState::Syncing = self.state()?
         {
             self.claim().await?;
-        } else if self.is_done_but_for_refusals()? {
-            return self.try_refused_again().await;
+        } else if self.state()? == DatabaseState::Done {
+            return self.look_at_the_end().await;
         }
         // A database that becomes `syncing` in this run has just been proven to be.
         let proven = self.state()? != DatabaseState::Syncing;

@@ -5,9 +5,14 @@ use pghaul_core::{DatabaseEvent, DatabaseState, Failure, Method};
 use pghaul_step::Occasion;
 
 impl Journey<'_> {
-    /// Whether the database was dumped, and the target has refused something of it.
-    pub(crate) fn is_done_but_for_refusals(&self) -> Result<bool, Failure> {
-        Ok(self.state()? == DatabaseState::Done && self.has_refused())
+    /// A database that is `done` is not looked at by any proof: whether it still is on the target; then what the target had refused is
+    /// tried again.
+    pub(crate) async fn look_at_the_end(&self) -> Result<(), Failure> {
+        let mut lost = self.lost().await?.into_iter();
+        if let Some(first) = lost.next() {
+            return Err(lost.map(|more| more.message).fold(first, Failure::with_cause));
+        }
+        self.try_refused_again().await
     }
 
     fn has_refused(&self) -> bool {

@@ -60,6 +60,15 @@ pub fn knows_the_journal(state: &DatabaseState) -> bool {
     !matches!(state, DatabaseState::Done | DatabaseState::Removed)
 }
 
+/// What a fresh look says about a database that is `done`.
+#[derive(Debug, Default)]
+pub struct Copied {
+    /// What was written on the source after the one-time copy, as far as the counters of the server show it.
+    pub written: Vec<Incomplete>,
+    /// What is not on the target any more.
+    pub lost: Vec<Failure>,
+}
+
 impl Engine {
     /// Proves every database once more that the journal says is `syncing`.
     ///
@@ -81,24 +90,27 @@ impl Engine {
         standings
     }
 
-    /// What was written on the source after the one-time copies of databases that are `done`, as far as the counters of the
-    /// server show it.
-    pub async fn look_at_copies(&self) -> BTreeMap<DatabaseName, Result<Vec<Incomplete>, Failure>> {
+    /// Looks at the databases that are `done`.
+    pub async fn look_at_copies(&self) -> BTreeMap<DatabaseName, Result<Copied, Failure>> {
         let databases: Vec<DatabaseName> = self.run.recorder.read(|m| {
             let all = m.databases.iter();
             all.filter(|(_, d)| d.state == DatabaseState::Done)
                 .map(|(name, _)| name.clone())
                 .collect()
         });
-        let mut written = BTreeMap::new();
+        let mut all = BTreeMap::new();
         for database in databases {
-            let since = self
-                .journey(&database)
-                .written_since(pghaul_core::Method::Dump, false)
-                .await;
-            written.insert(database, since);
+            let journey = self.journey(&database);
+            let look = async {
+                Ok(Copied {
+                    lost: journey.lost().await?,
+                    written: journey.written_since(pghaul_core::Method::Dump, false).await?,
+                })
+            };
+            let copied = look.await;
+            all.insert(database, copied);
         }
-        written
+        all
     }
 
     /// What has changed in the cluster as a whole, as the steps of the cluster see it.

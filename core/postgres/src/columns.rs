@@ -28,6 +28,11 @@ impl Columns {
         Ok(Self(tables.collect()))
     }
 
+    /// Whether there is a table of this name.
+    pub fn has(&self, name: &TableName) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// What the source has of the planned tables and the target, of which these are the columns, has not. More on
     /// the target is nobody's loss, and a table that is gone from the source is none of its columns.
     pub fn lacking(&self, source: &Self, plan: &DatabasePlan, route: Route) -> Vec<Failure> {

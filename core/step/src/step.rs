@@ -297,6 +297,13 @@ pub trait Step: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// Whether what this step has completed is still on the target, by reading alone. Asked of a database that is `done`, which
+    /// no proof looks at any more.
+    async fn lost(&self, ctx: &Context<Self::Scope>) -> Result<Vec<Failure>, Failure> {
+        let _ = ctx;
+        Ok(Vec::new())
+    }
+
     /// Stops following the source, for a removal that comes next. Returns how many changes the source had committed since
     /// the last proof. It is idempotent, and taken back by [`follow_again`](Self::follow_again).
     async fn stop_following(&self, ctx: &Context<Self::Scope>) -> Result<u64, Failure> {
@@ -344,6 +351,8 @@ pub trait ErasedStep<S: Scope>: sealed::Sealed<S> + Send + Sync {
     async fn mark(&self, ctx: &Context<S>, proof: &Proof) -> Result<(), Failure>;
     /// See [`Step::written_since`].
     async fn written_since(&self, ctx: &Context<S>, read_rows: bool) -> Result<Vec<Incomplete>, Failure>;
+    /// See [`Step::lost`].
+    async fn lost(&self, ctx: &Context<S>) -> Result<Vec<Failure>, Failure>;
     /// See [`Step::stop_following`].
     async fn stop_following(&self, ctx: &Context<S>) -> Result<u64, Failure>;
     /// See [`Step::follow_again`].
@@ -410,6 +419,10 @@ impl<T: Step> ErasedStep<T::Scope> for T {
         read_rows: bool,
     ) -> Result<Vec<Incomplete>, Failure> {
         Step::written_since(self, ctx, read_rows).await
+    }
+
+    async fn lost(&self, ctx: &Context<T::Scope>) -> Result<Vec<Failure>, Failure> {
+        Step::lost(self, ctx).await
     }
 
     async fn stop_following(&self, ctx: &Context<T::Scope>) -> Result<u64, Failure> {

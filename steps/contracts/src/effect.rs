@@ -55,6 +55,9 @@ pub enum EffectKey {
     SequenceMoved(String),
     /// The transaction with this id, as `xmin` shows it, has written large objects.
     LargeObjects(u32),
+    /// The version of the row of a subscription (`pg_subscription.xmin`) since pghaul altered it last: the subscription's name, `/`,
+    /// the version.
+    SubscriptionVersion(String),
 }
 
 /// The prefixes of the texts. An entry's also begins the texts of what is noted about the entry besides.
@@ -91,6 +94,7 @@ impl EffectKey {
     const INDEX: &'static str = "schema/index/";
     const SUBSCRIBED: &'static str = "subscription/";
     const STOPPED: &'static str = "stopped/";
+    const SUBSCRIPTION_VERSION: &'static str = "subscription-version/";
 
     /// The key of a table that is copied in one part.
     pub fn copied_whole(item: CopyItem) -> Self {
@@ -160,6 +164,7 @@ impl fmt::Display for EffectKey {
             } => write!(f, "{}{value}/{is_called}/{name}", Self::SEQUENCE_SET),
             Self::SequenceMoved(name) => write!(f, "{}{name}", Self::SEQUENCE_MOVED),
             Self::LargeObjects(transaction) => write!(f, "{}{transaction}", Self::LARGE_OBJECTS),
+            Self::SubscriptionVersion(version) => write!(f, "{}{version}", Self::SUBSCRIPTION_VERSION),
         }
     }
 }
@@ -218,6 +223,7 @@ impl FromStr for EffectKey {
             .or_else(|| named(Self::WORKER_SETTING).map(Self::WorkerSetting))
             .or_else(|| named(Self::STOPPED).map(Self::Stopped))
             .or_else(|| named(Self::SEQUENCE_MOVED).map(Self::SequenceMoved))
+            .or_else(|| named(Self::SUBSCRIPTION_VERSION).map(Self::SubscriptionVersion))
             .ok_or(UnknownKey)
     }
 }
@@ -263,6 +269,7 @@ mod tests {
             }),
             any::<String>().prop_map(EffectKey::SequenceMoved),
             any::<u32>().prop_map(EffectKey::LargeObjects),
+            any::<String>().prop_map(EffectKey::SubscriptionVersion),
         ]
     }
 

@@ -32,7 +32,7 @@ pub use generation::{Generation, Generations, InGenerations, Rest};
 pub use large_objects::{LargeObjectCatalog, LargeObjectsOutput};
 pub use pghaul_step::contract::{Contract, Itemized};
 pub use replication::{
-    Column, ConnectionOutput, FirstPublished, FollowedTable, InitialCopyOutput, Membership,
+    Column, ConnectionOutput, FirstPublished, FollowedTable, InitialCopyOutput, Membership, NameVersion,
     PublicationOutput, PublicationVersion, SlotOutput, SubscriptionOutput,
 };
 pub use schema::{

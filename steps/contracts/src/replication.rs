@@ -50,6 +50,21 @@ pub struct FollowedTable {
     pub publication: Option<Membership>,
     /// In the order of their numbers.
     pub columns: Vec<Column>,
+    /// The versions of its name and of its schema's. Absent in journals that were written before that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<(NameVersion, NameVersion)>,
+}
+
+/// The version of the row that holds a name: that of the table's row type, or of the schema; and a digest of what else changes it,
+/// owner and privileges. Both are text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameVersion(pub String, pub String);
+
+impl NameVersion {
+    /// Whether the name was changed since, even if it is the same again.
+    pub fn is_changed_since(&self, then: &Self) -> bool {
+        self.0 != then.0 && self.1 == then.1
+    }
 }
 
 /// A table's place in a publication.

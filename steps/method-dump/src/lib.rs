@@ -5,6 +5,8 @@
 //! missing, and from the catalogs that nobody has altered the tables since, and to take pghaul's bookkeeping out of the
 //! target.
 
+mod lost;
+
 use async_trait::async_trait;
 use pghaul_contracts::{
     CopyOutput, MatviewsOutput, PostDataOutput, SequencesOutput, TargetDefinitionsOutput,
@@ -29,6 +31,9 @@ pub struct CompleteOutput {
     pub rows: u64,
     /// The source's WAL position of the snapshot.
     pub as_of: String,
+    /// `pg_database.oid` on the target. Absent in journals of programs that did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<u32>,
 }
 
 impl Contract for CompleteOutput {
@@ -59,13 +64,17 @@ impl Step for Complete {
     /// Once this step has begun, a missing schema `pghaul` means that it had come to its end.
     async fn probe(&self, ctx: &Context<Database>) -> Result<Probe<CompleteOutput>, Failure> {
         if ctx.was_started() && !is_established(&*ctx.target_for_reading().await?).await? {
-            return Ok(Probe::Present(prove(ctx)?));
+            let database = Some(lost::oid(&*ctx.target_for_reading().await?).await?);
+            return Ok(Probe::Present(CompleteOutput {
+                database,
+                ..prove(ctx)?
+            }));
         }
         Ok(Probe::Absent)
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<CompleteOutput, Failure> {
-        let output = prove(ctx)?;
+        let proven = prove(ctx)?;
         let source = Columns::read(&ctx.source().await?.doing("read the columns of the tables")).await?;
         let mut target = ctx.target().await?;
         let transaction = ctx.begin(&mut target).await?;
@@ -83,7 +92,17 @@ impl Step for Complete {
             return Err(lacking);
         }
         transaction.commit(RELEASE).await?;
-        Ok(output)
+        Ok(CompleteOutput {
+            database: Some(lost::oid(&target).await?),
+            ..proven
+        })
+    }
+
+    async fn lost(&self, ctx: &Context<Database>) -> Result<Vec<Failure>, Failure> {
+        match ctx.output::<CompleteOutput>()? {
+            Some(output) => lost::look(ctx, &output).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn standing(&self, ctx: &Context<Database>) -> Result<Option<Standing>, Failure> {
@@ -125,6 +144,7 @@ fn prove(ctx: &Context<Database>) -> Result<CompleteOutput, Failure> {
             tables: copied.tables,
             rows: copied.rows,
             as_of: copied.as_of,
+            database: None,
         }),
     }
 }

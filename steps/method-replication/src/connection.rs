@@ -4,7 +4,7 @@
 //! subscription keeps must become the same. One that is connected is left alone: what it has works. A password that
 //! only an earlier run was given stays, see [`renewed_conninfo`].
 
-use crate::aiven;
+use crate::{aiven, altered};
 use async_trait::async_trait;
 use pghaul_contracts::{ConnectionOutput, Generation, Generations, Rest, SlotOutput, SubscriptionOutput};
 use pghaul_step::postgres::{Ident, literal, renewed_conninfo};
@@ -91,11 +91,12 @@ async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Fai
     };
     let alter = format!(
         "ALTER SUBSCRIPTION {} CONNECTION {}",
-        Ident::new(name)?,
+        Ident::new(name.as_str())?,
         literal(&conninfo)?
     );
     let transaction = ctx.begin(&mut target).await?;
     let operation = "tell the subscription how the source is reached";
     transaction.inner().batch_secretly(operation, &alter).await?;
+    altered::note(&transaction, &name).await?;
     transaction.commit(operation).await
 }

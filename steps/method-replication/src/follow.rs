@@ -10,9 +10,9 @@ mod fence;
 mod objects;
 
 use self::objects::Look;
-use crate::history;
 use crate::initial_copy::stuck;
 use crate::relation::{Baseline, Tables, Then};
+use crate::{altered, history};
 use async_trait::async_trait;
 use pghaul_contracts::{
     CopyItem, CopyOutput, DeferredCopyOutput, FirstPublished, Generation, Generations, MatviewsOutput,
@@ -140,6 +140,10 @@ impl Step for Follow {
             on_target: Tables::read(&target, &[]).await?,
         };
         let on_source = look.at_source(&source, &mut standing.problems).await?;
+        let mut by_hand = look.renamed_and_back(&on_source);
+        for link in &links {
+            by_hand.extend(altered::by_others(ctx, &target, &link.subscription).await?);
+        }
         look.at_target(&target, &on_source, &mut standing.problems)
             .await?;
         if standing.problems.is_empty() {
@@ -164,6 +168,7 @@ impl Step for Follow {
             }
         }
         standing.proof.incomplete.extend(look.firing_triggers());
+        standing.proof.incomplete.extend(by_hand);
         Ok(Some(standing))
     }
 }

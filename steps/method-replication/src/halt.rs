@@ -3,11 +3,11 @@
 //! That it was pghaul who stopped it is noted on the target in the same transaction: a process that is killed in between
 //! leaves a subscription that the next one starts again.
 
-use crate::aiven;
+use crate::{aiven, altered};
 use pghaul_contracts::EffectKey;
 use pghaul_step::ownership::is_established;
 use pghaul_step::postgres::{Ident, RELEASE_TIMEOUT, literal};
-use pghaul_step::{Context, Database, Failure};
+use pghaul_step::{Context, Database, Failure, OwnedTransaction};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -48,6 +48,7 @@ pub(crate) async fn stop(ctx: &Context<Database>, name: &str) -> Result<(), Fail
     transaction.batch("disable the subscription", &disable).await?;
     transaction.forget_each(&[key(name)]).await?;
     transaction.effect(&key(name)).await?;
+    note(&transaction, name, helped).await?;
     transaction.commit("stop the subscription").await?;
     Ok(target.end_workers(name, RELEASE_TIMEOUT).await?)
 }
@@ -66,7 +67,16 @@ pub(crate) async fn start_again(ctx: &Context<Database>, name: &str) -> Result<(
     let transaction = ctx.begin(&mut target).await?;
     transaction.batch("enable the subscription", &enable).await?;
     transaction.forget_each(&[key(name)]).await?;
+    note(&transaction, name, helped).await?;
     transaction.commit("start the subscription again").await
+}
+
+/// The extension alters it in another transaction, and the version of those that it has made is never noted.
+async fn note(transaction: &OwnedTransaction<'_>, name: &str, by_aiven_extras: bool) -> Result<(), Failure> {
+    match by_aiven_extras {
+        true => Ok(()),
+        false => altered::note(transaction, name).await,
+    }
 }
 
 /// How many changes of the published tables the source has committed that the slot's last user has not confirmed; at most

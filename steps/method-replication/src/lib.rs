@@ -23,6 +23,7 @@
 //! name is never used twice.
 
 mod aiven;
+mod altered;
 mod connection;
 mod failover;
 mod follow;

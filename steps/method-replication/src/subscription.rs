@@ -1,5 +1,6 @@
 //! Step `subscription`: lets the target's workers follow the changes, and copy what pghaul has not copied.
 
+use crate::altered;
 use crate::connection::Told;
 use crate::publication::{self, Alter};
 use crate::relation::{Baseline, Tables};
@@ -249,6 +250,7 @@ async fn create_ordinary(
     let doing = transaction.inner().doing(operation);
     doing.batch(&tag).await.map_err(or_dump)?;
     transaction.effect(&subscribed(name)).await?;
+    altered::note(&transaction, name).await?;
     transaction.commit("create the subscription").await?;
     Ok(None)
 }
@@ -309,6 +311,7 @@ pub(crate) async fn commit_asynchronously(
     );
     let transaction = ctx.begin(target).await?;
     transaction.batch("alter the subscription", &alter).await?;
+    altered::note(&transaction, name).await?;
     transaction.commit("alter the subscription").await
 }
 

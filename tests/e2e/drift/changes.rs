@@ -187,6 +187,13 @@ pub(super) const ROWS: &[(&str, Answer, Answer)] = &[
         Failed("tables-exchanged"),
     ),
     (
+        "alter table orders rename to t; alter table returns rename to orders; alter table t rename to returns; \
+         alter table orders rename to t; alter table returns rename to orders; alter table t rename to returns",
+        Listed,
+        Listed,
+    ),
+    ("truncate orders", Nothing, Failed("table-rewritten")),
+    (
         "alter table orders set schema other",
         Failed("table-renamed"),
         Failed("table-renamed"),
@@ -247,6 +254,11 @@ pub(super) const ROWS: &[(&str, Answer, Answer)] = &[
         Impossible,
         Failed("apply-failed"),
     ),
+    (
+        "alter subscription {subscription} disable; alter subscription {subscription} enable",
+        Impossible,
+        Nothing,
+    ),
     ("drop schema pghaul cascade", Impossible, Failed("state-lost")),
 ];
 
@@ -271,8 +283,9 @@ fn text() -> String {
          Each change of this page was made on a server while its database was `syncing`; the tests in `tests/e2e/drift` repeat that. `status`, each\n\
          `run` and `remove` compare again and report:\n\n\
          - **failed**: rows may differ. The database is `failed` with the [code](errors.md), whose section says what to do. `remove` refuses (exit code 8).\n\
-         - **listed**: rows are the same, a definition is not. The object stands under *to be completed at the cutover*, and `remove` refuses (exit code 8)\n  \
-         unless you name the object with `--accept-incomplete`, or use `--incomplete`.\n\
+         - **listed**: a definition is not the same, or something was done of which only you know whether rows differ. The object stands under\n  \
+         *to be completed at the cutover*, and `remove` refuses (exit code 8) unless you name the object with `--accept-incomplete`, or use\n  \
+         `--incomplete`. `run --restart-data` copies such a database again.\n\
          - **–**: nothing is reported. A target may have more than the source.\n\n\
          A change that is made on both sides in the same way is settled. See [drift](../explanation/drift.md). What happens to the servers themselves, such as a\n\
          failover, is in [failover and restore](../explanation/failover.md).\n\n\

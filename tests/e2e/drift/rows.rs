@@ -2,8 +2,9 @@
 
 use super::changes::{Answer, ROWS};
 use crate::migration::Migration;
-use pghaul_testkit::{Cluster, ClusterPair, Settings};
+use pghaul_testkit::{Cluster, ClusterPair, Settings, compare, wait_until};
 use serde_json::Value;
+use std::time::Duration;
 
 const SCHEMA: &str = "
     create table orders (id int primary key, total numeric, n int);
@@ -109,4 +110,45 @@ fn reported(detail: &Value) -> Answer {
         }
         None => Answer::Nothing,
     }
+}
+
+#[test]
+fn a_transaction_that_was_skipped_is_listed() {
+    let retry = Settings::new().set("wal_retrieve_retry_interval", "200ms");
+    let pair = ClusterPair::start(Settings::new(), retry);
+    let database = pair.fresh_database("skipped");
+    pair.source.psql(&database, "create table t (id int primary key)");
+    let migration = Migration::of(&pair.source, &pair.target, &database).options(["--method", "replication"]);
+    migration.run().succeeded();
+    pair.target.psql(&database, "insert into t values (1)");
+    pair.source.psql(&database, "insert into t values (1), (2)");
+    let mut position = String::new();
+    wait_until(
+        "the target has logged the conflict",
+        Duration::from_secs(60),
+        || {
+            let log = pair.target.log();
+            let at = log.split("finished at ").nth(1);
+            let digits = |text: &str| {
+                text.split(|c: char| !c.is_ascii_hexdigit() && c != '/')
+                    .next()
+                    .map(str::to_owned)
+            };
+            position = at.and_then(digits).unwrap_or_default();
+            !position.is_empty()
+        },
+    );
+    let skip = format!("alter subscription {{subscription}} skip (lsn = '{position}')");
+    pair.target
+        .psql(&database, &named(&pair.target, &database, &skip));
+    wait_until("the transaction is skipped", Duration::from_secs(60), || {
+        migration.status_of(&database)["status"] == "syncing"
+    });
+    let incomplete = migration.status_of(&database)["incomplete"].to_string();
+    assert!(incomplete.contains("SKIP"), "{incomplete}");
+    migration.remove().failed_with(8);
+    let restart = ["--restart-data", &database];
+    migration.with_options("run").args(restart).run().succeeded();
+    compare::same(&pair.source, &pair.target, &database);
+    migration.remove().succeeded();
 }

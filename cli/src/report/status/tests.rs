@@ -228,8 +228,12 @@ fn what_a_copy_lacks_is_said_with_the_way_to_get_it() {
         why: "written on the source since 0/1: 3 rows".to_owned(),
         ..Incomplete::default()
     };
-    let of_stats = BTreeMap::from([(DatabaseName::from("stats"), Ok(vec![written]))]);
-    let said = plain(&view().with_written(of_stats, NOW));
+    let copied = pghaul_engine::standing::Copied {
+        written: vec![written],
+        lost: Vec::new(),
+    };
+    let of_stats = BTreeMap::from([(DatabaseName::from("stats"), Ok(copied))]);
+    let said = plain(&view().with_copies(of_stats, NOW));
     assert!(
         said.contains("written on the source since it was copied\n  stats: table public.t: written on the source since 0/1: 3 rows\n    hint: `pghaul run --restart-data stats` copies it again\n"),
         "{said}"

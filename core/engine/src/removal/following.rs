@@ -19,6 +19,15 @@ impl Journey<'_> {
         Ok(all)
     }
 
+    /// What the steps of a dump have completed, and is not on the target any more.
+    pub(crate) async fn lost(&self) -> Result<Vec<Failure>, Failure> {
+        let mut all = Vec::new();
+        for (step, ctx) in self.steps_with_contexts(self.route(Method::Dump)?)? {
+            all.extend(step.lost(&ctx).await?);
+        }
+        Ok(all)
+    }
+
     /// Stops following the source. Returns how many changes it had committed since the last proof.
     pub(crate) async fn stop_following(&self) -> Result<u64, Failure> {
         let mut changes = 0;

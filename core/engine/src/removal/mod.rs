@@ -272,6 +272,15 @@ impl Engine {
                     .recorder
                     .read(|m| m.databases.get(database).and_then(|d| d.proof.clone()));
                 reasons.incomplete = proof.map(|proof| proof.incomplete).unwrap_or_default();
+                let lost = journey.lost().await?;
+                let sentence = |lost: &Failure| {
+                    let causes = lost.causes.iter().map(String::as_str);
+                    std::iter::once(lost.message.as_str())
+                        .chain(causes)
+                        .collect::<Vec<_>>()
+                        .join(": ")
+                };
+                reasons.at_risk.extend(lost.iter().map(sentence));
                 reasons.written = journey.written_since(Method::Dump, true).await?;
             }
             (_, DatabaseState::Syncing) => {

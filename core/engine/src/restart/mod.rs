@@ -14,7 +14,7 @@ use pghaul_core::{
 };
 use pghaul_postgres::{QualifiedName, ReadWrite, Session, Target};
 use pghaul_step::ownership::is_established;
-use pghaul_step::{Ownership, StepPhase, UndoReason};
+use pghaul_step::{Ownership, Standing, StepPhase, UndoReason};
 
 impl Engine {
     /// Journals that the data of a database is given up.
@@ -33,7 +33,11 @@ impl Engine {
                 let standing = journey.standing(Method::Replication).await;
                 // What has failed may look well again and have other rows: changes were applied by the names that tables had meanwhile.
                 let failed = state.phase() == Phase::Failed;
-                if !failed && standing.is_ok_and(|standing| standing.problems.is_empty()) {
+                let is_whole = |standing: Standing| {
+                    standing.problems.is_empty()
+                        && standing.proof.incomplete.iter().all(|item| item.by_removal)
+                };
+                if !failed && standing.is_ok_and(is_whole) {
                     return Err(refusal(
                         database,
                         "it follows the source, and nothing is wrong with it",

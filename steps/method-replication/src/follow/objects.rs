@@ -3,7 +3,7 @@
 use super::{Link, Names};
 use crate::halt;
 use crate::publication;
-use crate::relation::{Comparison, Tables, Then, judge};
+use crate::relation::{Comparison, Tables, Then, judge, renamed_and_back};
 use pghaul_contracts::SlotOutput;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Row, Session, Source, Target};
@@ -70,6 +70,19 @@ impl Look<'_> {
         }
         };
         triggers.map(incomplete).collect()
+    }
+
+    /// What was called otherwise for a while, on either side.
+    pub(super) fn renamed_and_back(&self, on_source: &Tables) -> Vec<Incomplete> {
+        let plan = &self.ctx.plan().tables;
+        let sides = [
+            (Side::Source, self.then.source.as_ref(), on_source),
+            (Side::Target, self.then.target.as_ref(), &self.on_target),
+        ];
+        sides
+            .into_iter()
+            .flat_map(|(side, then, now)| renamed_and_back(side, plan, then, now))
+            .collect()
     }
 
     async fn check_subscription(

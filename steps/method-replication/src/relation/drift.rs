@@ -368,8 +368,15 @@ impl OneTable<'_> {
             );
             return Some(self.failure(Code::ColumnChanged, Side::Target, message));
         }
+        let emptied_on_source = source.file != then.file;
+        let emptied_on_target = target.file != then_on_target.file;
+        if emptied_on_target && !emptied_on_source && target.now.without_pages && source.now.has_rows {
+            let message = format!("table {name} was emptied on the target (TRUNCATE), and not on the source");
+            return Some(self.failure(Code::TableRewritten, Side::Target, message));
+        }
+        let emptied_on_target = emptied_on_target && !(source.now.without_pages && target.now.has_rows);
         let alone = self.table.root.is_none() && self.all.sends_truncate;
-        if !alone && source.file != then.file && target.file == then_on_target.file {
+        if !alone && emptied_on_source && !emptied_on_target {
             let why = if self.table.root.is_some() {
                 "TRUNCATE of a single partition is not replicated"
             } else {

@@ -1,10 +1,12 @@
 //! The tables of one side as replication sees them, and whether they still are the ones that were published and copied.
 
 mod drift;
+mod renamed;
 
 pub(crate) use drift::{Comparison, Then, judge};
+pub(crate) use renamed::renamed_and_back;
 
-use pghaul_contracts::{Column, FollowedTable, Membership};
+use pghaul_contracts::{Column, FollowedTable, Membership, NameVersion};
 use pghaul_step::postgres::{Right, Row, Session, SideMarker};
 use pghaul_step::{Context, Database, Failure, TableName, TablePlan};
 use std::collections::BTreeMap;
@@ -31,6 +33,10 @@ impl Deref for Relation {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Now {
     unlogged: bool,
+    /// The catalog knows of no page: so it is after TRUNCATE, until VACUUM or ANALYZE has looked, and for tables without rows.
+    without_pages: bool,
+    /// The server has counted more rows than were deleted.
+    has_rows: bool,
     /// DETACH PARTITION … CONCURRENTLY has begun and not ended.
     pending: bool,
     /// The oid of the topmost table of its partition tree: its own where it is no partition.
@@ -143,9 +149,15 @@ fn relation(row: &Row) -> (TableName, Relation) {
                 Column(number, name, of_type, version, options)
             })
             .collect(),
+        named: Some((
+            NameVersion(row.get("name_version"), row.get("name_options")),
+            NameVersion(row.get("schema_version"), row.get("schema_options")),
+        )),
     };
     let now = Now {
         unlogged: row.get("unlogged"),
+        without_pages: row.get("without_pages"),
+        has_rows: row.get("has_rows"),
         pending: row.get("pending"),
         topmost: row.get("topmost"),
         firing: row.get::<_, Option<_>>("firing").unwrap_or_default(),

@@ -2,9 +2,14 @@
 -- that $1 names, and its columns. A partition is published through its topmost published ancestor; one whose
 -- DETACH PARTITION CONCURRENTLY is pending has none. What stands in braces depends on the version.
 WITH RECURSIVE relation AS (
-    SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind, c.relpersistence
+    SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind, c.relpersistence, c.relpages,
+           t.xmin::text AS name_version,
+           pg_catalog.left(pg_catalog.md5(pg_catalog.concat_ws(' ', t.typowner, t.typacl)), 8) AS name_options,
+           n.xmin::text AS schema_version,
+           pg_catalog.left(pg_catalog.md5(pg_catalog.concat_ws(' ', n.nspowner, n.nspacl)), 8) AS schema_options
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_catalog.pg_type t ON t.oid = c.reltype
      WHERE c.relkind IN ('r', 'p')
        AND c.relpersistence <> 't'
        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pghaul')
@@ -62,8 +67,14 @@ WITH RECURSIVE relation AS (
 SELECT r.oid,
        r.schema,
        r.name,
+       r.name_version,
+       r.name_options,
+       r.schema_version,
+       r.schema_options,
        r.relpersistence = 'u' AS unlogged,
        pg_catalog.pg_relation_filenode(r.oid) AS file,
+       r.relpages = 0 AS without_pages,
+       pg_catalog.pg_stat_get_live_tuples(r.oid) > 0 AS has_rows,
        coalesce(o.pending, false) AS pending,
        p.root,
        p.links,
