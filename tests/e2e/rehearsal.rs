@@ -120,6 +120,9 @@ fn break_schema(source: &Cluster, database: &str) {
              create function twice(i int) returns int language plpgsql immutable as 'begin return 2 * i; end';
              create table g (id int primary key, double int generated always as (twice(id)) stored);
              insert into g values (1);
+             create function half(i int) returns int language plpgsql immutable as 'begin return twice(i) / 4; end';
+             create table h (id int primary key, half int generated always as (half(id)) stored);
+             insert into h values (1);
              create or replace function twice(i int) returns int language plpgsql immutable as
                 'begin raise exception ''not any more''; end';
              create materialized view inverse as select 1 / (id - 1) as x from t where id > 1;
@@ -146,6 +149,7 @@ fn what_the_target_refuses_is_found_before_any_row_moves() {
         assert_eq!(
             found(&outcome),
             [
+                "error function-fails table public.h",
                 "warning object-refused function public.legacy(internal)",
                 "warning object-refused index public.t_look",
                 "warning rows-refused table public.g",

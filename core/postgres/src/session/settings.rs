@@ -117,7 +117,7 @@ pub(super) fn for_programs(known: Option<Known>) -> Vec<(&'static str, &'static 
 /// The settings of a session with this right.
 pub(super) fn for_right<R: Right>(known: Option<Known>) -> Vec<(&'static str, &'static str)> {
     let mut settings = everywhere();
-    settings.extend(without_login_triggers(known));
+    settings.extend(for_others(known));
     settings.push(("lock_timeout", R::LOCK_TIMEOUT));
     settings.push((
         "default_transaction_read_only",

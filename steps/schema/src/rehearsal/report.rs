@@ -30,6 +30,9 @@ pub(super) enum Of<'a> {
 const NOT_PERMITTED: &str = "42501";
 const CHECK_VIOLATION: &str = "23514";
 
+/// Functions, relations, columns, types and schemas that are not found: rows that a rehearsal lacks are not the reason.
+const NOT_FOUND: &[&str] = &["42883", "42P01", "42703", "42704", "3F000"];
+
 /// What was refused so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -82,6 +85,13 @@ impl Report {
             _ if !is_refusal(failure) => self.not_tried(of.object(), why),
             // Its owner may be allowed more than the owner of everything in a rehearsal.
             _ if state == NOT_PERMITTED => self.not_tried(of.object(), why),
+            Of::Rows {
+                calls_functions: true,
+                ..
+            } if NOT_FOUND.contains(&state) => {
+                self.others
+                    .push((of.object(), RehearsalFinding::FunctionFails { why }));
+            }
             Of::Rows { calls_functions, .. } => {
                 let calls_functions = *calls_functions;
                 let found = RehearsalFinding::RowsRefused { why, calls_functions };

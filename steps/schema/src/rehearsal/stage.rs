@@ -273,11 +273,14 @@ impl Stage {
     ) -> Result<Option<Failure>, Failure> {
         let transaction = self.session.transaction().await?;
         transaction.doing(REHEARSE).batch(SEARCH_PATH).await?;
+        if !secret {
+            transaction.quiet(REHEARSE).await?;
+        }
+        // No query of pghaul's runs under the search_path of the database.
         self.home.enter_plain(&transaction, expressions).await?;
         let sent = if secret {
             transaction.batch_secretly(REHEARSE, statements).await
         } else {
-            transaction.quiet(REHEARSE).await?;
             transaction.doing(REHEARSE).batch(statements).await
         };
         if let Err(error) = sent {
