@@ -68,6 +68,7 @@ const RICH: &str = r#"
     create trigger fires before insert or truncate on bill_1 execute function fires();
     alter table bill_1 enable always trigger fires;
     create view grouped as select id, mail from person group by id;
+    create materialized view of_key as select id, mail, count(*) as n from person group by id; create unique index on of_key (id);
     create materialized view counted as select count(*), harmless() from person;
     create function of_path() returns int language plpgsql as $$ begin return (select count(*) from person); end $$;
     create materialized view pathy as select of_path();

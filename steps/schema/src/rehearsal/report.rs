@@ -3,6 +3,7 @@
 use super::finding::RehearsalFinding;
 use super::script::{Missing, Script};
 use crate::archive::{Archive, Entry};
+use crate::pieces::finds_nothing;
 use crate::refusals::{is_indispensable, is_refusal, needed_by};
 use libpgdump::ObjectType;
 use pghaul_step::{Failure, TableName};
@@ -29,9 +30,6 @@ pub(super) enum Of<'a> {
 /// 42501 insufficient_privilege, 23514 check_violation.
 const NOT_PERMITTED: &str = "42501";
 const CHECK_VIOLATION: &str = "23514";
-
-/// Functions, relations, columns, types and schemas that are not found: rows that a rehearsal lacks are not the reason.
-const NOT_FOUND: &[&str] = &["42883", "42P01", "42703", "42704", "3F000"];
 
 /// What was refused so far.
 #[derive(Debug, Default)]
@@ -88,7 +86,8 @@ impl Report {
             Of::Rows {
                 calls_functions: true,
                 ..
-            } if NOT_FOUND.contains(&state) => {
+            } if finds_nothing(failure) => {
+                // Rows that a rehearsal lacks are not the reason.
                 self.others
                     .push((of.object(), RehearsalFinding::FunctionFails { why }));
             }
