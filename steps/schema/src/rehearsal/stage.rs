@@ -2,7 +2,7 @@
 
 use super::report::{Of, Report};
 use super::sample::Sample;
-use super::script::{Script, emptying};
+use super::script::{OnTarget, Script, emptying};
 use crate::archive::{Archive, Entry};
 use crate::pieces::finds_nothing;
 use crate::restore::is_built;
@@ -55,6 +55,8 @@ pub(super) struct Stage {
     stored: usize,
     /// On which these are run.
     condition: &'static str,
+    /// Whether the database is surely dumped.
+    dumps: bool,
 }
 
 /// Something to try.
@@ -69,11 +71,11 @@ impl Stage {
         mut session: Session<Target, ReadWrite>,
         settings: HomeSettings,
         without_public: Option<&str>,
-        stand_in: Option<&str>,
+        target: &OnTarget<'_>,
     ) -> Result<Self, Failure> {
         let mut statements = format!("{SESSION} {};", without_public.unwrap_or_default());
         statements.push_str(include_str!("run_statement.sql"));
-        if let Some(role) = stand_in {
+        if let Some(role) = target.owner {
             statements.push_str(&include_str!("stand_in.sql").replace("stand_in;", &format!("{role};")));
         }
         session
@@ -85,7 +87,8 @@ impl Stage {
             session,
             home,
             stored: 0,
-            condition: stand_in.map_or("", |_| AS_STAND_IN),
+            condition: target.owner.map_or("", |_| AS_STAND_IN),
+            dumps: target.dumps,
         })
     }
 
@@ -272,7 +275,7 @@ impl Stage {
             return Ok(false);
         };
         let is_built = matches!(entry.kind, ObjectType::Index | ObjectType::Constraint);
-        if !is_built || !finds_nothing(failure) {
+        if !self.dumps || !is_built || !finds_nothing(failure) {
             return Ok(false);
         }
         let statements = self.home.with_search_path(&piece.statements)?;
