@@ -147,21 +147,20 @@ fn what_the_target_refuses_is_found_before_any_row_moves() {
     for method in ["replication", "dump"] {
         let migration = Migration::of(&pair.source, &pair.target, &database).options(["--method", method]);
         let outcome = check(&migration);
-        assert_eq!(
-            found(&outcome),
-            [
-                "error function-fails table public.h",
-                "warning object-refused function public.legacy(internal)",
-                "warning object-refused index public.t_look",
-                "warning rows-refused table public.g",
-                "warning check-violated check constraint t_until_check of table public.t",
-            ],
-            "{outcome}"
-        );
-        assert!(
-            outcome.stdout.contains("relation \\\"lookup\\\" does not exist"),
-            "{outcome}"
-        );
+        // A dump builds it with the search_path of the database, up to PostgreSQL 16.
+        let is_built = method == "dump" && pair.target.major() < 17;
+        let index = (!is_built).then_some("warning object-refused index public.t_look");
+        let expected = [
+            Some("warning object-refused function public.legacy(internal)"),
+            index,
+            Some("warning rows-refused table public.g"),
+            Some("error function-fails table public.h"),
+            Some("warning check-violated check constraint t_until_check of table public.t"),
+        ];
+        let expected: Vec<&str> = expected.into_iter().flatten().collect();
+        assert_eq!(found(&outcome), expected, "{outcome}");
+        let words = outcome.stdout.contains("relation \\\"lookup\\\" does not exist");
+        assert_eq!(words, !is_built, "{outcome}");
         assert!(outcome.stdout.contains("gone.so"), "{outcome}");
         assert!(outcome.stdout.contains("not any more"), "{outcome}");
         let quiet = migration
