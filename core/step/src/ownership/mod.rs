@@ -22,10 +22,8 @@ const DROP_SCHEMA: &str = "DROP SCHEMA pghaul CASCADE";
 /// When it can't be dropped.
 pub async fn drop_schema(doing: &Doing<'_, ReadWrite>) -> Result<(), PgError> {
     let row = doing.query_one(include_str!("event_triggers.sql"), &[]).await?;
-    let (off, on): (Option<String>, Option<String>) = (row.get("off"), row.get("on"));
-    let statements = [off.as_deref(), Some(DROP_SCHEMA), on.as_deref()];
-    let statements: Vec<&str> = statements.into_iter().flatten().collect();
-    doing.batch(&statements.join("; ")).await
+    let (off, on): (String, String) = (row.get("off"), row.get("on"));
+    doing.batch(&format!("{off}; {DROP_SCHEMA}; {on}")).await
 }
 
 /// What a look for the schema `pghaul` found.
