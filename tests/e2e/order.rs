@@ -1,7 +1,7 @@
 //! What pg_dump writes in one order and the target needs in another.
 
 use crate::migration::Migration;
-use pghaul_testkit::{ClusterPair, Kind, compare, postgres, shared_pair};
+use pghaul_testkit::{ClusterPair, Kind, Settings, compare, postgres, shared_pair};
 
 /// Runs a database through one method, to the end.
 fn moved(pair: &ClusterPair, database: &str, method: &str) -> Migration {
@@ -64,6 +64,7 @@ const NAMES_OF_NOT_NULL: &str = "
     create table child (b integer not null, constraint parent_a_not_null unique (a)) inherits (parent);
     create table p (i integer not null) partition by list (i);
     create table p1 partition of p (constraint p_i_not_null unique (i)) for values in (1);
+    create domain c as integer not null constraint c_not_null check (value > 0);
     create domain d as integer not null;
     alter domain d add constraint d_not_null check (value > 5) not valid";
 
@@ -138,6 +139,40 @@ fn an_index_is_attached_when_that_of_the_parent_is_there() {
             &database,
             "select inhrelid::regclass, inhparent::regclass from pg_inherits order by 1",
         );
+    }
+}
+
+/// A materialized view whose query groups by a primary key is created after that key; its index and statistics after it. Rights
+/// of roles that are gone are nobody's, and keep no others out.
+const AFTER_THE_KEY: &str = "
+    create table t (id integer primary key, v text); insert into t values (1, 'a'), (2, 'b');
+    create materialized view of_key as select id, v, count(*) as n from t group by id;
+    create unique index on of_key (id);
+    create materialized view over_of_key as select v, n from of_key; create index on over_of_key (v);
+    create statistics of_views on v, n from over_of_key;
+    create role DATABASE_gone; create role DATABASE_there;
+    grant select, update (v) on t to DATABASE_gone, DATABASE_there;
+    alter default privileges grant select on tables to DATABASE_gone, DATABASE_there;
+    delete from pg_authid where rolname = 'DATABASE_gone'";
+
+#[test]
+fn nothing_is_listed_that_only_comes_later_or_is_nobodys() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    for method in ["dump", "replication"] {
+        let database = pair.fresh_database(&format!("after_{method}"));
+        pair.source
+            .psql(&database, &AFTER_THE_KEY.replace("DATABASE", &database));
+        let migration = moved(&pair, &database, method);
+        let status = migration.status_of(&database);
+        let listed = status["incomplete"].as_array().map_or(0, Vec::len);
+        assert_eq!(listed, 0, "{status}");
+        let rights = format!(
+            "select has_table_privilege('{database}_there', 't', 'select'), \
+                    has_column_privilege('{database}_there', 't', 'v', 'update'), \
+                    (select count(*) from pg_default_acl where defaclacl::text ~ '{database}_there'), \
+                    (select n from over_of_key where v = 'b')"
+        );
+        same_answer(&pair, &database, &rights);
     }
 }
 

@@ -68,6 +68,7 @@ const RICH: &str = r#"
     create trigger fires before insert or truncate on bill_1 execute function fires();
     alter table bill_1 enable always trigger fires;
     create view grouped as select id, mail from person group by id;
+    create materialized view of_key as select id, mail, count(*) as n from person group by id; create unique index on of_key (id);
     create materialized view counted as select count(*), harmless() from person;
     create function of_path() returns int language plpgsql as $$ begin return (select count(*) from person); end $$;
     create materialized view pathy as select of_path();
@@ -120,6 +121,9 @@ fn break_schema(source: &Cluster, database: &str) {
              create function twice(i int) returns int language plpgsql immutable as 'begin return 2 * i; end';
              create table g (id int primary key, double int generated always as (twice(id)) stored);
              insert into g values (1);
+             create function half(i int) returns int language plpgsql immutable as 'begin return twice(i) / 4; end';
+             create table h (id int primary key, half int generated always as (half(id)) stored);
+             insert into h values (1);
              create or replace function twice(i int) returns int language plpgsql immutable as
                 'begin raise exception ''not any more''; end';
              create materialized view inverse as select 1 / (id - 1) as x from t where id > 1;
@@ -143,20 +147,20 @@ fn what_the_target_refuses_is_found_before_any_row_moves() {
     for method in ["replication", "dump"] {
         let migration = Migration::of(&pair.source, &pair.target, &database).options(["--method", method]);
         let outcome = check(&migration);
-        assert_eq!(
-            found(&outcome),
-            [
-                "warning object-refused function public.legacy(internal)",
-                "warning object-refused index public.t_look",
-                "warning rows-refused table public.g",
-                "warning check-violated check constraint t_until_check of table public.t",
-            ],
-            "{outcome}"
-        );
-        assert!(
-            outcome.stdout.contains("relation \\\"lookup\\\" does not exist"),
-            "{outcome}"
-        );
+        // A dump builds it with the search_path of the database, up to PostgreSQL 16.
+        let is_built = method == "dump" && pair.target.major() < 17;
+        let index = (!is_built).then_some("warning object-refused index public.t_look");
+        let expected = [
+            Some("warning object-refused function public.legacy(internal)"),
+            index,
+            Some("warning rows-refused table public.g"),
+            Some("error function-fails table public.h"),
+            Some("warning check-violated check constraint t_until_check of table public.t"),
+        ];
+        let expected: Vec<&str> = expected.into_iter().flatten().collect();
+        assert_eq!(found(&outcome), expected, "{outcome}");
+        let words = outcome.stdout.contains("relation \\\"lookup\\\" does not exist");
+        assert_eq!(words, !is_built, "{outcome}");
         assert!(outcome.stdout.contains("gone.so"), "{outcome}");
         assert!(outcome.stdout.contains("not any more"), "{outcome}");
         let quiet = migration

@@ -58,7 +58,9 @@ struct Trees {
 impl Trees {
     fn new(catalog: &Catalog) -> Self {
         let is_root = |r: &&Relation| r.kind == RelationKind::PartitionedTable && r.root().is_none();
-        let can_stand_for_leaves = |r: &&Relation| r.extension.is_none() && missing_identity(r).is_none();
+        // An unlogged root has nothing in the WAL, and PostgreSQL refuses to publish it; its leaves may be ordinary.
+        let can_stand_for_leaves =
+            |r: &&Relation| r.extension.is_none() && !r.is_unlogged() && missing_identity(r).is_none();
         let mut published: BTreeSet<u32> = catalog
             .relations
             .iter()
@@ -331,9 +333,14 @@ mod tests {
             replica_identity: ReplicaIdentity::Nothing,
             ..root(1, "a")
         };
+        let unlogged = Relation {
+            persistence: Persistence::Unlogged,
+            ..root(1, "a")
+        };
         for (root, class) in [
             (keyless_root, "partitioned"),
             (nothing, "partitioned"),
+            (unlogged, "partitioned"),
             (of_extension(root(1, "a"), None), "not-ours:extension"),
         ] {
             let plan = planned(&[root, partition(1, table(2, "b"))], 160_000);

@@ -9,7 +9,7 @@ use crate::ownership::OwnedTransaction;
 use crate::scope::Database;
 use pghaul_core::Failure;
 use pghaul_postgres::session::settings::{GOVERNED, Home as Within};
-use pghaul_postgres::{Doing, HomeSettings, ReadWrite, Session, Target, Transaction};
+use pghaul_postgres::{Doing, HomeSettings, ReadWrite, Session, Target, Transaction, literal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -68,6 +68,22 @@ impl Home {
             part.retain(|name, value| !refused.contains(&(name.clone(), value.clone())));
         }
         Ok(Self(settings))
+    }
+
+    /// Statements that run under the database's `search_path`, behind `pg_catalog`; what follows them, under an empty one.
+    ///
+    /// # Errors
+    /// When the path can't be quoted.
+    pub fn with_search_path(&self, statements: &str) -> Result<String, Failure> {
+        let path = self.0.database.get("search_path").map_or("", String::as_str);
+        let path = match path {
+            "" | "\"\"" => "pg_catalog".to_owned(),
+            path => format!("pg_catalog, {path}"),
+        };
+        let path = literal(&path)?;
+        Ok(format!(
+            "SELECT pg_catalog.set_config('search_path', {path}, true);\n{statements}\nSET LOCAL search_path = '';\n"
+        ))
     }
 
     /// Sets them for what is left of a transaction.

@@ -389,12 +389,18 @@ async fn foreign_tables(
     }))
 }
 
-/// Tries an empty publication, which takes no lock on any table.
+/// Tries to create and to drop an empty publication, which takes no lock on any table.
 async fn publication_refusal(ctx: &CheckContext<Database>) -> Result<Option<DatabaseObstacle>, Failure> {
     let mut session = ctx.rehearse_on_source().await?;
-    let sql = format!("CREATE PUBLICATION pghaul_probe_{}", session.backend_pid());
+    let name = format!("pghaul_probe_{}", session.backend_pid());
     let mut rehearsal = session.rehearse().await?;
-    let tried = rehearsal.attempt("try a publication", &sql, &[]).await;
+    let mut tried = Ok(0);
+    for verb in ["CREATE", "DROP"] {
+        if tried.is_ok() {
+            let sql = format!("{verb} PUBLICATION {name}");
+            tried = rehearsal.attempt("try a publication", &sql, &[]).await;
+        }
+    }
     rehearsal.roll_back().await?;
     let error = match tried {
         Ok(_) => return Ok(None),

@@ -7,7 +7,7 @@ use crate::fate::Pass;
 use crate::of_tables::Tables;
 use crate::refusals::Refusals;
 use crate::rest::rest;
-use crate::restore::Restorer;
+use crate::restore::{Restorer, is_built};
 use crate::{dumped, foreign_keys, held_back, unsafe_checks};
 use async_trait::async_trait;
 use libpgdump::ObjectType;
@@ -260,12 +260,10 @@ async fn restore_after_data(restorer: &Restorer<'_>, waiting: &BTreeSet<i32>) ->
     let (foreign_keys, others): (Vec<&Entry>, Vec<&Entry>) = after
         .into_iter()
         .partition(|entry| entry.kind == ObjectType::FkConstraint);
-    let (built, others): (Vec<&Entry>, Vec<&Entry>) = others.into_iter().partition(|entry| {
-        matches!(
-            entry.kind,
-            ObjectType::Constraint | ObjectType::Index | ObjectType::IndexAttach | ObjectType::Statistics
-        )
-    });
+    let late = restorer.late();
+    let (built, others): (Vec<&Entry>, Vec<&Entry>) = others
+        .into_iter()
+        .partition(|entry| is_built(entry) && !late.contains(&entry.id));
     restorer.restore("indexes and constraints", &built).await?;
     foreign_keys::restore(restorer, &foreign_keys, waiting).await?;
     restorer.restore("triggers and rules", &others).await?;

@@ -146,7 +146,7 @@ fn words(statement: &str) -> Vec<&str> {
 }
 
 /// The statements of a text, each with what follows it up to the next.
-fn statements(text: &str) -> Vec<&str> {
+pub(crate) fn statements(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut begin = 0;
     let mut quote = None;

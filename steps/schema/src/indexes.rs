@@ -5,9 +5,8 @@ use crate::dumped;
 use crate::fate::Pass;
 use crate::of_tables::Tables;
 use crate::rest::{rest, second};
-use crate::restore::Restorer;
+use crate::restore::{Restorer, is_built};
 use async_trait::async_trait;
-use libpgdump::ObjectType;
 use pghaul_contracts::{
     CopiedTable, CopyItem, CopyOutput, Generation, IndexesOutput, Rest, SlotOutput, SnapshotCopyOutput,
     SnapshotIndexesOutput,
@@ -128,15 +127,11 @@ where
     if !later.is_empty() {
         waiting.extend(tables.waiting_with_keys(&restorer, later));
     }
+    waiting.extend(restorer.late());
     let left: Vec<_> = restorer
         .open(Pass::Keys)
         .chain(restorer.open(Pass::AfterData))
-        .filter(|entry| {
-            matches!(
-                entry.kind,
-                ObjectType::Constraint | ObjectType::Index | ObjectType::IndexAttach | ObjectType::Statistics
-            )
-        })
+        .filter(|entry| is_built(entry))
         .filter(|entry| !entry.may_be_violated() && !waiting.contains(&entry.id))
         .collect();
     restorer.restore("indexes and constraints", &left).await?;

@@ -202,7 +202,9 @@ impl Refreshes<'_> {
         self.home
             .enter(&transaction, Expressions::OfView { owner })
             .await?;
-        let statements = format!("REFRESH MATERIALIZED VIEW {name}; ANALYZE {name}");
+        // No statement of pghaul's runs under the search_path of the database.
+        let statements =
+            format!("REFRESH MATERIALIZED VIEW {name}; ANALYZE {name}; SET LOCAL search_path = ''");
         let operation = "refresh a materialized view";
         transaction.batch(operation, &statements).await?;
         if !self.once_more {

@@ -17,9 +17,9 @@ const NAMED_FROM: u32 = 170_000;
 /// The domain.
 const HOLDER: &str = "pghaul_names";
 
-/// The names that must stay free.
+/// The names that must stay free, where the target gives any.
 #[derive(Debug, Default)]
-pub(crate) struct NotNullNames(BTreeSet<String>);
+pub(crate) struct NotNullNames(Option<BTreeSet<String>>);
 
 impl NotNullNames {
     pub(crate) fn of(archive: &Archive, target_version: u32) -> Self {
@@ -37,12 +37,8 @@ impl NotNullNames {
             let splits = entry.tag.match_indices(' ');
             splits.filter_map(|(space, _)| entry.tag.get(space + 1..))
         });
-        Self(
-            names
-                .filter(|name| is_automatic(name))
-                .map(str::to_owned)
-                .collect(),
-        )
+        let names = names.filter(|name| is_automatic(name));
+        Self(Some(names.map(str::to_owned).collect()))
     }
 
     /// The statements before and after those of an entry.
@@ -51,12 +47,19 @@ impl NotNullNames {
             entry.kind,
             ObjectType::Table | ObjectType::ForeignTable | ObjectType::Domain
         );
-        if self.0.is_empty() || !may_be_not_null {
+        let Some(names) = self.0.as_ref().filter(|_| may_be_not_null) else {
+            return Ok(<(String, String)>::default());
+        };
+        let mut names = names.clone();
+        if entry.kind == ObjectType::Domain {
+            names.extend(checks(&entry.statements).filter(|name| is_automatic(name)));
+        }
+        if names.is_empty() {
             return Ok(<(String, String)>::default());
         }
         let holder = QualifiedName::new(entry.namespace.as_str(), HOLDER)?;
         let mut create = format!("CREATE DOMAIN {holder} AS pg_catalog.bool");
-        for name in &self.0 {
+        for name in &names {
             create.push_str(&format!(
                 "\n    CONSTRAINT {} CHECK (true)",
                 Ident::new(name.as_str())?
@@ -70,4 +73,28 @@ impl NotNullNames {
 fn is_automatic(name: &str) -> bool {
     name.trim_end_matches(|c: char| c.is_ascii_digit())
         .ends_with("_not_null")
+}
+
+/// The names of the checks that the statement of a domain has, as pg_dump writes them: the server names its NOT NULL before it
+/// sees them.
+fn checks(statements: &str) -> impl Iterator<Item = String> {
+    let clauses = statements.split("\n\tCONSTRAINT ").skip(1);
+    clauses.filter_map(|clause| match clause.strip_prefix('"') {
+        Some(quoted) => Some(quoted.split_once("\" CHECK (")?.0.replace("\"\"", "\"")),
+        None => Some(clause.split_once(' ')?.0.to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::checks;
+
+    #[test]
+    fn checks_of_a_domain_are_named() {
+        let statement = "CREATE DOMAIN public.d AS integer NOT NULL\n\tCONSTRAINT d_not_null CHECK ((VALUE > 0))\n\t\
+                         CONSTRAINT \"D \"\"x\"\" not\" CHECK ((VALUE < 9));\n";
+        let found: Vec<String> = checks(statement).collect();
+        assert_eq!(found, ["d_not_null", "D \"x\" not"]);
+        assert_eq!(checks("CREATE DOMAIN public.d AS integer;\n").count(), 0);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::archive::{Archive, Entry};
 use crate::fate::Pass;
-use crate::restore::Restorer;
+use crate::restore::{Restorer, is_built};
 use libpgdump::ObjectType;
 use pghaul_step::DatabasePlan;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,9 +54,10 @@ impl Tables {
     /// left to whoever comes after, in the archive's order.
     pub(crate) fn built<'a>(&self, restorer: &Restorer<'a>) -> BTreeMap<u32, Built<'a>> {
         let mut built: BTreeMap<u32, Built<'a>> = BTreeMap::new();
+        let late = restorer.late();
         for entry in restorer.open(Pass::Keys).chain(restorer.open(Pass::AfterData)) {
             let is_key = match entry.kind {
-                _ if entry.may_be_violated() => continue,
+                _ if entry.may_be_violated() || late.contains(&entry.id) => continue,
                 ObjectType::Constraint => true,
                 ObjectType::Index | ObjectType::Statistics => false,
                 _ => continue,
@@ -109,7 +110,7 @@ impl Tables {
             if entry.may_be_violated() {
                 return !rest.is_empty();
             }
-            is_built(entry) && !restorer.is_key(entry) && self.concerns(entry, rest)
+            is_built_or_foreign_key(entry) && !restorer.is_key(entry) && self.concerns(entry, rest)
         })
     }
 
@@ -117,7 +118,7 @@ impl Tables {
     pub(crate) fn waiting_with_keys(&self, restorer: &Restorer<'_>, rest: &BTreeSet<u32>) -> BTreeSet<i32> {
         restorer
             .archive
-            .with_dependents(|entry| is_built(entry) && self.concerns(entry, rest))
+            .with_dependents(|entry| is_built_or_foreign_key(entry) && self.concerns(entry, rest))
     }
 
     /// Whether an entry depends on one of the tables.
@@ -126,14 +127,7 @@ impl Tables {
     }
 }
 
-/// Whether an entry is built from rows.
-fn is_built(entry: &Entry) -> bool {
-    matches!(
-        entry.kind,
-        ObjectType::Constraint
-            | ObjectType::FkConstraint
-            | ObjectType::Index
-            | ObjectType::IndexAttach
-            | ObjectType::Statistics
-    )
+/// Whether an entry is built from rows, or checks them.
+fn is_built_or_foreign_key(entry: &Entry) -> bool {
+    is_built(entry) || entry.kind == ObjectType::FkConstraint
 }

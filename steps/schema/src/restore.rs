@@ -12,6 +12,7 @@ use crate::fate::Pass;
 use crate::not_null::NotNullNames;
 use crate::owner::Owners;
 use crate::passes::Passes;
+use crate::pieces::{attempt_entry, attempt_statements};
 use crate::raw::sendable;
 use crate::refusals::{Refusals, is_indispensable, is_refusal, needed_by, refused};
 use crate::script::script;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 const BATCH: usize = 100;
 
 /// What is done, in messages and for the positions of faults.
-const RESTORE: &str = "restore the schema";
+pub(crate) const RESTORE: &str = "restore the schema";
 const COMMIT: &str = "restore entries of the schema";
 
 /// What pg_restore sets before it begins, for one transaction.
@@ -148,6 +149,21 @@ impl<'a> Restorer<'a> {
         entries.filter(move |entry| self.pass(entry) == Some(pass) && !self.is_done(entry))
     }
 
+    /// What is built from rows, and needs something that comes after them, such as a materialized view whose query needs a
+    /// primary key, or needs one of these in turn.
+    pub(crate) fn late(&self) -> BTreeSet<i32> {
+        let comes_after = |entry: &Entry| {
+            let after = matches!(self.pass(entry), Some(Pass::Keys | Pass::AfterData));
+            after && !is_built(entry) && entry.kind != ObjectType::FkConstraint && !self.is_done(entry)
+        };
+        let built = self.archive.entries.iter().filter(|entry| is_built(entry));
+        let late = self.archive.with_dependents(comes_after);
+        built
+            .map(|entry| entry.id)
+            .filter(|id| late.contains(id))
+            .collect()
+    }
+
     /// Restores entries one batch after the other. What the target refuses is noted.
     pub(crate) async fn restore(&self, what: &'static str, entries: &[&'a Entry]) -> Result<(), Failure> {
         if entries.is_empty() {
@@ -227,11 +243,7 @@ impl<'a> Restorer<'a> {
             if self.refusals.keep_out(entry) {
                 continue;
             }
-            let run = match entry.may_hold_a_secret() {
-                true => Run::Secretly,
-                false => Run::Plainly,
-            };
-            match attempt(&transaction, script, run).await? {
+            match attempt_entry(self.ctx, &transaction, entry, script).await? {
                 None => keys.extend(part.keys.iter().cloned()),
                 Some(failure) if self.may_be_missing(entry, &failure) => {
                     self.refusals.refuse(entry, &failure)
@@ -240,7 +252,7 @@ impl<'a> Restorer<'a> {
             }
         }
         for then in then {
-            match attempt(&transaction, &then.statements, Run::Plainly).await? {
+            match attempt_statements(self.ctx, &transaction, &then.statements).await? {
                 None => keys.push(then.key.clone()),
                 Some(failure) if is_refusal(&failure) => {
                     let incomplete = refused(then.object.clone(), &failure);
@@ -338,44 +350,16 @@ fn go_together(a: &Entry, b: &Entry) -> bool {
         && a.may_hold_a_secret() == b.may_hold_a_secret()
 }
 
-/// How statements are run.
-#[derive(Debug, Clone, Copy)]
-enum Run {
-    /// As they are.
-    Plainly,
-    /// So that no text with them is shown, logged or stored on the server.
-    Secretly,
-}
-
-/// Runs statements in a transaction that goes on where they fail. Returns what the server says then.
-async fn attempt(
-    transaction: &OwnedTransaction<'_>,
-    statements: &str,
-    run: Run,
-) -> Result<Option<Failure>, Failure> {
-    transaction.batch(RESTORE, "SAVEPOINT piece").await?;
-    let attempted = match run {
-        Run::Plainly => transaction.batch(RESTORE, statements).await,
-        Run::Secretly => transaction.inner().batch_secretly(RESTORE, statements).await,
-    };
-    match attempted {
-        Ok(()) => {
-            transaction.batch(RESTORE, "RELEASE SAVEPOINT piece").await?;
-            Ok(None)
-        }
-        Err(error) => {
-            let failure = Failure::from(error);
-            // Where the connection is lost, that is what has failed.
-            match transaction.batch(RESTORE, "ROLLBACK TO SAVEPOINT piece").await {
-                Ok(()) => Ok(Some(failure)),
-                Err(_) => Err(failure),
-            }
-        }
-    }
-}
-
 /// What the server says when a statement names a table that is not there.
 const UNDEFINED_TABLE: &str = "42P01";
+
+/// Whether it is built from the rows of a table, or put together of what is.
+pub(crate) fn is_built(entry: &Entry) -> bool {
+    matches!(
+        entry.kind,
+        ObjectType::Constraint | ObjectType::Index | ObjectType::IndexAttach | ObjectType::Statistics
+    )
+}
 
 /// Whether it is a primary key, a unique or exclusion constraint, or a foreign key.
 fn is_key(entry: &Entry) -> bool {

@@ -15,7 +15,7 @@ use pghaul_contracts::UnsafeCheck;
 use pghaul_step::ownership::effects;
 use pghaul_step::postgres::{Ident, QualifiedName, ReadOnly, Session, Source};
 use pghaul_step::selection::SelectedObjects;
-use pghaul_step::{Context, Database, Failure, Incomplete};
+use pghaul_step::{Context, Database, Failure, Home, Incomplete};
 use std::collections::BTreeSet;
 
 /// The prefix of the effect keys of checks that are there; what follows is their place in the list.
@@ -115,6 +115,7 @@ pub(crate) async fn add(
     let added = effects(&target, ADDED).await?;
     let unvalidated = effects(&target, UNVALIDATED).await?;
     drop(target);
+    let home = Home::of(ctx).await?;
     for (place, check) in checks.iter().enumerate().filter(|(_, check)| check.own) {
         ctx.check_cancelled()?;
         let (there, open) = (format!("{ADDED}{place}"), format!("{UNVALIDATED}{place}"));
@@ -123,7 +124,7 @@ pub(crate) async fn add(
             continue;
         }
         let mut failure = None;
-        let mut statements = check.validating()?;
+        let mut statements = home.with_search_path(&check.validating()?)?;
         if !is_there && keep {
             failure = attempt(ctx, ADD, &check.adding()?, &[], &[&there, &open]).await?;
         } else if !is_there {

@@ -7,7 +7,7 @@ use pghaul_core::id::migration_of_object;
 use pghaul_core::{Code, Epoch, Failure, MigrationId, Side};
 use pghaul_postgres::{Ident, RELEASE_TIMEOUT, ReadWrite, Server, Session, SideMarker, Source, Target};
 use pghaul_step::check::maintenance;
-use pghaul_step::ownership::DROP_SCHEMA;
+use pghaul_step::ownership::drop_schema;
 use std::time::Duration;
 
 /// How long sessions may take to end.
@@ -130,7 +130,7 @@ impl Cleanup<'_> {
         if let Some(stranger) = strangers.first() {
             return Err(strangers_here(remain, stranger.get(0)));
         }
-        doing.batch(DROP_SCHEMA).await?;
+        drop_schema(&doing).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -24,6 +24,11 @@ pub struct PlainSetting {
     pub default: String,
 }
 
+/// Keeps a short `statement_timeout` from ending the next statement, and what it was.
+const WITHOUT_TIMEOUT: &str = "SELECT pg_catalog.set_config('pghaul.statement_timeout', \
+                                      pg_catalog.current_setting('statement_timeout'), false), \
+                                      pg_catalog.set_config('statement_timeout', '0', false)";
+
 /// Which settings of [`GOVERNED`], and which of extensions and applications, are of interest here.
 fn counts(name: &str) -> bool {
     let known = GOVERNED
@@ -75,11 +80,13 @@ impl<S: SideMarker> Server<S> {
         let options: Vec<_> = without_login_triggers(self.known()).into_iter().collect();
         let (connected, _) = self.open(self.startup(database, &options), &place).await?;
         let _driver = Driver(connected.driver);
-        let answer = connected
-            .client
-            .simple_query(include_str!("plain_settings.sql"))
-            .await;
+        let answer = async {
+            connected.client.simple_query(WITHOUT_TIMEOUT).await?;
+            let sql = include_str!("plain_settings.sql");
+            connected.client.simple_query(sql).await
+        };
         let answer = answer
+            .await
             .map_err(|error| PgError::from_driver(&place, "read the settings of the server", &error))?;
         let rows = answer.iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => {

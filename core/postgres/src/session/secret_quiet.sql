@@ -3,7 +3,7 @@
 -- The placeholder is whether the role was granted to set it, which PostgreSQL 15 is the first to know.
 SELECT pg_catalog.count(pg_catalog.set_config(s.name, wanted.value, true)),
        EXISTS (SELECT FROM pg_catalog.pg_language
-               WHERE lanname = 'plpgsql' AND pg_catalog.has_language_privilege(oid, 'USAGE')) AS plpgsql,
+               WHERE lanname OPERATOR(pg_catalog.=) 'plpgsql' AND pg_catalog.has_language_privilege(oid, 'USAGE')) AS plpgsql,
        pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') AS temporary
 FROM pg_catalog.pg_settings s
 JOIN (VALUES ('track_activities', 'off'),

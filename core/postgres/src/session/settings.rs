@@ -118,7 +118,7 @@ pub(super) fn for_programs(known: Option<Known>) -> Vec<(&'static str, &'static 
 pub(super) fn for_right<R: Right>(known: Option<Known>) -> Vec<(&'static str, &'static str)> {
     let mut settings = everywhere();
     settings.retain(|(name, _)| *name != "search_path" || !may_write::<R>());
-    settings.extend(without_login_triggers(known));
+    settings.extend(for_others(known));
     settings.push(("lock_timeout", R::LOCK_TIMEOUT));
     settings.push((
         "default_transaction_read_only",

@@ -98,6 +98,40 @@ async fn settings_win_over_those_of_database_and_role() {
     }
 }
 
+/// Operators that the search_path of the database puts before those of PostgreSQL, and settings that end a session.
+const HOSTILE: &str = r#"
+    CREATE SCHEMA evil;
+    DO $do$ DECLARE t text; o text; BEGIN
+        FOREACH t IN ARRAY '{text,name,oid,bool,int4,int8,"char"}'::text[] LOOP
+            EXECUTE format('CREATE FUNCTION evil.run(%1$s, %1$s) RETURNS bool LANGUAGE plpgsql
+                AS $$ BEGIN RAISE ''code of a user runs''; END $$', t);
+            FOREACH o IN ARRAY '{=,<>,<}'::text[] LOOP
+                EXECUTE format('CREATE OPERATOR evil.%s (LEFTARG = %s, RIGHTARG = %2$s, PROCEDURE = evil.run)', o, t);
+            END LOOP;
+        END LOOP;
+    END $do$;
+    ALTER DATABASE hostile SET search_path = evil, public, pg_catalog;
+    ALTER DATABASE hostile SET statement_timeout = '1ms';
+    ALTER DATABASE hostile SET app.tenant = '7';
+"#;
+
+#[tokio::test]
+async fn no_operator_of_a_user_runs_where_the_search_path_is_that_of_the_database() {
+    let Some((_cluster, server)) = with_table("hostile").await else {
+        return;
+    };
+    let session = server.connect::<ReadWrite>("hostile").await.unwrap();
+    session.doing("set up").batch(HOSTILE).await.unwrap();
+    let home = server.home_settings("hostile").await.unwrap();
+    assert_eq!(
+        home.database.get("search_path").map(String::as_str),
+        Some("evil, public, pg_catalog")
+    );
+    assert_eq!(home.database.get("app.tenant").map(String::as_str), Some("7"));
+    let plain = server.plain_settings("hostile").await.unwrap();
+    assert_eq!(plain["statement_timeout"].value, "1ms");
+}
+
 #[tokio::test]
 async fn a_read_only_session_cannot_write() {
     let Some((_cluster, server)) = with_table("readonly").await else {

@@ -13,7 +13,18 @@ use pghaul_postgres::{Doing, PgError, ReadWrite, Server, Session, Target, ToSql,
 use std::collections::BTreeSet;
 
 /// Takes everything that pghaul keeps in a target database away.
-pub const DROP_SCHEMA: &str = "DROP SCHEMA pghaul CASCADE";
+const DROP_SCHEMA: &str = "DROP SCHEMA pghaul CASCADE";
+
+/// Drops the schema `pghaul`. Users' event triggers that fire always may refuse that, so they are off meanwhile: no other
+/// transaction sees it.
+///
+/// # Errors
+/// When it can't be dropped.
+pub async fn drop_schema(doing: &Doing<'_, ReadWrite>) -> Result<(), PgError> {
+    let row = doing.query_one(include_str!("event_triggers.sql"), &[]).await?;
+    let (off, on): (String, String) = (row.get("off"), row.get("on"));
+    doing.batch(&format!("{off}; {DROP_SCHEMA}; {on}")).await
+}
 
 /// What a look for the schema `pghaul` found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -451,7 +462,7 @@ impl<'s> OwnedTransaction<'s> {
     /// # Errors
     /// When it can't be dropped.
     pub async fn drop_schema(&self) -> Result<(), PgError> {
-        self.batch("drop the schema pghaul", DROP_SCHEMA).await
+        drop_schema(&self.transaction.doing("drop the schema pghaul")).await
     }
 
     /// Runs statements without parameters, separated by semicolons.

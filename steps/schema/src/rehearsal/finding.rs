@@ -28,6 +28,11 @@ pub(crate) enum RehearsalFinding {
         /// Whether functions of users may be the reason, which may read what a rehearsal lacks.
         calls_functions: bool,
     },
+    /// A function of users that a table's rows need does not find what it names.
+    FunctionFails {
+        /// What the server answers.
+        why: String,
+    },
     /// Rows do not fulfil a check that is added after them.
     CheckViolated {
         /// What the server answers.
@@ -60,6 +65,7 @@ impl FindingKind for RehearsalFinding {
     fn severity(&self) -> Severity {
         match self {
             Self::ObjectFails { .. }
+            | Self::FunctionFails { .. }
             | Self::RowsRefused {
                 calls_functions: false,
                 ..
@@ -90,6 +96,9 @@ impl FindingKind for RehearsalFinding {
                 }
             }
             Self::RowsRefused { why, .. } => format!("the target refuses rows of it: {why}"),
+            Self::FunctionFails { why } => {
+                format!("a function that its rows need fails on the target: {why}")
+            }
             Self::CheckViolated { why, .. } => format!("some rows do not fulfil it: {why}"),
             Self::ViewNotRefreshed { why } => format!("it can't be refreshed: {why}"),
             Self::NotRehearsed { why, .. } => format!("the schema was not rehearsed: {why}"),
@@ -114,6 +123,10 @@ impl FindingKind for RehearsalFinding {
             } => "change the rows or the table on the source",
             Self::RowsRefused { .. } => {
                 "check the functions that the table uses: a run would fail, unless they read rows that a rehearsal lacks"
+            }
+            Self::FunctionFails { .. } => {
+                "rows are restored and replicated with an empty search_path: name in the function every object with its \
+                 schema, or on the source: ALTER FUNCTION … SET search_path = …"
             }
             Self::CheckViolated { .. } => {
                 "change the rows or the constraint on the source; a run would list it as incomplete and continue"

@@ -23,7 +23,7 @@ use pghaul_step::check::Rehearse;
 use pghaul_step::postgres::{HomeSettings, ReadOnly, Session, Source, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Database, DatabaseName, Failure, Finding, FindingKind,
-    Mapping, Subject, ThrowawayDatabase,
+    Mapping, Method, Subject, ThrowawayDatabase,
 };
 use report::Report;
 use sample::Sample;
@@ -156,6 +156,7 @@ async fn rehearse(ctx: &CheckContext<Database>, wanted: Rehearse) -> Result<Foun
         version,
         owner: role.superuser.then(|| stand_in(version)),
         lacks_roles: lacks_roles(ctx.landscape().mapping(), &source, &target).await?,
+        dumps: ctx.landscape().forced == Some(Method::Dump),
     };
     let rehearsed = perform(&database, read, &on_target, &mut report);
     let outcome = match wanted {
@@ -248,7 +249,7 @@ async fn perform(
     } = read;
     let script = Script::of(archive, checks, target);
     let session = database.session().await?;
-    let mut stage = Stage::set_up(session, settings, without_public, target.owner).await?;
+    let mut stage = Stage::set_up(session, settings, without_public, target).await?;
     stage.run(&script, &samples, &views, report).await?;
     stage.close().await;
     Ok(())

@@ -3,6 +3,7 @@
 use super::finding::RehearsalFinding;
 use super::script::{Missing, Script};
 use crate::archive::{Archive, Entry};
+use crate::pieces::finds_nothing;
 use crate::refusals::{is_indispensable, is_refusal, needed_by};
 use libpgdump::ObjectType;
 use pghaul_step::{Failure, TableName};
@@ -82,6 +83,14 @@ impl Report {
             _ if !is_refusal(failure) => self.not_tried(of.object(), why),
             // Its owner may be allowed more than the owner of everything in a rehearsal.
             _ if state == NOT_PERMITTED => self.not_tried(of.object(), why),
+            Of::Rows {
+                calls_functions: true,
+                ..
+            } if finds_nothing(failure) => {
+                // Rows that a rehearsal lacks are not the reason.
+                self.others
+                    .push((of.object(), RehearsalFinding::FunctionFails { why }));
+            }
             Of::Rows { calls_functions, .. } => {
                 let calls_functions = *calls_functions;
                 let found = RehearsalFinding::RowsRefused { why, calls_functions };

@@ -50,12 +50,12 @@ pub(super) async fn read(
     source: &Session<Source, ReadOnly>,
     holds: impl Fn(&str, &str) -> bool,
 ) -> Result<Vec<Sample>, Failure> {
+    let doing = source.doing("list the tables with rows");
+    let rows = doing.query(include_str!("tables.sql"), &[]).await?;
     source
         .doing("limit the reading of rows")
         .query(SETTINGS, &[])
         .await?;
-    let doing = source.doing("list the tables with rows");
-    let rows = doing.query(include_str!("tables.sql"), &[]).await?;
     let selected = rows
         .iter()
         .filter(|row| holds(row.get("schema"), row.get("name")));

@@ -27,6 +27,8 @@ pub(super) struct OnTarget<'a> {
     pub(super) owner: Option<&'a str>,
     /// Whether it lacks roles of the source: they are moved later.
     pub(super) lacks_roles: bool,
+    /// Whether the database is surely dumped: a replicated one lacks indexes that workers could not maintain.
+    pub(super) dumps: bool,
 }
 
 /// A kind of object, its schema, and its name.

@@ -2,13 +2,16 @@
 
 use super::report::{Of, Report};
 use super::sample::Sample;
-use super::script::{Script, emptying};
-use crate::archive::Entry;
+use super::script::{OnTarget, Script, emptying};
+use crate::archive::{Archive, Entry};
+use crate::pieces::finds_nothing;
+use crate::restore::is_built;
 use crate::unsafe_checks;
 use futures_util::SinkExt as _;
 use libpgdump::ObjectType;
 use pghaul_step::postgres::{HomeSettings, QualifiedName, ReadWrite, Session, Target, copy_text};
 use pghaul_step::{Expressions, Failure, Home};
+use std::collections::BTreeSet;
 use std::pin::pin;
 
 /// Who owns everything where the connecting role is a superuser: expressions of users then run with no more rights than those
@@ -52,6 +55,8 @@ pub(super) struct Stage {
     stored: usize,
     /// On which these are run.
     condition: &'static str,
+    /// Whether the database is surely dumped.
+    dumps: bool,
 }
 
 /// Something to try.
@@ -66,11 +71,11 @@ impl Stage {
         mut session: Session<Target, ReadWrite>,
         settings: HomeSettings,
         without_public: Option<&str>,
-        stand_in: Option<&str>,
+        target: &OnTarget<'_>,
     ) -> Result<Self, Failure> {
         let mut statements = format!("{SESSION} {};", without_public.unwrap_or_default());
         statements.push_str(include_str!("run_statement.sql"));
-        if let Some(role) = stand_in {
+        if let Some(role) = target.owner {
             statements.push_str(&include_str!("stand_in.sql").replace("stand_in;", &format!("{role};")));
         }
         session
@@ -82,7 +87,8 @@ impl Stage {
             session,
             home,
             stored: 0,
-            condition: stand_in.map_or("", |_| AS_STAND_IN),
+            condition: target.owner.map_or("", |_| AS_STAND_IN),
+            dumps: target.dumps,
         })
     }
 
@@ -97,16 +103,14 @@ impl Stage {
         let (before, after) = script.entries();
         self.restore(script, &before, report).await?;
         self.insert(script, samples, report).await?;
-        let is_built = |entry: &Entry| {
-            matches!(
-                entry.kind,
-                ObjectType::Constraint | ObjectType::Index | ObjectType::IndexAttach | ObjectType::Statistics
-            )
-        };
-        let (built, others): (Vec<&Entry>, Vec<&Entry>) =
-            after.into_iter().partition(|entry| is_built(entry));
+        let (built, others): (Vec<&Entry>, Vec<&Entry>) = split(&script.archive, after);
         self.restore(script, &built, report).await?;
         self.add_checks(script, report).await?;
+        let changing = script.archive.with_dependents(acts_on_changes);
+        let (created, others): (Vec<&Entry>, Vec<&Entry>) = others
+            .into_iter()
+            .partition(|entry| !changing.contains(&entry.id));
+        self.restore(script, &created, report).await?;
         self.refresh(script, views, report).await?;
         let (keys, others): (Vec<&Entry>, Vec<&Entry>) = others
             .into_iter()
@@ -177,6 +181,7 @@ impl Stage {
         let mut pieces = Vec::new();
         for check in script.checks.iter().filter(|check| check.own) {
             let (object, add, validate) = unsafe_checks::rehearsed(check)?;
+            let validate = self.home.with_search_path(&validate)?;
             let calls = self.store(&[&(add + &validate)]).await?;
             pieces.push(Piece {
                 of: Of::Check {
@@ -252,6 +257,7 @@ impl Stage {
             };
             match (failure, pieces.as_slice()) {
                 (None, _) => {}
+                (Some(failure), [only]) if self.is_found_at_home(only, &failure).await? => {}
                 (Some(failure), [only]) => report.refuse(&script.archive, &only.of, &failure),
                 (Some(_), _) => {
                     let second = pieces.split_off(pieces.len() / 2);
@@ -261,6 +267,20 @@ impl Stage {
             }
         }
         Ok(())
+    }
+
+    /// Whether an index or a constraint can be built whose functions find what they name under the `search_path` of the database, as in a run.
+    async fn is_found_at_home(&mut self, piece: &Piece<'_>, failure: &Failure) -> Result<bool, Failure> {
+        let Of::Entry(entry) = &piece.of else {
+            return Ok(false);
+        };
+        let is_built = matches!(entry.kind, ObjectType::Index | ObjectType::Constraint);
+        if !self.dumps || !is_built || !finds_nothing(failure) {
+            return Ok(false);
+        }
+        let statements = self.home.with_search_path(&piece.statements)?;
+        let refused = self.send(Expressions::OfBuilds, &statements, false).await?;
+        Ok(refused.is_none())
     }
 
     /// Sends statements in a transaction, of which the server shows, logs and stores as little as it can be told to. Returns what it
@@ -273,11 +293,14 @@ impl Stage {
     ) -> Result<Option<Failure>, Failure> {
         let transaction = self.session.transaction().await?;
         transaction.doing(REHEARSE).batch(SEARCH_PATH).await?;
+        if !secret {
+            transaction.quiet(REHEARSE).await?;
+        }
+        // No query of pghaul's runs under the search_path of the database.
         self.home.enter_plain(&transaction, expressions).await?;
         let sent = if secret {
             transaction.batch_secretly(REHEARSE, statements).await
         } else {
-            transaction.quiet(REHEARSE).await?;
             transaction.doing(REHEARSE).batch(statements).await
         };
         if let Err(error) = sent {
@@ -301,4 +324,24 @@ impl Stage {
     pub(super) async fn close(self) {
         self.session.close().await;
     }
+}
+
+/// What is built from rows, and what comes after: it needs something else, or is needed by what is built last.
+fn split<'a>(archive: &Archive, after: Vec<&'a Entry>) -> (Vec<&'a Entry>, Vec<&'a Entry>) {
+    let others: BTreeSet<i32> = after
+        .iter()
+        .filter(|entry| !is_built(entry))
+        .map(|entry| entry.id)
+        .collect();
+    let late = archive.with_dependents(|entry| others.contains(&entry.id));
+    after.into_iter().partition(|entry| !late.contains(&entry.id))
+}
+
+/// Whether rows that are changed fire it, or it checks them.
+fn acts_on_changes(entry: &Entry) -> bool {
+    use ObjectType as T;
+    matches!(
+        entry.kind,
+        T::FkConstraint | T::Trigger | T::Rule | T::Policy | T::RowSecurity
+    )
 }
