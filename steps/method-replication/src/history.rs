@@ -48,7 +48,12 @@ pub(crate) async fn compare<R: Right>(
         .await?
         .and_then(|slot| slot.confirmed_flush_lsn);
     let now = positions(source, target).await?;
-    let found = match noted(ctx, &slot) {
+    let noted = noted(ctx, &slot);
+    // The mark was written after what it proves. A promoted standby may lack it and have lost nothing of the target's.
+    let is_promoted = noted
+        .as_ref()
+        .is_some_and(|then| then.source.timeline < now.source.timeline);
+    let found = match noted {
         Some(then) => [
             source_went_back(ctx, source, &slot.name, &then.source, &now.source).await?,
             went_back(Side::Target, &then.target, &now.target),
@@ -65,7 +70,10 @@ pub(crate) async fn compare<R: Right>(
         );
         sentences.push((Side::Source, sentence));
     }
-    sentences.extend(without_marks(ctx, source).await?);
+    sentences.extend(target_without_mark(ctx).await?);
+    if !is_promoted {
+        sentences.extend(source_without_mark(ctx, source).await?);
+    }
     let one_of = |side: Side| sentences.iter().find(|(of, _)| *of == side);
     let problem = |(side, sentence): &(Side, String)| failure(ctx, *side, sentence);
     problems.extend(
@@ -77,36 +85,39 @@ pub(crate) async fn compare<R: Right>(
     Ok(())
 }
 
-/// Which servers do not have the mark of the last proof.
-async fn without_marks(
+/// Whether the target does not have the mark of the last proof.
+async fn target_without_mark(ctx: &Context<Database>) -> Result<Option<(Side, String)>, Failure> {
+    let Some(fence) = ctx.last_proof().as_ref().and_then(mark_of) else {
+        return Ok(None);
+    };
+    let mark = EffectKey::Proven(fence).to_string();
+    if ctx.effects(EffectKey::PROVEN).await?.contains(&mark) {
+        return Ok(None);
+    }
+    let sentence = "it does not have the mark that the last proof left in the schema pghaul";
+    Ok(Some((Side::Target, sentence.to_owned())))
+}
+
+/// Whether the source does not have the mark of the last proof, where that could leave one.
+async fn source_without_mark(
     ctx: &Context<Database>,
     source: &Session<Source, ReadOnly>,
-) -> Result<Vec<(Side, String)>, Failure> {
-    let mut missing = Vec::new();
+) -> Result<Option<(Side, String)>, Failure> {
     let Some(fence) = ctx.last_proof().as_ref().and_then(mark_of) else {
-        return Ok(missing);
+        return Ok(None);
     };
-    let proven = EffectKey::Proven(fence.clone()).to_string();
-    if !ctx.effects(EffectKey::PROVEN).await?.contains(&proven) {
-        let sentence = "it does not have the mark that the last proof left in the schema pghaul";
-        missing.push((Side::Target, sentence.to_owned()));
+    let mark = EffectKey::ProvenOnSource(fence.clone()).to_string();
+    if !ctx.effects(EffectKey::PROVEN_ON_SOURCE).await?.contains(&mark) {
+        return Ok(None);
     }
-    let on_source = EffectKey::ProvenOnSource(fence.clone()).to_string();
-    if ctx
-        .effects(EffectKey::PROVEN_ON_SOURCE)
-        .await?
-        .contains(&on_source)
-    {
-        let publication = ctx.finished::<PublicationOutput>()?.name;
-        // One that is gone altogether is another failure.
-        if source.publication(&publication).await?.is_some()
-            && !marks(source, &publication).await?.contains(&fence)
-        {
-            let sentence = "its publication does not have the mark that the last proof left in its comment";
-            missing.push((Side::Source, sentence.to_owned()));
-        }
+    let publication = ctx.finished::<PublicationOutput>()?.name;
+    // One that is gone altogether is another failure.
+    let is_gone = source.publication(&publication).await?.is_none();
+    if is_gone || marks(source, &publication).await?.contains(&fence) {
+        return Ok(None);
     }
-    Ok(missing)
+    let sentence = "its publication does not have the mark that the last proof left in its comment";
+    Ok(Some((Side::Source, sentence.to_owned())))
 }
 
 /// Leaves the mark of a proof on both servers, and in the target whether the source has it. That of the last one stays until
