@@ -1,7 +1,7 @@
 //! From every version to every newer one: `tests/matrix.sh` tries all pairs, the ordinary run one.
 
 use crate::migration::{Migration, assert_nothing_of_it_is_left};
-use pghaul_testkit::{ClusterPair, Kind, compare, fixtures, postgres, shared_pair, wait_until};
+use pghaul_testkit::{ClusterPair, Settings, compare, fixtures, postgres, wait_until};
 use std::time::Duration;
 
 /// The pairs to be tried: `PGHAUL_MATRIX="10:18 13:17"`.
@@ -37,7 +37,7 @@ fn is_looked_at(migration: &Migration, pair: &ClusterPair, database: &str) {
 /// Moves a database with objects of every kind, and compares it.
 fn moves(source: u32, target: u32, method: &str) {
     println!("{source} to {target} by {method}");
-    let pair = shared_pair(Kind::Versions(source, target));
+    let pair = &ClusterPair::start(Settings::new().major(source), Settings::new().major(target));
     let database = pair.fresh_database(&format!("versions_{method}"));
     fixtures::hostile_contents(&pair.source, &database);
     let pg_dump = postgres::client_from("pg_dump", source);

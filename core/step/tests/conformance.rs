@@ -140,7 +140,7 @@ async fn flaws_are_found() {
     );
     assert_eq!(
         found(Flaw::BoastfulProbe).await,
-        "probe said Present(Number(1)), before the first run"
+        "probe said Present(1), before the first run"
     );
     assert_eq!(found(Flaw::UndoesOnce).await, "undo failed, after the run");
     assert_eq!(

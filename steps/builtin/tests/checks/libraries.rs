@@ -1,11 +1,11 @@
 //! The check `libraries`: what functions in C call must be on the target.
 
 use crate::{Bench, kinds};
-use pghaul_testkit::{Kind, shared_pair};
+use pghaul_testkit::{ClusterPair, Settings};
 
 #[tokio::test]
 async fn libraries_that_only_the_source_has() {
-    let pair = shared_pair(Kind::Ordinary);
+    let pair = &ClusterPair::start(Settings::new(), Settings::new());
     let database = pair.fresh_database("libraries");
     let pkglibdir = pair.source.psql(
         "postgres",
@@ -52,10 +52,9 @@ async fn libraries_that_only_the_source_has() {
     );
 
     pair.target
-        .psql("postgres", "create role plain_of_libraries login password 'p'");
-    let target = pair.target.conninfo_as("plain_of_libraries", "p", "postgres");
+        .psql("postgres", "create role plain login password 'p'");
+    let target = pair.target.conninfo_as("plain", "p", "postgres");
     let bench = Bench::of(&pair.source.conninfo("postgres"), &target, &[&database]);
     let findings = bench.database("libraries", &database).await;
-    pair.target.psql("postgres", "drop role plain_of_libraries");
     assert_eq!(kinds(&findings), ["not-permitted"]);
 }

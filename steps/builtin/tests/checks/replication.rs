@@ -172,9 +172,8 @@ async fn a_downgrade_is_refused() {
 
 #[tokio::test]
 async fn a_role_with_pg_create_subscription_may_subscribe() {
-    let pair = shared_pair(Kind::Versions(10, 18));
+    let pair = &ClusterPair::start(Settings::new().major(10), Settings::new().major(18));
     let database = pair.fresh_database("granted");
-    // Other tests of this pair must not find a password that is hashed with MD5.
     pair.source.psql(
         "postgres",
         "set password_encryption = 'scram-sha-256'; create role replicator login replication password 'r'",
@@ -194,7 +193,7 @@ async fn a_role_with_pg_create_subscription_may_subscribe() {
 
 #[tokio::test]
 async fn owners_who_may_not_do_what_replication_does() {
-    let pair = shared_pair(Kind::Versions(13, 16));
+    let pair = &ClusterPair::start(Settings::new().major(13), Settings::new().major(16));
     let database = pair.fresh_database("apply_rights");
     let owner = format!("owner_of_{database}");
     pair.source.psql(
@@ -215,12 +214,11 @@ async fn owners_who_may_not_do_what_replication_does() {
     let found = bench.database("apply-rights", &database).await;
     assert_eq!(kinds(&found), ["owners-powerless"]);
     assert!(found[0].stops_replication() && !found[0].stops_migration());
-    pair.target.psql("postgres", &format!("drop role {owner}"));
 }
 
 #[tokio::test]
 async fn functions_of_others_that_a_superusers_subscription_runs() {
-    let pair = shared_pair(Kind::Ordinary);
+    let pair = &ClusterPair::start(Settings::new(), Settings::new());
     let database = pair.fresh_database("owners_code");
     let owner = format!("owner_of_{database}");
     pair.source.psql(

@@ -51,7 +51,7 @@ fn both_of_a_pair_are_different_clusters_and_take_every_name() {
 
 #[test]
 fn roles_get_in_over_tcp_with_their_password_only() {
-    let source = &pair().source;
+    let source = Cluster::start("roles", Settings::new());
     source.psql("postgres", r"create role loggedin login password 'it''s \secret'");
     let connect = |password| source.try_psql_as("loggedin", password, "postgres", "select current_user");
     assert_eq!(
@@ -59,7 +59,6 @@ fn roles_get_in_over_tcp_with_their_password_only() {
         "loggedin"
     );
     assert!(connect("wrong").is_err());
-    source.psql("postgres", "drop role loggedin");
 }
 
 #[test]
@@ -73,15 +72,12 @@ fn what_sql_fails_is_told() {
 
 #[test]
 fn row_security_hides_rows_from_its_reader() {
-    let pair = pair();
-    let database = pair.fresh_database("rowsec");
-    fixtures::rowsec(&pair.source, &database);
+    let cluster = Cluster::start("rowsec", Settings::new());
+    fixtures::rowsec(&cluster, "postgres");
     let query = "select (select count(*) from tenant_data), (select count(*) from forced)";
-    let seen = pair
-        .source
-        .try_psql_as("rowsec_reader", "rowsec", &database, query);
+    let seen = cluster.try_psql_as("rowsec_reader", "rowsec", "postgres", query);
     assert_eq!(seen.expect("it may read"), "5|0");
-    assert_eq!(pair.source.psql(&database, query), "10|5");
+    assert_eq!(cluster.psql("postgres", query), "10|5");
 }
 
 /// Fetches about 100 MB at its first run; the version matrix needs the same files.
