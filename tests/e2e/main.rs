@@ -20,6 +20,7 @@ mod crash_positions;
 mod doctor;
 mod drift;
 mod extend;
+mod extensions;
 mod failover_slots;
 mod failures;
 mod forty_kills;

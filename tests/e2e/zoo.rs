@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::Instant;
 
 /// Workers, slots and origins for all databases at once.
-fn settings(major: u32) -> Settings {
+pub(crate) fn settings(major: u32) -> Settings {
     let settings = Settings::new().major(major).set("max_connections", "200");
     let settings = [
         "max_worker_processes",

@@ -1,5 +1,5 @@
 -- Every sequence of users, with its definition: also of serial and identity columns; of an extension only where that
--- marks it as configuration; not of pghaul's schema.
+-- marks it as configuration, or its table, whose rows are moved with the values that it gave them; not of pghaul's schema.
 SELECT c.oid,
        n.nspname::text AS schema,
        c.relname::text AS name,
@@ -22,5 +22,12 @@ SELECT c.oid,
                      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                        AND d.objid = c.oid
                        AND d.deptype = 'e')
-        OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE c.oid = ANY (e.extconfig)))
+        OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE c.oid = ANY (e.extconfig))
+        OR EXISTS (SELECT
+                     FROM pg_catalog.pg_depend d
+                     JOIN pg_catalog.pg_extension e ON d.refobjid = ANY (e.extconfig)
+                    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND d.objid = c.oid
+                      AND d.deptype IN ('a', 'i')
+                      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass))
  ORDER BY n.nspname::text COLLATE "C", c.relname::text COLLATE "C"
