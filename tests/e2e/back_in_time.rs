@@ -9,14 +9,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn in_step() -> (ClusterPair, Migration) {
     let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let migration = moved(&pair, "replication");
+    (pair, migration)
+}
+
+fn moved(pair: &ClusterPair, method: &str) -> Migration {
     pair.source.create_database("shop");
     pair.source.psql(
         "shop",
         "create table t (id int primary key); insert into t select generate_series(1, 100)",
     );
-    let migration = Migration::of(&pair.source, &pair.target, "shop").options(["--method", "replication"]);
+    let migration = Migration::of(&pair.source, &pair.target, "shop").options(["--method", method]);
     migration.run().succeeded();
-    (pair, migration)
+    migration
 }
 
 /// Writes a row to the source, and waits until it has arrived.
@@ -155,13 +160,7 @@ fn a_target_without_the_mark_of_the_last_proof_is_named() {
 fn a_copy_that_is_not_on_the_target_any_more_is_named() {
     let pair = ClusterPair::start(Settings::new(), Settings::new());
     let before = pair.target.keep(&[]);
-    pair.source.create_database("shop");
-    pair.source.psql(
-        "shop",
-        "create table t (id int primary key); insert into t values (1)",
-    );
-    let migration = Migration::of(&pair.source, &pair.target, "shop").options(["--method", "dump"]);
-    migration.run().succeeded();
+    let migration = moved(&pair, "dump");
     let is_named = |code: &str| {
         let status = migration.status_of("shop");
         assert_eq!(status["failure"]["code"], code, "{status:#}");

@@ -8,13 +8,19 @@ const ROWS: &str = "
     insert into book select n, 'book ' || n from generate_series(1, 500) n;
 ";
 
-#[test]
-fn a_run_in_between_says_what_to_do_and_changes_nothing() {
+/// A database with these objects, which is replicated.
+fn followed(objects: &str) -> (ClusterPair, Migration) {
     let pair = ClusterPair::start(Settings::new(), Settings::new());
     pair.source.create_database("shop");
-    pair.source.psql("shop", ROWS);
+    pair.source.psql("shop", objects);
     let migration = Migration::of(&pair.source, &pair.target, "shop").options(["--method", "replication"]);
     migration.run().succeeded();
+    (pair, migration)
+}
+
+#[test]
+fn a_run_in_between_says_what_to_do_and_changes_nothing() {
+    let (pair, migration) = followed(ROWS);
     let begun = || {
         let events = migration.events();
         events.iter().any(|event| event["kind"] == "removal_started")
@@ -74,11 +80,7 @@ const TO_COMPLETE: &str = "
 /// Whatever of its effects is there already, the source is followed further: also by a TRUNCATE, which a foreign key would refuse.
 #[test]
 fn killed_while_it_completes_the_source_is_followed_further() {
-    let pair = ClusterPair::start(Settings::new(), Settings::new());
-    pair.source.create_database("shop");
-    pair.source.psql("shop", TO_COMPLETE);
-    let migration = Migration::of(&pair.source, &pair.target, "shop").options(["--method", "replication"]);
-    migration.run().succeeded();
+    let (pair, migration) = followed(TO_COMPLETE);
     let step: usize = std::env::var("PGHAUL_REMOVE_STEP").map_or(9, |step| step.parse().expect("a number"));
     let mut killed = 0;
     for position in (1..).step_by(step) {

@@ -216,6 +216,10 @@ fn sequences_of_a_target_in_use(pair: &ClusterPair) {
         !run.stdout.contains("--incomplete"),
         "nothing is left to do\n{run}"
     );
+    // So the data are not given up for it.
+    let restart = migration.with_options("run").args(["--restart-data", &database]);
+    let refused = restart.run().failed_with(2);
+    assert!(refused.stderr.contains("nothing is wrong with it"), "{refused}");
     // What was set further is used on the target all the same.
     pair.source.psql(&database, "alter sequence further restart");
     migration.remove().succeeded();

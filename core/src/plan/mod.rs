@@ -209,6 +209,14 @@ impl TablePlan {
         }
     }
 
+    /// Which of its rows are the user's, where it is the configuration table of an extension.
+    pub fn filter(&self) -> Option<&str> {
+        match &self.class {
+            TableClass::ExtensionRows { filter } => Some(filter),
+            _ => None,
+        }
+    }
+
     /// Whether a publication lists it: it is replicated, and not as a leaf of a root.
     pub fn is_published(&self) -> bool {
         self.class == TableClass::Replicate && self.root.is_none()

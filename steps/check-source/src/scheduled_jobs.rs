@@ -1,8 +1,9 @@
 //! The check `scheduled-jobs`.
 
+use pghaul_step::plan::classify;
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Database, Failure, Finding, FindingKind, Severity, TableName,
-    async_trait,
+    TablePlan, async_trait,
 };
 use serde::Serialize;
 
@@ -59,13 +60,8 @@ impl Check for ScheduledJobs {
         let catalog = ctx.catalog().await?;
         // Its rows are moved, since pg_cron marks the table as configuration.
         let jobs = TableName::new("cron", "job");
-        let is_moved = catalog.relations.iter().any(|relation| {
-            let of_extension = relation.extension.as_ref();
-            relation.name == jobs
-                && of_extension.is_some_and(|of| of.configuration.is_some())
-                && !relation.without_rows
-        });
-        if !is_moved {
+        let is_moved = |table: &TablePlan| table.name == jobs && table.filter().is_some();
+        if !classify(&catalog).iter().any(is_moved) {
             return Ok(Vec::new());
         }
         let source = ctx.source().await?;

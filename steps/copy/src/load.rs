@@ -5,7 +5,7 @@ use pghaul_contracts::{CopiedTable, CopyItem};
 use pghaul_copy::{Formats, Snapshot, Table};
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Right, Row, Session, Source, Target};
 use pghaul_step::retry::patiently;
-use pghaul_step::{Context, CopyFormat, Database, Failure, TableClass, TableName, TablePlan, failures};
+use pghaul_step::{Context, CopyFormat, Database, Failure, TableName, TablePlan, failures};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A table to be copied.
@@ -94,10 +94,7 @@ pub(crate) async fn matched(
                 (None, None) => formats.best(table.oid),
             },
             encoding: encoding.clone(),
-            filter: match &plan.class {
-                TableClass::ExtensionRows { filter } => Some(filter.clone()),
-                _ => None,
-            },
+            filter: plan.filter().map(str::to_owned),
             table,
             guard: None,
         })
@@ -145,9 +142,7 @@ pub(crate) async fn constrained<R: Right>(
     planned: &[&TablePlan],
 ) -> Result<BTreeSet<TableName>, Failure> {
     // What an extension has made itself, it has made with the schema.
-    let ours = planned
-        .iter()
-        .filter(|plan| !matches!(plan.class, TableClass::ExtensionRows { .. }));
+    let ours = planned.iter().filter(|plan| plan.filter().is_none());
     let (schemas, names): (Vec<&str>, Vec<&str>) = ours
         .map(|plan| (plan.name.schema.as_str(), plan.name.name.as_str()))
         .unzip();

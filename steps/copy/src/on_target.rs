@@ -8,7 +8,7 @@ use crate::deferred::accepting;
 use pghaul_contracts::{CopiedTable, EffectKey};
 use pghaul_step::postgres::{QualifiedName, ReadWrite, Session, Target};
 use pghaul_step::step::deferred_table;
-use pghaul_step::{Code, Context, Database, Failure, OwnedTransaction, Side, TableClass, TablePlan, listed};
+use pghaul_step::{Code, Context, Database, Failure, OwnedTransaction, Side, TablePlan, listed};
 use std::collections::BTreeMap;
 
 const LOOK: &str = "look for rows that pghaul has not copied";
@@ -75,15 +75,11 @@ async fn has_foreign_rows(
     plan: &TablePlan,
     copied: Option<u64>,
 ) -> Result<bool, Failure> {
-    let table = GuardedTable {
-        name: QualifiedName::try_from(&plan.name)?,
-        number: plan.number,
-        filter: match &plan.class {
-            TableClass::ExtensionRows { filter } => Some(filter.clone()),
-            _ => None,
-        },
-        copied,
-    };
+    let (name, filter) = (
+        QualifiedName::try_from(&plan.name)?,
+        plan.filter().map(str::to_owned),
+    );
+    let table = GuardedTable::new(name, plan.number, filter, copied);
     let transaction = ctx.begin(target).await?;
     let found = table.has_foreign_rows(&transaction, Look::Glance).await?;
     transaction.rollback().await?;

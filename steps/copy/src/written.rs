@@ -5,7 +5,7 @@ use pghaul_copy::mark::written_since;
 use pghaul_copy::{CopiedRows, Depth, Since};
 use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source};
 use pghaul_step::step::deferred_table;
-use pghaul_step::{Context, Database, Failure, Incomplete, TableClass, TablePlan};
+use pghaul_step::{Context, Database, Failure, Incomplete, TablePlan};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The finished items of one attempt of the step itself, by the numbers of the tables.
@@ -73,10 +73,7 @@ async fn since<'p>(
         rows.push(CopiedRows {
             name: QualifiedName::try_from(&plan.name)?,
             rows: item.rows,
-            filter: match &plan.class {
-                TableClass::ExtensionRows { filter } => filter.clone(),
-                _ => String::new(),
-            },
+            filter: plan.filter().unwrap_or_default().to_owned(),
             mark: item.mark.clone(),
         });
         tables.push((plan, item.as_of.clone()));

@@ -6,7 +6,7 @@
 
 use crate::database::Journey;
 use crate::run::Engine;
-use pghaul_core::event::Runner;
+use pghaul_core::event::{Incomplete, Runner};
 use pghaul_core::plan::RelationKind;
 use pghaul_core::{
     Code, DatabaseEvent, DatabaseName, DatabasePlan, DatabaseState, Event, Failure, Method, Phase, Side,
@@ -34,8 +34,7 @@ impl Engine {
                 // What has failed may look well again and have other rows: changes were applied by the names that tables had meanwhile.
                 let failed = state.phase() == Phase::Failed;
                 let is_whole = |standing: Standing| {
-                    standing.problems.is_empty()
-                        && standing.proof.incomplete.iter().all(|item| item.by_removal)
+                    standing.problems.is_empty() && !standing.proof.incomplete.iter().any(Incomplete::is_open)
                 };
                 if !failed && standing.is_ok_and(is_whole) {
                     return Err(refusal(
