@@ -5,11 +5,13 @@
 //! - [`Standby`]: a source that is a standby gives right snapshots, and does not cancel the copy
 //! - [`MinorVersions`]: no known bug of replication that a minor update fixes
 //! - [`Connections`]: there is room for pghaul's sessions
+//! - [`ApplicationLimits`]: the target admits the applications after the cutover
 //! - [`SynchronousStandbys`]: no commit waits for a standby that is missing, or for the target
 //! - [`Clocks`]: both servers have the same time
 //!
 //! Each check has a module with its enum of findings.
 
+mod application_limits;
 mod clocks;
 mod connections;
 mod encryption;
@@ -18,6 +20,7 @@ mod pooler;
 mod standby;
 mod synchronous_standbys;
 
+pub use application_limits::{ApplicationLimits, Limits, LowerLimit};
 pub use clocks::{Clocks, ClocksDiffer};
 pub use connections::{Connections, FewConnections};
 pub use encryption::{Encryption, OpenConnection};
@@ -37,6 +40,7 @@ pub fn register(registry: Registry) -> Registry {
         .with_cluster_check(Pooler)
         .with_cluster_check(Encryption)
         .with_cluster_check(Connections)
+        .with_cluster_check(ApplicationLimits)
         .with_cluster_check(Clocks)
 }
 

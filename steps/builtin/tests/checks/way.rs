@@ -155,6 +155,42 @@ async fn servers_without_known_bugs() {
 }
 
 #[tokio::test]
+async fn a_target_that_admits_fewer() {
+    let limits = |connections: &str, prepared: &str| {
+        Settings::new()
+            .set("max_connections", connections)
+            .set("max_prepared_transactions", prepared)
+            .set("max_wal_senders", "5")
+    };
+    let pair = ClusterPair::start(limits("60", "1"), limits("50", "0"));
+    pair.source.psql(
+        "postgres",
+        "create table paid (id int); begin; insert into paid values (1); prepare transaction 'mine'",
+    );
+    let findings = Bench::new(&pair, &[]).cluster("application-limits").await;
+    assert_eq!(
+        kinds(&findings),
+        ["fewer-sessions", "fewer-prepared-transactions"]
+    );
+    assert_eq!(
+        findings
+            .iter()
+            .map(|finding| finding.severity)
+            .collect::<Vec<_>>(),
+        [Severity::Note, Severity::Warning],
+        "a warning where not even what is there now finds room"
+    );
+    assert_eq!(
+        findings[1].message,
+        "prepared transactions: the source admits 1 and has 1 now, the target admits 0"
+    );
+
+    pair.target
+        .restart_with(&[("max_connections", "60"), ("max_prepared_transactions", "1")]);
+    assert_eq!(Bench::new(&pair, &[]).cluster("application-limits").await, []);
+}
+
+#[tokio::test]
 async fn room_for_our_sessions() {
     let source = Settings::new()
         .set("max_connections", "12")
