@@ -26,8 +26,14 @@ pub(crate) fn of_process(command: &Command, matches: &ArgMatches) -> Invocation 
         program,
         options: given_options(command, matches),
         command_line: redacted::command_line(arguments),
+        directory: directory(),
         reason: None,
     }
+}
+
+fn directory() -> Option<String> {
+    let directory = std::env::current_dir().ok()?;
+    Some(directory.to_string_lossy().into_owned())
 }
 
 /// The user that `sudo` reports. It counts only where this process is root, as a claim: root can set these variables too.

@@ -3,6 +3,7 @@
 use crate::migration::Migration;
 use pghaul_testkit::{Kind, Outcome, fixtures, shared_pair};
 use serde_json::Value;
+use std::path::Path;
 
 /// The exit code of a journal that does not fit an anchor.
 const JOURNAL: i32 = 6;
@@ -63,7 +64,8 @@ fn each_question_of_an_auditor_has_one_command() {
     remove(&["--incomplete", "--reason", "the log is not needed"]).succeeded();
     let history = |more: &[&str]| named(&["history"]).args(more.to_vec()).run();
 
-    who_and_with_which_version(&events(history(&["--json", "--kind", "runner_started"])));
+    let started = events(history(&["--json", "--kind", "runner_started"]));
+    who_and_with_which_version(&started, named(&["history"]).home());
     // What happened, when, and how long it took.
     let all = said(
         history(&[]),
@@ -107,7 +109,7 @@ fn each_question_of_an_auditor_has_one_command() {
     fits_its_anchors(&migration, &anchors);
 }
 
-fn who_and_with_which_version(runners: &[Value]) {
+fn who_and_with_which_version(runners: &[Value], home: &Path) {
     assert_eq!(runners.len(), 3, "{runners:#?}");
     let first = &runners[0]["payload"];
     let invocation = &first["invocation"];
@@ -125,6 +127,7 @@ fn who_and_with_which_version(runners: &[Value]) {
         assert_eq!(invocation["sudo"]["uid"], 65534);
     }
     assert!(first["pghaul"].is_string() && first["pid"].is_u64() && first["host"].is_string());
+    assert_eq!(invocation["directory"], home.to_str().unwrap());
     assert_eq!(invocation["reason"], "ticket 4711");
     let options: Vec<&str> = invocation["options"]
         .as_array()

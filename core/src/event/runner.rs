@@ -42,6 +42,10 @@ pub struct Invocation {
     pub program: String,
     /// The command line, the program first, with `***` in place of every secret.
     pub command_line: Vec<String>,
+    /// The working directory, which relative paths of the command line are meant from. Absent in journals of before 0.2, and where it
+    /// is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
     /// The options that differ from their defaults, also those given by the environment.
     pub options: Vec<GivenOption>,
     /// `--reason`.
