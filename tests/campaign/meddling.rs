@@ -262,7 +262,11 @@ impl World {
             }
             T::NamesSwapped => drop(source.psql(database, SWAP)),
             T::TypeAltered => drop(target.psql(database, "alter table first_hand alter n type bigint")),
-            T::SequenceNew => drop(target.psql(database, "create sequence fresh")),
+            T::SequenceNew => {
+                let grant = format!("grant select on sequence fresh to {MOVER}");
+                source.psql(database, &grant);
+                target.psql(database, &format!("create sequence fresh; {grant}"));
+            }
             T::WorkerFails => drop(target.psql(database, "drop trigger failing on keyed; drop function failing()")),
             T::ColumnAdded => {
                 // What the source has, or had when a change was written, the target needs.
