@@ -8,7 +8,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-versions="10 13 14 15 16 17 18"
+versions="10 11 12 13 14 15 16 17 18"
 pairs=$*
 if [ -z "$pairs" ]; then
     for source in $versions; do

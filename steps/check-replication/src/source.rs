@@ -82,6 +82,12 @@ impl FindingKind for SourceObstacle {
 #[derive(Debug, Clone, Copy)]
 pub struct ReplicationSource;
 
+/// Whether changes can be decoded. Servers that have `effective_wal_level`, from PostgreSQL 19 on, raise it from `replica` when the
+/// first logical slot is created.
+fn is_logical(wal_level: &str, rises: bool) -> bool {
+    wal_level == "logical" || rises && wal_level == "replica"
+}
+
 #[async_trait]
 impl Check for ReplicationSource {
     type Scope = Cluster;
@@ -103,7 +109,8 @@ impl Check for ReplicationSource {
             obstacles.push(SourceObstacle::SourceIsStandby);
         }
         let wal_level = session.setting("wal_level").await?.unwrap_or_default();
-        if wal_level != "logical" {
+        let rises = session.setting("effective_wal_level").await?.is_some();
+        if !is_logical(&wal_level, rises) {
             obstacles.push(SourceObstacle::WalLevel { wal_level, rds });
         }
         obstacles.extend(refusal(ctx.source_server(), role, rds).await);
@@ -129,5 +136,18 @@ async fn refusal(server: &Server<Source>, role: String, rds: bool) -> Option<Sou
             error: error.message().to_owned(),
             hint: error.hint(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_logical;
+
+    #[test]
+    fn a_level_that_rises_by_itself_is_enough() {
+        assert!(is_logical("logical", false));
+        assert!(is_logical("replica", true));
+        assert!(!is_logical("replica", false));
+        assert!(!is_logical("minimal", true));
     }
 }

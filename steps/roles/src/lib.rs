@@ -10,11 +10,11 @@
 //! - `shared_grant`: rights on parameters and tablespaces, which no database's archive has
 //!
 //! **After a crash.** The names are computed and noted in the journal before the first role is created, so a
-//! noted role that exists is one of pghaul's. Each role is an item once it is complete; settings, comments and
+//! noted role that exists is one of pghaul's. Each role is an item once it is complete; settings, comments, labels and
 //! memberships of one that is not are set again, which changes nothing.
 //!
 //! **What may be missing afterwards** is in the output: passwords that the source does not show, attributes that
-//! pghaul's role may not give, settings and memberships that the target refuses.
+//! pghaul's role may not give, settings, labels and memberships that the target refuses.
 //!
 //! Everything here has the names of the target: what `--map-role` says is applied to what was read from the source.
 //!
@@ -60,7 +60,7 @@ pub struct Output {
     pub without_password: Vec<String>,
     /// Created roles that lack attributes which they have on the source.
     pub weakened: Vec<Weakened>,
-    /// Settings and memberships that the target refuses.
+    /// Settings, security labels and memberships that the target refuses.
     pub left_out: Vec<LeftOut>,
 }
 
@@ -68,7 +68,7 @@ impl Contract for Output {
     const STEP: &'static str = "roles";
 }
 
-/// A setting or a membership that the target refuses.
+/// A setting, a security label or a membership that the target refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The statement, which can be run once the reason is gone.
@@ -201,8 +201,8 @@ async fn names<S: SideMarker, R: Right>(session: &Session<S, R>) -> Result<BTree
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Creates a role with its settings and its comment in one transaction, and notes it as an item. Returns the
-/// settings that the target refuses.
+/// Creates a role with its settings, comment and security labels in one transaction, and notes it as an item. Returns what
+/// the target refuses.
 async fn complete_role(
     ctx: &Context<Cluster>,
     target: &mut Session<Target, ReadWrite>,

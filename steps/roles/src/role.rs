@@ -86,6 +86,8 @@ pub(crate) struct Role {
     pub(crate) valid_until: Option<String>,
     pub(crate) settings: Vec<String>,
     pub(crate) comment: Option<String>,
+    /// Providers of security labels, with what they are to know of the role.
+    pub(crate) labels: Vec<(String, String)>,
     pub(crate) password: Password,
     /// Whether it is one by which a hosting service runs its servers.
     pub(crate) of_provider: bool,
@@ -149,6 +151,8 @@ impl Role {
             true => Password::Known(row.get::<_, Option<String>>("password").map(Verifier)),
             false => Password::Hidden,
         };
+        let [providers, labels] =
+            ["label_providers", "labels"].map(|column| row.get::<_, Vec<String>>(column));
         let name: String = row.get("rolname");
         Self {
             of_provider: OF_PROVIDERS.contains(&name.as_str()),
@@ -159,6 +163,7 @@ impl Role {
             valid_until: row.get("valid_until"),
             settings: row.get::<_, Option<Vec<String>>>("rolconfig").unwrap_or_default(),
             comment: row.get("comment"),
+            labels: providers.into_iter().zip(labels).collect(),
             password,
         }
     }
@@ -188,7 +193,7 @@ impl Role {
         self.password == Password::Hidden && self.attributes.contains(&Attribute::Login) && !self.of_provider
     }
 
-    /// Settings and comment, one statement each.
+    /// Settings, comment and security labels, one statement each.
     pub(crate) fn alter_statements(&self) -> Result<Vec<String>, QuoteError> {
         let name = Ident::new(&self.name)?;
         let mut statements = Vec::new();
@@ -197,6 +202,11 @@ impl Role {
         }
         if let Some(comment) = &self.comment {
             statements.push(format!("COMMENT ON ROLE {name} IS {}", literal(comment)?));
+        }
+        for (provider, label) in &self.labels {
+            let provider = Ident::new(provider)?;
+            let label = literal(label)?;
+            statements.push(format!("SECURITY LABEL FOR {provider} ON ROLE {name} IS {label}"));
         }
         Ok(statements)
     }
@@ -287,6 +297,7 @@ mod tests {
             valid_until: None,
             settings: Vec::new(),
             comment: None,
+            labels: Vec::new(),
             password: Password::Known(Some(Verifier("md5'x".into()))),
             of_provider: OF_PROVIDERS.contains(&name),
         }

@@ -3,6 +3,8 @@
 use crate::cluster::{Cluster, Settings};
 use crate::pair::ClusterPair;
 use crate::scratch;
+use std::path::PathBuf;
+use std::process::Command;
 
 /// Names that break programs which paste names into commands, conninfos, patterns or 63 bytes.
 pub const HOSTILE_DATABASES: &[&str] = &[
@@ -60,7 +62,11 @@ pub const ZOO: &[(&str, &str)] = &[
 ];
 
 /// What not every build of PostgreSQL has: the variable, and a query that is true where it does.
-const FEATURES: [(&str, &str); 3] = [
+const FEATURES: [(&str, &str); 4] = [
+    (
+        "labels",
+        "select current_setting('shared_preload_libraries') ~ 'label_provider'",
+    ),
     (
         "icu",
         "select current_setting('server_version_num')::integer >= 120000 and 'a' < 'b' collate \"und-x-icu\"",
@@ -94,6 +100,23 @@ pub fn zoo(pair: &ClusterPair) {
         pair.source.create_database(database);
         pair.source.psql(database, &format!("{variables}{sql}"));
     }
+}
+
+/// A library for a server of this version that provides security labels, of the provider `zoo`: PostgreSQL has none that
+/// works everywhere. None without a C compiler.
+pub fn label_provider(major: u32) -> Option<PathBuf> {
+    let directory = scratch::directory("label_provider");
+    let [source, library] = ["c", "so"].map(|ending| directory.join(format!("label_provider.{ending}")));
+    std::fs::write(&source, include_str!("../fixtures/label_provider.c")).expect("write a source file");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", &format!("-DMAJOR={major}"), "-o"]);
+    let output = compiler.arg(&library).arg(&source).output().ok()?;
+    assert!(
+        output.status.success(),
+        "cc: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Some(library)
 }
 
 /// Row security that hides rows from the role `rowsec_reader`, password `rowsec`, which may read every table but

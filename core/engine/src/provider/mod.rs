@@ -22,6 +22,7 @@ const PROFILES: &[(&str, &str)] = &[
     ("azure", include_str!("profiles/azure.toml")),
     ("aiven", include_str!("profiles/aiven.toml")),
     ("neon", include_str!("profiles/neon.toml")),
+    ("timescale", include_str!("profiles/timescale.toml")),
     ("crunchy", include_str!("profiles/crunchy.toml")),
 ];
 
@@ -219,5 +220,22 @@ mod tests {
         assert_eq!(recognised(&present).as_deref(), Some("rds"));
         present.functions.insert("aurora_version".to_owned());
         assert_eq!(recognised(&present).as_deref(), Some("aurora"));
+    }
+
+    #[test]
+    fn each_profile_is_found_by_its_own_marks() {
+        for profile in profiles().unwrap() {
+            let marks = &profile.recognised_by;
+            let present = Present {
+                roles: marks.roles.iter().cloned().collect(),
+                databases: marks.databases.iter().cloned().collect(),
+                functions: marks.functions.iter().cloned().collect(),
+            };
+            let found = profiles()
+                .unwrap()
+                .into_iter()
+                .find(|p| present.has(&p.recognised_by));
+            assert_eq!(found.map(|p| p.name), Some(profile.name));
+        }
     }
 }

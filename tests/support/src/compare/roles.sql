@@ -5,6 +5,9 @@ select rolname,
        'password ' || coalesce(rolpassword, 'none'),
        'valid until ' || coalesce(rolvaliduntil::text, 'ever'),
        'comment ' || coalesce(pg_catalog.shobj_description(oid, 'pg_authid'), 'none'),
+       (select 'labels ' || coalesce(string_agg(l.provider || ' ' || l.label, ', ' order by l.provider), 'none')
+          from pg_catalog.pg_shseclabel l
+         where l.objoid = r.oid and l.classoid = 'pg_catalog.pg_authid'::regclass),
        (select 'settings ' || coalesce(string_agg(setting, ', ' order by setting), 'none')
           from pg_catalog.pg_db_role_setting s, unnest(setconfig) as setting
          where s.setrole = r.oid and s.setdatabase = 0),
