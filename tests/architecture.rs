@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
+#[path = "architecture/queries.rs"]
+mod queries;
+
 /// A file that is longer asks to be split.
 const LINES: usize = 500;
 

@@ -1,7 +1,7 @@
 //! What a migration asks of the servers, by how much it moves.
 
 use crate::migration::Migration;
-use pghaul_testkit::{Cluster, ClusterPair, Pghaul, Settings, hermetic, postgres};
+use pghaul_testkit::{Cluster, ClusterPair, CpuTime, Pghaul, Settings, hermetic, postgres};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ const TABLES: &str = "
         one text;
         parent text;
     begin
-        for i in 0 .. TABLES - 1 loop
+        for i in FIRST .. UNTIL - 1 loop
             one := format('t%s', i);
             parent := format('t%s', i / 10 * 10);
             execute format('create table %1$I (id serial primary key, parent int references %2$I, name text not null)', one, parent);
@@ -37,6 +37,15 @@ const TABLES: &str = "
             end if;
         end loop;
     end $$";
+
+/// Makes the tables in parts: none takes longer than the limit of one statement.
+fn fill(source: &Cluster, database: &str, tables: usize) {
+    for first in (0..tables).step_by(2500) {
+        let until = tables.min(first + 2500);
+        let sql = TABLES.replace("FIRST", &first.to_string());
+        source.psql(database, &sql.replace("UNTIL", &until.to_string()));
+    }
+}
 
 /// A pair whose servers log every connection and every message with statements.
 fn listening_pair() -> ClusterPair {
@@ -75,7 +84,7 @@ fn messages(log: &str) -> usize {
 fn a_small_database_takes_few_connections() {
     let pair = listening_pair();
     pair.source.create_database("shop");
-    pair.source.psql("shop", &TABLES.replace("TABLES", "2"));
+    fill(&pair.source, "shop", 2);
     let migration = Migration::of(&pair.source, &pair.target, "shop");
     for most in [RUN, RUN_AGAIN] {
         let logs = logged(&pair, || {
@@ -93,8 +102,7 @@ fn the_servers_are_asked_no_more_for_a_table_when_there_are_many() {
     let [few, many] = [100, 400].map(|tables: usize| {
         let database = format!("tables{tables}");
         pair.source.create_database(&database);
-        pair.source
-            .psql(&database, &TABLES.replace("TABLES", &tables.to_string()));
+        fill(&pair.source, &database, tables);
         let migration = Migration::of(&pair.source, &pair.target, &database);
         let logs = logged(&pair, || {
             migration.with_options("check").run();
@@ -116,43 +124,70 @@ fn the_servers_are_asked_no_more_for_a_table_when_there_are_many() {
     }
 }
 
-/// The seconds that a command takes, and the most memory that was seen.
-fn measured(name: &str, command: Pghaul) {
-    let begun = Instant::now();
-    let mut running = command.spawn();
-    let mut peak = 0;
+/// What a command took.
+#[derive(Default)]
+struct Cost {
+    seconds: f64,
+    cpu: CpuTime,
+    servers_cpu: [f64; 2],
+    peak: u64,
+}
+
+/// Prints what a command takes; a run also says how long it has waited for its journal.
+fn measured(pair: &ClusterPair, name: &str, command: Pghaul) {
+    let servers = || [pair.source.cpu_seconds(), pair.target.cpu_seconds()];
+    let (begun, before) = (Instant::now(), servers());
+    let mut running = command.env("PGHAUL_LOG", "pghaul_store=debug").spawn();
+    let mut cost = Cost::default();
     while running.is_running() {
-        peak = running.peak_memory().unwrap_or(0).max(peak);
-        std::thread::sleep(Duration::from_millis(20));
+        cost.peak = running.peak_memory().unwrap_or(0).max(cost.peak);
+        cost.cpu = running.cpu().unwrap_or(cost.cpu);
+        std::thread::sleep(Duration::from_millis(10));
     }
-    let seconds = begun.elapsed().as_secs_f64();
+    cost.seconds = begun.elapsed().as_secs_f64();
+    let after = servers();
+    cost.servers_cpu = [after[0] - before[0], after[1] - before[1]];
     let outcome = running.wait(PATIENCE).succeeded();
-    drop(outcome);
-    println!("| {name} | {seconds:.1} | {} |", peak / 1_048_576);
+    println!(
+        "| {name} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {} |",
+        cost.seconds,
+        cost.cpu.own,
+        cost.cpu.children,
+        cost.servers_cpu[0],
+        cost.servers_cpu[1],
+        cost.peak / 1_048_576
+    );
+    let journal = outcome
+        .stderr
+        .lines()
+        .filter(|line| line.contains("the journal is closed"));
+    journal.for_each(|line| println!("  {line}"));
 }
 
 /// `PGHAUL_TABLES=20000 PGHAUL_BIN=… cargo test -p pghaul-tests --test e2e each_command_on_many_tables -- --ignored --nocapture`
 #[test]
 #[ignore = "takes minutes: it measures"]
 fn each_command_on_many_tables() {
-    let tables = std::env::var("PGHAUL_TABLES").unwrap_or_else(|_| "5000".to_owned());
+    let tables = std::env::var("PGHAUL_TABLES").map_or(5000, |tables| tables.parse().unwrap());
     let settings = || Settings::new().set("max_locks_per_transaction", "4096");
     let pair = ClusterPair::start(settings(), settings());
     pair.source.create_database("many");
     pair.source
         .psql("many", "alter database many set statement_timeout = 0");
-    pair.source.psql("many", &TABLES.replace("TABLES", &tables));
+    fill(&pair.source, "many", tables);
     pair.source.psql("many", "vacuum (freeze, analyze)");
-    println!("{tables} tables\n\n| command | s | peak MiB |\n|---|---|---|");
+    println!(
+        "{tables} tables\n\n| command | s | own CPU s | children's | source's | target's | peak MiB |\n|---|---|---|---|---|---|---|"
+    );
     for method in ["replication", "dump"] {
         let migration = Migration::of(&pair.source, &pair.target, "many").options(["--method", method]);
-        for command in ["check", "plan", "run"] {
+        for command in ["check", "run"] {
             let call = migration.with_options(command).time_limit(PATIENCE);
-            measured(&format!("{command}, {method}"), call);
+            measured(&pair, &format!("{command}, {method}"), call);
         }
-        for command in ["status", "remove"] {
+        for command in ["status", "report", "remove"] {
             let call = migration.command(&[command]).time_limit(PATIENCE);
-            measured(&format!("{command}, {method}"), call);
+            measured(&pair, &format!("{command}, {method}"), call);
         }
         pair.target.psql("postgres", "drop database many");
     }

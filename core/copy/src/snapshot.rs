@@ -2,11 +2,14 @@
 
 use crate::mark::Seen;
 use crate::tables::{self, Table};
+use pghaul_core::catalog::Catalog;
 use pghaul_core::{Code, Failure, Mark, Side, TableName};
+use pghaul_postgres::catalog::Detail;
 use pghaul_postgres::{
     Ident, Lsn, PgError, ReadOnly, ReplicationSession, Server, Session, SnapshotId, Source,
 };
 use std::collections::BTreeMap;
+use tokio::sync::OnceCell;
 
 /// An exported snapshot, alive as long as this value is and the connection that keeps it.
 pub struct Snapshot {
@@ -15,6 +18,7 @@ pub struct Snapshot {
     tables: BTreeMap<TableName, Table>,
     large_object_catalogs: Vec<Table>,
     seen: Seen,
+    catalog: OnceCell<Catalog>,
     keeper: Session<Source, ReadOnly>,
 }
 
@@ -50,6 +54,7 @@ impl Snapshot {
             tables,
             large_object_catalogs,
             seen,
+            catalog: OnceCell::new(),
             keeper,
         })
     }
@@ -73,6 +78,19 @@ impl Snapshot {
     /// The catalogs of large objects as of just before the snapshot; none in that of a slot.
     pub fn large_object_catalogs(&self) -> &[Table] {
         &self.large_object_catalogs
+    }
+
+    /// What the database holds as the snapshot sees it; read once.
+    ///
+    /// # Errors
+    /// When the source can't be asked.
+    pub async fn catalog(&self) -> Result<&Catalog, Failure> {
+        let version = self.keeper.server_version();
+        let read = || async {
+            let doing = self.keeper.doing("read the catalogs in the snapshot");
+            doing.catalog(version, Detail::Facts).await
+        };
+        Ok(self.catalog.get_or_try_init(read).await?)
     }
 
     /// Another session that sees the same snapshot.
@@ -176,6 +194,7 @@ impl SlotWithSnapshot {
             tables: self.tables,
             large_object_catalogs: Vec::new(),
             seen,
+            catalog: OnceCell::new(),
             keeper: self.keeper,
         })
     }

@@ -1,6 +1,8 @@
 //! What COPY must know of each table.
 
+use pghaul_core::catalog::{Relation, Size};
 use pghaul_core::{Failure, TableName};
+use pghaul_postgres::catalog::Detail;
 use pghaul_postgres::{Ident, QualifiedName, Right, Session, Source};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,38 +26,32 @@ pub struct Table {
     pub changes: i64,
 }
 
-/// Reads every table of the session's database.
+/// Reads every table of the session's database. The session must be in no transaction.
 ///
 /// # Errors
 /// When the source can't be asked.
 pub async fn read<R: Right>(session: &Session<Source, R>) -> Result<BTreeMap<TableName, Table>, Failure> {
-    let generated = match session.server_version() {
-        120_000.. => "a.attgenerated",
-        _ => "''",
+    let catalog = session.catalog(Detail::Sizes).await?;
+    let tables = catalog.relations.tables();
+    let tables: Vec<(&Relation, Size)> = tables.filter_map(|table| Some((table, table.size?))).collect();
+    let oids: Vec<u32> = tables.iter().map(|(table, _)| table.oid).collect();
+    let doing = session.doing("read the counters of the tables");
+    let rows = doing.query(include_str!("counters.sql"), &[&oids]).await?;
+    let changes: BTreeMap<u32, Option<i64>> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let table = |(table, size): (&Relation, Size)| {
+        let columns = table.copied_columns().map(|column| Ident::new(&*column.name));
+        let read = Table {
+            oid: table.oid,
+            name: QualifiedName::try_from(&table.name)?,
+            columns: columns.collect::<Result<_, _>>()?,
+            bytes: size.bytes,
+            blocks: size.blocks,
+            file_node: table.file_node,
+            changes: changes.get(&table.oid).copied().flatten().unwrap_or(0),
+        };
+        Ok((table.name.clone(), read))
     };
-    let sql = include_str!("tables.sql").replace("{generated}", generated);
-    let doing = session.doing("read the columns of the tables");
-    let rows = doing.query(&sql, &[]).await?;
-    let mut tables = BTreeMap::new();
-    for row in rows {
-        // A table that is dropped while it is looked at has no size.
-        let Some(bytes) = row.get::<_, Option<i64>>("bytes") else {
-            continue;
-        };
-        let name = TableName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"));
-        let columns: Vec<String> = row.get("columns");
-        let table = Table {
-            oid: row.get("oid"),
-            name: QualifiedName::try_from(&name)?,
-            columns: columns.into_iter().map(Ident::new).collect::<Result<_, _>>()?,
-            bytes: bytes.unsigned_abs(),
-            blocks: row.get::<_, Option<i64>>("blocks").unwrap_or(0).unsigned_abs(),
-            file_node: row.get::<_, Option<u32>>("file_node").unwrap_or(0),
-            changes: row.get::<_, Option<i64>>("changes").unwrap_or(0),
-        };
-        tables.insert(name, table);
-    }
-    Ok(tables)
+    tables.into_iter().map(table).collect()
 }
 
 /// Reads the catalogs that hold the large objects of the session's database.

@@ -48,8 +48,9 @@ pub(crate) async fn copy_apart(
         let (held, free): (Vec<&TablePlan>, Vec<&TablePlan>) =
             tables.iter().partition(|plan| constrained.contains(&plan.name));
         let mut rewritten = BTreeSet::new();
-        for group in [free, held].iter().filter(|group| !group.is_empty()) {
-            let mut loads = matched(ctx, group, &snapshot).await?;
+        let groups = [(free, false), (held, true)];
+        for (group, constrained) in groups.iter().filter(|(group, _)| !group.is_empty()) {
+            let mut loads = matched(ctx, group, &snapshot, *constrained).await?;
             loads.iter_mut().for_each(|load| guard.protect(load));
             rewritten.extend(Crew::new(ctx, &snapshot, attempt, &loads).work().await?);
         }

@@ -5,13 +5,16 @@
 //! one transaction that empties the table first. The effect key of a table names the attempt.
 
 use crate::crew::Crew;
-use crate::load::{copied, matched, take_snapshot};
+use crate::load::{copied, is_constrained, matched, take_snapshot};
 use crate::written::{items_of_attempt, written};
 use async_trait::async_trait;
 use pghaul_contracts::{
     CopiedTable, CopyItem, CopyOutput, EffectKey, InitialCopyOutput, LargeObjectsOutput, SchemaOutput,
 };
-use pghaul_copy::{Snapshot, tables};
+use pghaul_copy::Snapshot;
+use pghaul_step::plan::RelationKind;
+use pghaul_step::postgres::QualifiedName;
+use pghaul_step::postgres::catalog::Detail;
 use pghaul_step::{
     Code, Context, Contract, Database, Descriptor, Failure, Incomplete, Probe, Progress, Route, Side, Step,
     StepPhase, TableName, TablePlan,
@@ -76,7 +79,8 @@ impl Step for Copy {
         let waiting = ctx.notes().waiting("a snapshot of the source");
         let snapshot = take_snapshot(ctx).await?;
         drop(waiting);
-        let mut loads = matched(ctx, &planned, &snapshot).await?;
+        let constrained = is_constrained(&*ctx.target_for_reading().await?, &planned).await?;
+        let mut loads = matched(ctx, &planned, &snapshot, constrained).await?;
         loads.retain(|load| !kept.contains_key(&load.number));
         let attempt = ctx.facts::<Attempt>()?.last().map_or(1, |last| last.number + 1);
         let position = snapshot.position().to_string();
@@ -131,22 +135,29 @@ fn holds(ctx: &Context<Database>) -> bool {
 /// Tables that the source has got since the plan. A dump has no proof that would find them later.
 async fn new_tables(ctx: &Context<Database>) -> Result<Vec<Incomplete>, Failure> {
     let source = ctx.source().await?;
-    let there = tables::read(&source).await?;
+    let catalog = source.catalog(Detail::Facts).await?;
     let known: BTreeSet<&TableName> = ctx.plan().tables.iter().map(|plan| &plan.name).collect();
-    let mut new: Vec<_> = there.iter().filter(|(name, _)| !known.contains(name)).collect();
+    let there = catalog
+        .relations
+        .tables()
+        .filter(|table| table.kind == RelationKind::Table);
+    let mut new: Vec<&TableName> = there
+        .map(|table| &table.name)
+        .filter(|name| !known.contains(name))
+        .collect();
     if !new.is_empty()
         && let Some(selected) = ctx.selected(&source).await?
     {
-        new.retain(|(name, _)| selected.holds_named(&name.schema, &name.name));
+        new.retain(|name| selected.holds_named(&name.schema, &name.name));
     }
-    Ok(new
-        .into_iter()
-        .map(|(_, table)| Incomplete {
-            object: format!("table {}", table.name.short()),
+    let incomplete = |name: &TableName| {
+        Ok(Incomplete {
+            object: format!("table {}", QualifiedName::try_from(name)?.short()),
             why: "it is new on the source since the plan".to_owned(),
             ..Incomplete::default()
         })
-        .collect())
+    };
+    new.into_iter().map(incomplete).collect()
 }
 
 /// The tables that an earlier attempt has finished and that stay, where the user says that the source is quiet. The

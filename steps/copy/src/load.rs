@@ -60,7 +60,7 @@ pub(crate) fn copied<'i>(
         .ok_or_else(|| Failure::bug(format!("table {} was not copied, and nobody noticed", plan.name)))
 }
 
-/// The planned tables as the snapshot's catalogs have them.
+/// The planned tables as the snapshot's catalogs have them. Whether they are constrained, [`constrained`] says.
 ///
 /// # Errors
 /// [`Code::PlanChanged`] where the source has a table that the plan lacks, or lacks one that the plan has.
@@ -68,14 +68,14 @@ pub(crate) async fn matched(
     ctx: &Context<Database>,
     planned: &[&TablePlan],
     snapshot: &Snapshot,
+    constrained: bool,
 ) -> Result<Vec<Load>, Failure> {
     refuse_new_tables(ctx, snapshot).await?;
     let target = ctx.target_for_reading().await?;
-    let constrained = is_constrained(&target, planned).await?;
     let encoding = common_encoding(snapshot.keeper(), &target).await?;
     let formats = match ctx.copying().format {
         Some(_) => Formats::default(),
-        None => Formats::read(snapshot.keeper(), &target).await?,
+        None => Formats::read(snapshot.catalog().await?, &target).await?,
     };
     let load = |plan: &&TablePlan| {
         let table = snapshot.tables().get(&plan.name).cloned().ok_or_else(|| {

@@ -204,7 +204,8 @@ async fn copy_all(
     attempt: u32,
     planned: &[&TablePlan],
 ) -> Result<BTreeSet<u32>, Failure> {
-    let mut loads: Vec<Load> = matched(ctx, planned, snapshot).await?;
+    let constrained = is_constrained(&*ctx.target_for_reading().await?, planned).await?;
+    let mut loads: Vec<Load> = matched(ctx, planned, snapshot, constrained).await?;
     let done = ctx.items::<CopyItem, CopiedTable>()?;
     let item = |table| CopyItem { attempt, table };
     loads.retain(|load| !done.contains_key(&item(load.number)));

@@ -1,5 +1,6 @@
 //! Processes that run to their end, and what they cost.
 
+use pghaul_testkit::CpuTime;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::fs::File;
 use std::path::Path;
@@ -73,14 +74,14 @@ pub(super) fn watched(mut command: Command) -> Usage {
     // It stays in the table of processes with its figures until the second wait.
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(id), options).expect("wait for a child");
-    let (own_cpu, children_cpu) = cpu(pid);
+    let cpu = CpuTime::of(pid).expect("a child that was not waited for");
     drop(ended);
     let peak_rss = sampler.join().expect("the sampler ends");
     let status = child.wait().expect("wait for a child");
     assert!(status.success(), "{command:?}: {status}\n{}", log_of(&command));
     Usage {
-        own_cpu,
-        children_cpu,
+        own_cpu: cpu.own,
+        children_cpu: cpu.children,
         peak_rss,
     }
 }
@@ -106,23 +107,4 @@ fn peak_rss(pid: u32) -> u64 {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     kib.unwrap_or_default() * 1024
-}
-
-/// Seconds of CPU of a process that has ended, and of its children.
-fn cpu(pid: u32) -> (f64, f64) {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a child that was not waited for");
-    // The name in parentheses may hold spaces; utime, stime, cutime and cstime are the fields 12 to 15 after it.
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: Vec<u32> = after_name
-        .split_whitespace()
-        .skip(11)
-        .take(4)
-        .map(|field| field.parse().expect("a number of ticks"))
-        .collect();
-    let [user, system, children_user, children_system] = ticks.as_slice() else {
-        panic!("four times of CPU in {stat}")
-    };
-    let a_second = u32::try_from(rustix::param::clock_ticks_per_second()).expect("some ticks a second");
-    let seconds = |ticks: u32| f64::from(ticks) / f64::from(a_second);
-    (seconds(user + system), seconds(children_user + children_system))
 }

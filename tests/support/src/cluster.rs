@@ -124,6 +124,12 @@ impl Cluster {
         self.port.lock().unwrap_or_else(PoisonError::into_inner).number
     }
 
+    /// Seconds of CPU that all its processes have used since it was started.
+    pub fn cpu_seconds(&self) -> f64 {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        server.cpu_seconds()
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.directory.join("data")

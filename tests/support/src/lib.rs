@@ -31,6 +31,7 @@ mod built;
 mod cluster;
 pub mod compare;
 mod conninfo;
+mod cpu;
 mod crowd;
 mod earlier;
 pub mod fill;
@@ -51,6 +52,7 @@ mod wait;
 
 pub use built::built;
 pub use cluster::{Cluster, Settings};
+pub use cpu::CpuTime;
 pub use crowd::Crowd;
 pub use earlier::{Kept, copy_all};
 pub use leftovers::leftovers;

@@ -1,6 +1,7 @@
 //! The built binary, run as a user would run it but away from the user's own files and variables.
 
 use crate::built::built;
+use crate::cpu::CpuTime;
 use crate::postgres;
 use crate::scratch;
 use crate::server::{process_id, signal};
@@ -279,6 +280,11 @@ impl Running {
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kilobytes: u64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
         Some(1024 * kilobytes)
+    }
+
+    /// The CPU time that it has used until now, while it runs.
+    pub fn cpu(&self) -> Option<CpuTime> {
+        CpuTime::of(self.child.id())
     }
 
     /// Whether it still runs.

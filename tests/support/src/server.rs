@@ -1,5 +1,6 @@
 //! One server process: its files, its start and its end.
 
+use crate::cpu::CpuTime;
 use crate::postgres::Installation;
 use crate::wait::reached_within;
 use rustix::process::{Pid, Signal, kill_process};
@@ -92,6 +93,19 @@ impl Server {
         self.process
             .as_mut()
             .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Seconds of CPU of all its processes, also of those that have ended.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let Some(postmaster) = self.process.as_ref().map(Child::id) else {
+            return 0.0;
+        };
+        let alive = children(postmaster).into_iter().filter_map(|pid| {
+            let pid = u32::try_from(pid.as_raw_nonzero().get()).ok()?;
+            CpuTime::of(pid)
+        });
+        let all = alive.chain(CpuTime::of(postmaster));
+        all.map(CpuTime::total).sum()
     }
 
     /// Starts the server and waits until it accepts connections. Tells whether it does.

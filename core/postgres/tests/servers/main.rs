@@ -16,6 +16,7 @@ mod epochs;
 mod local;
 mod quoting;
 mod readers;
+mod scale;
 mod secrets;
 mod sessions;
 mod tls;
