@@ -3,9 +3,10 @@
 
 use crate::migration::Migration;
 use pghaul_testkit::{Cluster, ClusterPair, Settings, postgres, wait_until};
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -148,10 +149,86 @@ fn who_is_no_superuser_shows_and_logs_no_secret_either() {
     });
     drop(silent);
     checking.wait(PATIENCE);
-    migration.run().succeeded();
+    nobody_sees_a_secret_while_it_runs(&pair, &migration);
     assert_eq!(migration.status_of("d")["status"], "syncing");
     is_not_in(&pair.target.log(), "the target's log");
     secrets_that_stay_are_read_by_their_owners_until_removal(&pair, &migration);
+}
+
+/// Everything that others can read of a run, again and again until it ends: the statements of both servers, the arguments of its programs,
+/// its metrics, and the files beside the journal.
+fn nobody_sees_a_secret_while_it_runs(pair: &ClusterPair, migration: &Migration) {
+    let listen = ["--metrics-listen", "127.0.0.1:0"];
+    let mut run = migration.with_options("run").args(listen).spawn();
+    let line = run.wait_for_line("metrics are at http://");
+    let address = line.split('/').nth(2).expect("an address");
+    let state = migration.command(&[]).home().join("state/pghaul");
+    let statements =
+        "select coalesce(string_agg(query || application_name, E'\\n'), '') from pg_stat_activity";
+    let monitored = format!("set role monitoring; {statements}");
+    let (mut statements_seen, mut metrics_seen) = (0, 0);
+    while run.is_running() {
+        for (cluster, read) in [(&pair.source, statements), (&pair.target, &monitored)] {
+            let shown = cluster.psql("postgres", read);
+            is_not_in(&shown, "pg_stat_activity");
+            statements_seen += usize::from(shown.contains("pghaul"));
+        }
+        for (arguments, variables) in programs_of(run.id()) {
+            is_not_in(&arguments, "the arguments of a program");
+            let dumps = arguments.contains("pg_dump") && !arguments.contains("--version");
+            let other = |variable: &&str| !(dumps && variable.starts_with("PGPASSWORD="));
+            let variables: Vec<&str> = variables.split('\0').filter(other).collect();
+            is_not_in(&variables.join("\n"), "the environment of a program");
+        }
+        if let Ok(metrics) = scrape(address) {
+            is_not_in(&metrics, "the metrics");
+            metrics_seen += usize::from(metrics.contains("pghaul_"));
+        }
+        is_not_in(&files_in(&state), "a file beside the journal");
+    }
+    run.wait(PATIENCE).succeeded();
+    assert!(
+        statements_seen > 0 && metrics_seen > 0,
+        "the run was not observed"
+    );
+}
+
+/// Arguments and environment of the programs that this process has started, on Linux.
+fn programs_of(pghaul: u32) -> Vec<(String, String)> {
+    let read = |path: PathBuf| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+    let is_child = |process: &Path| {
+        let status = read(process.join("status"));
+        status.lines().any(|line| line == format!("PPid:\t{pghaul}"))
+    };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .map(|entry| entry.path())
+        .filter(|process| is_child(process))
+        .map(|process| {
+            (
+                read(process.join("cmdline")).replace('\0', " "),
+                read(process.join("environ")),
+            )
+        })
+        .collect()
+}
+
+/// The metrics, while they are served.
+fn scrape(address: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// The text of all files of this directory: the journal, locks, the progress of the run.
+fn files_in(directory: &Path) -> String {
+    let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let texts = files.filter_map(|entry| std::fs::read(entry.path()).ok());
+    texts
+        .map(|text| String::from_utf8_lossy(&text).into_owned())
+        .collect()
 }
 
 /// The source's password in the subscription, and the archive of the schema.

@@ -2,8 +2,11 @@
 //!
 //! Neither an argument nor a variable holds a password.
 
+mod passwords;
 mod private_file;
 
+pub(crate) use passwords::Passwords;
+use passwords::{escaped_in_password_file, quoted_in_conninfo};
 use pghaul_step::postgres::{Server, SideMarker, child};
 use pghaul_step::{Code, Failure};
 use private_file::PrivateFile;
@@ -18,8 +21,8 @@ const LONGEST_LINE: usize = 250;
 /// One side, for a program.
 #[derive(Debug)]
 pub(crate) struct ServerAccess {
-    side: &'static str,
-    parameters: Vec<(&'static str, String)>,
+    pub(crate) side: &'static str,
+    pub(crate) parameters: Vec<(&'static str, String)>,
 }
 
 impl ServerAccess {
@@ -42,10 +45,9 @@ impl ServerAccess {
 
     /// `key='value'` pairs, with the password.
     pub(crate) fn conninfo(&self) -> String {
-        let quoted = |value: &str| value.replace('\\', r"\\").replace('\'', r"\'");
         let pairs = self.parameters.iter();
         let pairs: Vec<String> = pairs
-            .map(|(key, value)| format!("{key}='{}'", quoted(value)))
+            .map(|(key, value)| format!("{key}='{}'", quoted_in_conninfo(value)))
             .collect();
         pairs.join(" ")
     }
@@ -64,8 +66,7 @@ impl ServerAccess {
     /// The line of a password file; `None` where there is no password.
     fn password_line(&self) -> Option<String> {
         let (_, password) = self.parameters.iter().find(|(key, _)| *key == "password")?;
-        let escaped = password.replace('\\', r"\\").replace(':', r"\:");
-        Some(format!("*:*:*:*:{escaped}\n"))
+        Some(format!("*:*:*:*:{}\n", escaped_in_password_file(password)))
     }
 }
 
@@ -79,7 +80,8 @@ fn line(key: &str, value: &str) -> Option<String> {
 #[derive(Debug)]
 pub(crate) struct ServiceFile {
     services: PrivateFile,
-    _passwords: Vec<PrivateFile>,
+    _password_files: Vec<PrivateFile>,
+    passwords: Passwords,
 }
 
 impl ServiceFile {
@@ -93,17 +95,25 @@ impl ServiceFile {
             .with_cause(error)
         };
         let mut services = String::new();
-        let mut passwords = Vec::new();
+        let mut password_files = Vec::new();
+        let mut passwords = Passwords::default();
         for access in accesses {
             let password = access.password_line().unwrap_or_default();
             let file = PrivateFile::new(&password).map_err(unwritable)?;
             services.push_str(&access.service(file.path()).unwrap_or_default());
-            passwords.push(file);
+            password_files.push(file);
+            passwords.add(&access.parameters);
         }
         Ok(Self {
             services: PrivateFile::new(&services).map_err(unwritable)?,
-            _passwords: passwords,
+            _password_files: password_files,
+            passwords,
         })
+    }
+
+    /// The passwords in the files.
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.passwords
     }
 
     /// For `PGSERVICEFILE`.

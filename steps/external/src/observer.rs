@@ -1,5 +1,6 @@
 //! A program that receives the events of a run. It can't stop or delay anything.
 
+use crate::connection::Passwords;
 use crate::definition::ObserverDefinition;
 use crate::program::{group::Group, lines};
 use crate::protocol::{Sent, VERSION};
@@ -141,7 +142,11 @@ impl Observer {
             }
         };
         let (stdin, stderr) = (child.stdin.take()?, child.stderr.take()?);
-        tokio::spawn(lines::log(stderr, format!("observer {name}")));
+        tokio::spawn(lines::log(
+            stderr,
+            format!("observer {name}"),
+            Passwords::default(),
+        ));
         let (sender, receiver) = channel(WAITING);
         let limit = definition.timeout.0;
         let what = name.clone();

@@ -3,7 +3,7 @@
 pub(crate) mod group;
 pub(crate) mod lines;
 
-use crate::connection::ServiceFile;
+use crate::connection::{Passwords, ServiceFile};
 use crate::definition::Command;
 use crate::protocol::{Answer, Presence, Request, Sent, VERSION};
 use group::Group;
@@ -76,9 +76,10 @@ impl Program<'_> {
             return Err(Failure::bug("a process without pipes"));
         };
         let ended = Arc::new(AtomicBool::new(false));
-        let log = tokio::spawn(lines::log(stderr, self.what.clone()));
+        let log = tokio::spawn(lines::log(stderr, self.what.clone(), files.passwords().clone()));
         let mut conversation = Conversation {
             program: self,
+            passwords: files.passwords(),
             lines: Lines::new(stdout),
             stdin: Some(writer(stdin)),
             greeted: false,
@@ -168,6 +169,7 @@ impl Program<'_> {
 /// The messages of one request.
 struct Conversation<'a, 'p> {
     program: &'a Program<'p>,
+    passwords: &'a Passwords,
     lines: Lines,
     stdin: Option<UnboundedSender<Vec<u8>>>,
     greeted: bool,
@@ -231,8 +233,13 @@ impl Conversation<'_, '_> {
     }
 
     fn parse(&mut self, line: &[u8]) -> Result<Answer, Failure> {
-        let answer: Answer = serde_json::from_slice(line).map_err(|error| {
-            let excerpt = bounded(&String::from_utf8_lossy(line.get(..60).unwrap_or(line)));
+        let message = serde_json::from_slice(line).and_then(|mut message: Value| {
+            self.passwords.hide_in_message(&mut message);
+            serde_json::from_value(message)
+        });
+        let answer: Answer = message.map_err(|error| {
+            let line = self.passwords.hidden_in(&String::from_utf8_lossy(line));
+            let excerpt = escaped(&line).chars().take(60).collect::<String>();
             self.program
                 .failed(&format!("wrote a line that is no message: {excerpt:?}"))
                 .with_cause(error)

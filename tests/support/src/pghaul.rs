@@ -249,6 +249,11 @@ impl Running {
         self.wait_to_end()
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop, like Ctrl-C.
     pub fn interrupt(&self) {
         signal(process_id(&self.child), Signal::INT);

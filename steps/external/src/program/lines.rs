@@ -1,5 +1,6 @@
 //! What a program writes, line by line and within limits.
 
+use crate::connection::Passwords;
 use pghaul_step::escaped;
 use std::collections::VecDeque;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
@@ -43,14 +44,15 @@ impl Lines {
     }
 }
 
-/// Logs standard error, and returns its last lines. Whatever comes after the limit is read and dropped.
-pub(crate) async fn log(stderr: ChildStderr, what: String) -> Vec<String> {
+/// Logs standard error without the passwords, and returns its last lines. Whatever comes after the limit is read and dropped.
+pub(crate) async fn log(stderr: ChildStderr, what: String, passwords: Passwords) -> Vec<String> {
     let mut reader = BufReader::new(stderr);
     let mut begun = Vec::new();
     let mut last = VecDeque::new();
     let mut logged = 0;
     while let Ok(Some((line, cut))) = bounded_line(&mut reader, &mut begun, LONGEST_LOGGED).await {
-        let line = escaped(&String::from_utf8_lossy(&line)).into_owned();
+        let line = passwords.hidden_in(&String::from_utf8_lossy(&line));
+        let line = escaped(&line).into_owned();
         logged += 1;
         if logged <= LOGGED {
             tracing::debug!(target: "pghaul_external", "{what}: {line}");

@@ -1,7 +1,7 @@
 //! Programs that hang, lie, crash, flood and fork: each ends as a failure that says so, in time, and leaves no process.
 
 use super::{Done, Listener, Program};
-use crate::connection::ServiceFile;
+use crate::connection::{ServerAccess, ServiceFile};
 use crate::definition::Command;
 use crate::protocol::{Answer, Request, Sent};
 use pghaul_step::{Code, Failure};
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 const HELLO: &str = r#"echo '{"type":"hello","protocol":1}'"#;
 const DONE: &str = r#"echo '{"type":"done"}'"#;
+
+const PASSWORD: &str = r"s3:cret'\x";
 
 /// Counts what it is told.
 #[derive(Default)]
@@ -33,12 +35,19 @@ async fn told(script: &str, time: Duration) -> (Result<Done, Failure>, usize) {
         environment: &environment,
         time,
     };
-    let files = ServiceFile::write(&[]).unwrap();
+    let source = ServerAccess {
+        side: "source",
+        parameters: vec![
+            ("host", "127.0.0.1".to_owned()),
+            ("password", PASSWORD.to_owned()),
+        ],
+    };
+    let files = ServiceFile::write(&[&source]).unwrap();
     let mut counter = Counter::default();
     let request = Request {
         name: "test".to_owned(),
         database: Some("shop".to_owned()),
-        source: "password='secret'".to_owned(),
+        source: source.conninfo(),
         ..Request::default()
     };
     let answer = program
@@ -53,7 +62,7 @@ async fn a_program_is_told_the_request_and_answers() {
         r#"{HELLO}
         read -r hello; read -r request
         case $hello in *'"protocol":1'*) ;; *) exit 3;; esac
-        case $request in *'"type":"run"'*"password='secret'"*) ;; *) exit 4;; esac
+        case $request in *'"type":"run"'*"password='s3:cret"*) ;; *) exit 4;; esac
         echo '{{"type":"fact","value":7}}'
         read -r recorded
         [ "$recorded" = '{{"type":"recorded"}}' ] || exit 5
@@ -175,6 +184,30 @@ async fn one_that_hangs_is_terminated_with_everything_that_it_has_started() {
     for pid in pids.lines() {
         wait_until_gone(pid).await;
     }
+}
+
+#[tokio::test]
+async fn a_password_that_it_repeats_is_neither_shown_nor_journaled() {
+    let repeat = format!(
+        r#"{HELLO}; read -r hello; read -r request
+        cat "$PGSERVICEFILE" $(sed -n s/^passfile=//p "$PGSERVICEFILE") >&2; printf '%s\n' "$request" >&2"#
+    );
+    let request = r#"request=$(printf '%s' "$request" | sed 's/"type":"run",//')"#;
+    let scripts = [
+        format!("{repeat}; exit 1"),
+        format!(r#"{repeat}; {request}; printf '%s\n' "no message: $request"; exit 1"#),
+        format!(r#"{repeat}; printf '%s\n' '{{"type":"error","message":"s3:cret'"'"'\\x"}}'; exit 1"#),
+    ];
+    for script in scripts {
+        let (answer, _) = told(&script, Duration::from_secs(20)).await;
+        let failure = format!("{:?}", answer.expect_err(&script));
+        assert!(failure.contains("***") && !failure.contains("cret"), "{failure}");
+    }
+    let done =
+        format!(r#"{repeat}; {request}; printf '{{"type":"done","output":{{"got":[%s]}}}}\n' "$request""#);
+    let (answer, _) = told(&done, Duration::from_secs(20)).await;
+    let output = answer.unwrap().output.to_string();
+    assert!(output.contains("***") && !output.contains("cret"), "{output}");
 }
 
 #[tokio::test]
