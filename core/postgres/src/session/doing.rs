@@ -3,11 +3,37 @@
 use super::{ReadWrite, Right};
 use crate::error::{PgError, Place};
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use std::marker::PhantomData;
 use std::pin::pin;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, CopyInSink, Row, Statement, ToStatement};
+
+/// What the driver answers. Boxed, as each package that asks would compile the driver's part again otherwise.
+type Answer<'a, T> = BoxFuture<'a, Result<T, tokio_postgres::Error>>;
+
+type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+#[inline(never)]
+fn rows<'a>(client: &'a Client, sql: &'a str, parameters: Parameters<'a>) -> Answer<'a, Vec<Row>> {
+    client.query(sql, parameters).boxed()
+}
+
+#[inline(never)]
+fn one_row<'a>(client: &'a Client, sql: &'a str, parameters: Parameters<'a>) -> Answer<'a, Row> {
+    client.query_one(sql, parameters).boxed()
+}
+
+#[inline(never)]
+fn row_if_any<'a>(client: &'a Client, sql: &'a str, parameters: Parameters<'a>) -> Answer<'a, Option<Row>> {
+    client.query_opt(sql, parameters).boxed()
+}
+
+#[inline(never)]
+fn touched<'a>(client: &'a Client, sql: &'a str, parameters: Parameters<'a>) -> Answer<'a, u64> {
+    client.execute(sql, parameters).boxed()
+}
 
 /// A statement about to be run, by [`Session::doing`](super::Session::doing) and its like on transactions.
 pub struct Doing<'a, R> {
@@ -37,8 +63,7 @@ impl<'a, R: Right> Doing<'a, R> {
     /// # Errors
     /// What the server says, or a lost connection.
     pub async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, PgError> {
-        self.client
-            .query(sql, parameters)
+        rows(self.client, sql, parameters)
             .await
             .map_err(|error| self.error(&error))
     }
@@ -48,8 +73,7 @@ impl<'a, R: Right> Doing<'a, R> {
     /// # Errors
     /// As [`Doing::query`]; also no row, or more than one.
     pub async fn query_one(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row, PgError> {
-        self.client
-            .query_one(sql, parameters)
+        one_row(self.client, sql, parameters)
             .await
             .map_err(|error| self.error(&error))
     }
@@ -63,8 +87,7 @@ impl<'a, R: Right> Doing<'a, R> {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, PgError> {
-        self.client
-            .query_opt(sql, parameters)
+        row_if_any(self.client, sql, parameters)
             .await
             .map_err(|error| self.error(&error))
     }
@@ -109,8 +132,7 @@ impl Doing<'_, ReadWrite> {
     /// # Errors
     /// As [`Doing::query`].
     pub async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, PgError> {
-        self.client
-            .execute(sql, parameters)
+        touched(self.client, sql, parameters)
             .await
             .map_err(|error| self.error(&error))
     }

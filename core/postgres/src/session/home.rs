@@ -78,7 +78,11 @@ impl<S: SideMarker> Server<S> {
         let place = self.place(database);
         let _permit = self.permit(&place).await?;
         let options: Vec<_> = without_login_triggers(self.known()).into_iter().collect();
-        let (connected, _) = self.open(self.startup(database, &options), &place).await?;
+        let (connected, _) = self
+            .inner
+            .route
+            .open(self.inner.route.startup(database, &options), &place)
+            .await?;
         let _driver = Driver(connected.driver);
         let answer = async {
             connected.client.simple_query(WITHOUT_TIMEOUT).await?;

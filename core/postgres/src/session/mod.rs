@@ -14,6 +14,7 @@ mod release;
 mod replication;
 mod right;
 mod room;
+mod route;
 mod secret;
 mod server;
 pub mod settings;

@@ -31,9 +31,12 @@ impl Server<Source> {
         probe.close().await;
         let place = self.place(database);
         let permit = self.permit(&place).await?;
-        let mut startup = self.startup(database, &settings::for_replication(known));
+        let mut startup = self
+            .inner
+            .route
+            .startup(database, &settings::for_replication(known));
         startup.replication = true;
-        let (Connected { client, driver, .. }, _) = self.open(startup, &place).await?;
+        let (Connected { client, driver, .. }, _) = self.inner.route.open(startup, &place).await?;
         let _driver = Driver(driver);
         let facts = super::facts(&client, &place).await?;
         // Before the first command there is no snapshot to lose.
