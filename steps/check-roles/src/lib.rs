@@ -4,11 +4,13 @@
 //! found, and left to the user.
 //!
 //! - `difference`: what a role is on one server and not on the other
+//! - `labels`: security labels whose provider the target may lack
 //! - `mapped`: what `--map-role`, `--no-owner` and `--no-privileges` come to
 //! - `role`: a role of the source, and what the target does with it
 //! - [`RoleProblem`]: what is found
 
 mod difference;
+mod labels;
 mod mapped;
 mod problem;
 mod role;
@@ -59,6 +61,7 @@ impl Check for Roles {
         let doing = source.doing("list the settings of roles");
         let settings = doing.query(include_str!("settings.sql"), &[]).await?;
         let settings: Vec<String> = settings.iter().map(|row| row.get("name")).collect();
+        let labels = labels::read(&source, mapping).await?;
         let reader = source.role().await?.name;
         let traits = Traits::read(&source).await?.renamed(mapping)?;
         let target = ctx.target().await?;
@@ -81,6 +84,8 @@ impl Check for Roles {
         found.extend(weakened(&missing, &giver));
         found.extend(passwords(&missing, readable, reader, target.server_version()));
         found.extend(unknown_settings(&target, settings).await?);
+        let created = missing.iter().map(|role| role.name.as_str()).collect();
+        found.extend(labels::without_provider(&labels, &created, &target).await?);
         found.extend(different(&traits, &Traits::read(&target).await?));
         Ok(found
             .iter()

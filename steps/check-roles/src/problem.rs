@@ -46,6 +46,13 @@ pub enum RoleProblem {
         /// The settings.
         settings: Vec<String>,
     },
+    /// Security labels of roles whose provider the target may lack.
+    LabelsWithoutProvider {
+        /// The providers.
+        providers: Vec<String>,
+        /// The roles.
+        roles: Vec<String>,
+    },
     /// Roles that the target has already, and that are something else there.
     RolesDiffer {
         /// The roles, with what differs.
@@ -138,6 +145,14 @@ impl FindingKind for RoleProblem {
                 "settings of roles that the target does not know are left out",
                 settings,
             ),
+            Self::LabelsWithoutProvider { providers, roles } => said(
+                &format!(
+                    "security labels need their provider ({}), and the target is not seen to load a library of that name: without \
+                     it, these roles arrive without their labels",
+                    listed(providers)
+                ),
+                roles,
+            ),
             Self::RolesDiffer { roles } => said(
                 "roles that the target has already are not altered, and differ from those of the source",
                 roles,
@@ -210,6 +225,11 @@ impl FindingKind for RoleProblem {
             Self::SettingsUnknown { settings } => format!(
                 "on the source, for each role that has it: ALTER ROLE … RESET {};",
                 settings.first().map(String::as_str).unwrap_or_default()
+            ),
+            Self::LabelsWithoutProvider { providers, .. } => format!(
+                "load its library on the target, as on the source, before the run: shared_preload_libraries = '{}'; or \
+                 afterwards repeat the labels as pg_dumpall --roles-only writes them",
+                providers.first().map(String::as_str).unwrap_or_default()
             ),
             Self::RolesDiffer { .. } => {
                 "pg_dumpall --roles-only writes the source's statements; run on the target those that it should follow"

@@ -26,6 +26,10 @@ async fn names_passwords_and_settings() {
              alter role set_up set \"some.thing\" = 'x'",
             "settings-unknown",
         ),
+        (
+            "create role masked; insert into pg_shseclabel values ('masked'::regrole, 'pg_authid'::regclass, 'anon', 'MASKED')",
+            "labels-without-provider",
+        ),
     ];
     let mut expected: Vec<String> = Vec::new();
     for (sql, kind) in changes {
@@ -55,7 +59,7 @@ async fn names_passwords_and_settings() {
     pair.source.psql(
         "postgres",
         "set password_encryption = 'scram-sha-256'; alter role \"Old One\" password 'x'; alter role odd password 'y';
-         reassign owned by \"pg_Custom\" to postgres; drop owned by \"pg_Custom\"; drop role \"pg_Custom\"; alter role set_up reset operator_precedence_warning",
+         reassign owned by \"pg_Custom\" to postgres; drop owned by \"pg_Custom\"; drop role \"pg_Custom\"; alter role set_up reset operator_precedence_warning; drop role masked",
     );
     assert_eq!(bench.all().await, [""; 0], "the hints were right");
 }
