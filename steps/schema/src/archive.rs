@@ -41,6 +41,27 @@ pub(crate) struct Entry {
     pub(crate) dependencies: Vec<i32>,
 }
 
+#[cfg(test)]
+impl Entry {
+    /// An entry that has a kind and a tag only.
+    pub(crate) fn bare(kind: ObjectType, tag: &str) -> Self {
+        Self {
+            id: 1,
+            kind,
+            namespace: String::new(),
+            tag: tag.to_owned(),
+            owner: String::new(),
+            statements: String::new(),
+            drop_statement: String::new(),
+            tablespace: String::new(),
+            access_method: String::new(),
+            partitioned: false,
+            before_data: false,
+            dependencies: Vec::new(),
+        }
+    }
+}
+
 impl Entry {
     /// How error messages and journal items name it: `INDEX public.orders_by_day`.
     pub(crate) fn label(&self) -> String {

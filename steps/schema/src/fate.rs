@@ -19,9 +19,6 @@ pub(crate) enum Pass {
     Last,
 }
 
-const SUBSCRIPTION: &str = "subscriptions of the source would make two servers consume the same changes";
-const OWN_PUBLICATION: &str = "a publication of pghaul";
-
 /// What becomes of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -62,15 +59,13 @@ pub(crate) fn fate(entry: &Entry, method: Method, is_key: bool) -> Fate {
     };
     match &entry.kind {
         T::Encoding | T::StdStrings | T::SearchPath => Fate::Skip("a setting of pghaul's sessions"),
-        T::Subscription | T::SubscriptionTable => Fate::Skip(SUBSCRIPTION),
-        T::Comment | T::SecurityLabel if entry.tag.starts_with("SUBSCRIPTION ") => Fate::Skip(SUBSCRIPTION),
+        T::Subscription | T::SubscriptionTable => {
+            Fate::Skip("subscriptions of the source would make two servers consume the same changes")
+        }
         T::Publication | T::PublicationTable | T::PublicationTablesInSchema
             if entry.tag.starts_with("pghaul_") =>
         {
-            Fate::Skip(OWN_PUBLICATION)
-        }
-        T::Comment | T::SecurityLabel if entry.tag.starts_with("PUBLICATION pghaul_") => {
-            Fate::Skip(OWN_PUBLICATION)
+            Fate::Skip("a publication of pghaul")
         }
         T::MaterializedViewData => Fate::Skip("materialized views are refreshed by pghaul"),
         T::TableData | T::SequenceSet | T::Blobs | T::Blob | T::BlobMetadata => {
@@ -91,40 +86,5 @@ pub(crate) fn fate(entry: &Entry, method: Method, is_key: bool) -> Fate {
         T::Index | T::IndexAttach if is_key => Fate::Restore(keys),
         _ if entry.before_data => Fate::Restore(Pass::BeforeData),
         _ => Fate::Restore(Pass::AfterData),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(kind: ObjectType, tag: &str) -> Fate {
-        let entry = Entry {
-            id: 1,
-            kind,
-            namespace: String::new(),
-            tag: tag.to_owned(),
-            owner: "owner".to_owned(),
-            statements: String::new(),
-            drop_statement: String::new(),
-            tablespace: String::new(),
-            access_method: String::new(),
-            partitioned: false,
-            before_data: false,
-            dependencies: Vec::new(),
-        };
-        fate(&entry, Method::Replication, false)
-    }
-
-    #[test]
-    fn comments_and_labels_on_what_is_left_out_are_left_out_too() {
-        for kind in [ObjectType::Comment, ObjectType::SecurityLabel] {
-            assert_eq!(of(kind.clone(), "SUBSCRIPTION sub"), Fate::Skip(SUBSCRIPTION));
-            // Another migration of the same source.
-            let own = of(kind.clone(), "PUBLICATION pghaul_abc_1_g1a1");
-            assert_eq!(own, Fate::Skip(OWN_PUBLICATION));
-            let of_users = of(kind, "PUBLICATION pub");
-            assert_eq!(of_users, Fate::Restore(Pass::AfterData));
-        }
     }
 }

@@ -235,20 +235,12 @@ mod tests {
         let keys: Vec<Entry> = (0..200)
             .map(|key| Entry {
                 id: key,
-                kind: libpgdump::ObjectType::FkConstraint,
                 namespace: "public".to_owned(),
-                tag: String::new(),
-                owner: String::new(),
                 statements: format!(
                     "ALTER TABLE ONLY public.t{}\n    ADD CONSTRAINT k{key} FOREIGN KEY (a) REFERENCES public.a(id);\n",
                     key * 7 % 40
                 ),
-                drop_statement: String::new(),
-                tablespace: String::new(),
-                access_method: String::new(),
-                partitioned: false,
-                before_data: false,
-                dependencies: Vec::new(),
+                ..Entry::bare(libpgdump::ObjectType::FkConstraint, "")
             })
             .collect();
         let entries: Vec<&Entry> = keys.iter().collect();

@@ -20,9 +20,11 @@ impl<'a> Passes<'a> {
         // The archive's order is one in which every entry follows those that it depends on.
         for entry in &archive.entries {
             let own = fate(entry, method, is_key_index(&key_indexes, entry));
-            let needed = entry.dependencies.iter().filter_map(|id| fates.get(id)?.pass());
-            let fate = match needed.max() {
-                Some(pass) if !has_rows(entry) => own.not_before(pass),
+            let needed = entry.dependencies.iter().filter_map(|id| fates.get(id));
+            let left_out = needed.clone().find(|fate| fate.pass().is_none());
+            let fate = match (left_out, needed.filter_map(Fate::pass).max()) {
+                (Some(left_out), _) if is_attached(entry) => left_out.clone(),
+                (_, Some(pass)) if !has_rows(entry) => own.not_before(pass),
                 _ => own,
             };
             fates.insert(entry.id, fate);
@@ -48,6 +50,11 @@ impl<'a> Passes<'a> {
 /// Whether rows or numbers are to be put into it: then it can't wait for them.
 fn has_rows(entry: &Entry) -> bool {
     matches!(entry.kind, ObjectType::Table | ObjectType::Sequence)
+}
+
+/// Whether it says something of another object, and nothing without it.
+fn is_attached(entry: &Entry) -> bool {
+    matches!(entry.kind, ObjectType::Comment | ObjectType::SecurityLabel)
 }
 
 fn is_key_index(key_indexes: &BTreeSet<(&str, &str)>, entry: &Entry) -> bool {
@@ -86,16 +93,9 @@ mod tests {
         Entry {
             id,
             before_data: matches!(kind, ObjectType::Table | ObjectType::View),
-            kind,
             namespace: "public".to_owned(),
-            tag: tag.to_owned(),
-            owner: String::new(),
-            statements: String::new(),
-            drop_statement: String::new(),
-            tablespace: String::new(),
-            access_method: String::new(),
-            partitioned: false,
             dependencies: dependencies.to_vec(),
+            ..Entry::bare(kind, tag)
         }
     }
 
@@ -118,5 +118,30 @@ mod tests {
         let found: Vec<_> = archive.entries.iter().map(|entry| passes.pass(entry)).collect();
         let [before, keys, after] = [Pass::BeforeData, Pass::Keys, Pass::AfterData].map(Some);
         assert_eq!(found, [before, before, keys, after, after, after, keys]);
+    }
+
+    #[test]
+    fn comments_and_labels_on_what_is_left_out_are_left_out_too() {
+        use ObjectType as T;
+        for kind in [T::Comment, T::SecurityLabel] {
+            let archive = Archive {
+                entries: vec![
+                    entry(1, T::Subscription, "sub", &[]),
+                    entry(2, kind.clone(), "SUBSCRIPTION sub", &[1]),
+                    // Another migration of the same source.
+                    entry(3, T::Publication, "pghaul_abc_1_g1a1", &[]),
+                    entry(4, kind.clone(), "PUBLICATION pghaul_abc_1_g1a1", &[3]),
+                    entry(5, T::Publication, "pub", &[]),
+                    entry(6, kind, "PUBLICATION pub", &[5]),
+                ],
+            };
+            let passes = Passes::of(&archive, Method::Replication);
+            let found: Vec<_> = archive.entries.iter().map(|entry| passes.fate(entry)).collect();
+            for left_out in [0, 2] {
+                assert!(matches!(found[left_out], Some(Fate::Skip(_))), "{found:?}");
+                assert_eq!(found[left_out + 1], found[left_out]);
+            }
+            assert_eq!(found[5], Some(&Fate::Restore(Pass::AfterData)));
+        }
     }
 }

@@ -130,18 +130,13 @@ mod tests {
 
     fn entry(kind: ObjectType) -> Entry {
         Entry {
-            id: 1,
-            kind,
             namespace: "my schema".into(),
-            tag: "T".into(),
             owner: "o\"o".into(),
             statements: "CREATE …;\n".into(),
             drop_statement: "DROP FUNCTION \"my schema\".f(integer);\n".into(),
-            tablespace: String::new(),
             access_method: "heap".into(),
-            partitioned: false,
             before_data: true,
-            dependencies: Vec::new(),
+            ..Entry::bare(kind, "T")
         }
     }
 

@@ -231,18 +231,9 @@ mod tests {
 
     fn entry(kind: ObjectType, tag: &str) -> Entry {
         Entry {
-            id: 1,
-            kind,
-            namespace: String::new(),
-            tag: tag.to_owned(),
             owner: "o".to_owned(),
-            statements: String::new(),
-            drop_statement: String::new(),
-            tablespace: String::new(),
-            access_method: String::new(),
-            partitioned: false,
             before_data: true,
-            dependencies: Vec::new(),
+            ..Entry::bare(kind, tag)
         }
     }
 
