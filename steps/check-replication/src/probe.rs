@@ -8,6 +8,7 @@
 
 use crate::aiven_extras::AivenExtras;
 use pghaul_step::check::Secret;
+use pghaul_step::postgres::conninfo::escaped_value;
 use pghaul_step::postgres::{ConnInfo, PgError, Rehearsal, Rehearsed, Session, Target, literal};
 use pghaul_step::{Code, Failure};
 
@@ -129,10 +130,7 @@ fn judge(error: &PgError, secret: &Secret, database: Option<&str>) -> Outcome {
 /// The conninfo with another database; libpq takes the last of two values.
 fn conninfo(Secret(conninfo): &Secret, database: Option<&str>) -> String {
     match database {
-        Some(name) => format!(
-            "{conninfo} dbname='{}'",
-            name.replace('\\', "\\\\").replace('\'', "\\'")
-        ),
+        Some(name) => format!("{conninfo} dbname='{}'", escaped_value(name)),
         None => conninfo.clone(),
     }
 }

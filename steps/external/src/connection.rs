@@ -6,7 +6,8 @@ mod passwords;
 mod private_file;
 
 pub(crate) use passwords::Passwords;
-use passwords::{escaped_in_password_file, quoted_in_conninfo};
+use passwords::escaped_in_password_file;
+use pghaul_step::postgres::conninfo::escaped_value;
 use pghaul_step::postgres::{Server, SideMarker, child};
 use pghaul_step::{Code, Failure};
 use private_file::PrivateFile;
@@ -47,7 +48,7 @@ impl ServerAccess {
     pub(crate) fn conninfo(&self) -> String {
         let pairs = self.parameters.iter();
         let pairs: Vec<String> = pairs
-            .map(|(key, value)| format!("{key}='{}'", quoted_in_conninfo(value)))
+            .map(|(key, value)| format!("{key}='{}'", escaped_value(value)))
             .collect();
         pairs.join(" ")
     }

@@ -120,7 +120,12 @@ fn quoted(value: &str) -> String {
     if !value.is_empty() && value.bytes().all(plain) {
         return value.to_owned();
     }
-    format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+    format!("'{}'", escaped_value(value))
+}
+
+/// A value as it stands between the apostrophes of a conninfo.
+pub fn escaped_value(value: &str) -> String {
+    value.replace('\\', r"\\").replace('\'', r"\'")
 }
 
 impl fmt::Display for ConnInfo {

@@ -2,6 +2,7 @@
 
 use super::process::{Postmaster, RunAs, command, run, tail};
 use super::{Binaries, LocalError};
+use crate::conninfo::escaped_value;
 use rustix::process::Signal;
 use std::fmt::Write as _;
 use std::net::TcpListener;
@@ -117,7 +118,7 @@ impl LocalCluster {
 
     /// A conninfo for a database as the superuser over TCP, with its password.
     pub fn conninfo(&self, database: &str) -> String {
-        let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"));
+        let quoted = |text: &str| format!("'{}'", escaped_value(text));
         let mut text = format!(
             "host=127.0.0.1 port={} user=postgres dbname={}",
             self.port,

@@ -1,5 +1,6 @@
 //! The passwords that a program was given, so that none is shown or journaled when the program repeats it.
 
+use pghaul_step::postgres::conninfo::escaped_value;
 use serde_json::Value;
 
 /// What stands in place of a password.
@@ -31,7 +32,7 @@ impl Passwords {
         }
         for form in [
             password.clone(),
-            quoted_in_conninfo(password),
+            escaped_value(password),
             escaped_in_password_file(password),
         ] {
             self.0.extend([escaped_in_json(&form), form]);
@@ -73,11 +74,6 @@ impl Passwords {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
-}
-
-/// A value between the quotation marks of a conninfo.
-pub(super) fn quoted_in_conninfo(value: &str) -> String {
-    value.replace('\\', r"\\").replace('\'', r"\'")
 }
 
 /// A value of a password file.
