@@ -6,6 +6,7 @@ use crate::postgres::{self, Installation};
 use crate::psql::{self, Format, identifier};
 use crate::scratch;
 use crate::server::{Server, Stop};
+use crate::template;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -99,7 +100,8 @@ impl Cluster {
     pub fn start(label: &str, settings: Settings) -> Self {
         let installation = settings.installation.unwrap_or_else(postgres::ordinary);
         let port = Port::reserve();
-        let server = Server::initdb(installation, scratch::directory(label));
+        let server = Server::new(installation, scratch::directory(label));
+        template::fill(&server);
         let cluster = Self {
             directory: server.directory().to_owned(),
             major: server.installation().major,

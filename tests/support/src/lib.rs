@@ -47,6 +47,7 @@ mod psql;
 mod redact;
 mod scratch;
 mod server;
+mod template;
 mod volume;
 mod wait;
 

@@ -42,35 +42,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Makes the data directory in `directory`.
-    pub(crate) fn initdb(installation: Installation, directory: PathBuf) -> Self {
-        let user = user_of_servers();
+    /// A server without a data directory yet, in `directory`.
+    pub(crate) fn new(installation: Installation, directory: PathBuf) -> Self {
         hand_to_servers(&directory);
-        let server = Self {
+        Self {
             installation,
             directory,
-            user,
+            user: user_of_servers(),
             process: None,
-        };
-        let output = server
-            .command("initdb")
-            .args([
-                "--username=postgres",
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "--no-sync",
-            ])
-            .arg("--pgdata")
-            .arg(server.data())
-            .output()
-            .expect("run initdb");
-        assert!(
-            output.status.success(),
-            "initdb: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        server
+        }
     }
 
     pub(crate) fn installation(&self) -> &Installation {
@@ -176,6 +156,22 @@ impl Server {
 
     pub(crate) fn log_text(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.log()).unwrap_or_default()).into_owned()
+    }
+
+    /// Runs one of the installation's programs to its end.
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) {
+        let output = self
+            .command(program)
+            .args(arguments)
+            .arg("--pgdata")
+            .arg(self.data())
+            .output();
+        let output = output.unwrap_or_else(|error| panic!("run {program}: {error}"));
+        assert!(
+            output.status.success(),
+            "{program}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     fn command(&self, program: &str) -> Command {
