@@ -11,8 +11,13 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use pghaul_core::event::Invocation;
 use pghaul_core::{Code, Failure};
 use pghaul_step::{Check, Cluster, Database, Origin, Registry, Step};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
+
+/// What the first thread of a process usually has; without optimization, the default of others is not enough for a step
+/// within a step.
+const STACK: usize = 8 << 20;
 
 /// pghaul's command line, made of steps and checks.
 ///
@@ -126,7 +131,11 @@ impl Cli {
     fn start(self, line: CommandLine, invocation: Invocation, printer: &Printer) -> ExitCode {
         match self.equip(&line, invocation, printer) {
             Ok((runtime, session)) => {
-                let code = runtime.block_on(session.execute(line.command));
+                // Beside the connections: on a thread of its own, it and a connection would wake each other with each message.
+                let working = runtime.spawn(async move { session.execute(line.command).await });
+                let code = runtime
+                    .block_on(working)
+                    .unwrap_or_else(|error| resume_unwind(error.into_panic()));
                 // What still runs in the background has been told to end; nobody waits for it.
                 runtime.shutdown_background();
                 code
@@ -160,6 +169,7 @@ impl Cli {
         };
         registry.validate()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_stack_size(STACK)
             .enable_all()
             .build()
             .map_err(|error| {

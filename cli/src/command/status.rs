@@ -123,7 +123,8 @@ pub(super) async fn look(
                 Ok(slots) => view.with_slots(slots),
                 Err(failure) => view.unreachable(&failure),
             };
-            let view = match older_than_seen(&open, engine.heads_seen().await)? {
+            let seen = engine.heads_seen().await;
+            let view = match older_than_seen(&open, seen)? {
                 Some(failure) => view.with_older_copy(failure),
                 None => view,
             };

@@ -86,13 +86,13 @@ impl Surveyor<'_> {
         let begin = self.mark(&context).await;
         let of_cluster =
             checking::make_all(self.registry.cluster_checks(), &context, BTreeSet::new()).await?;
-        let surveyed: Vec<Result<SurveyedDatabase, Failure>> = stream::iter(databases)
-            .map(|(number, database)| async {
-                let context = context.of_database(database.clone());
-                let surveyed = self.survey_database(*number, &context, &of_cluster).await;
-                context.close().await;
-                surveyed.map_err(|failure| failure.with_database(database.as_str()))
-            })
+        let surveying = databases.iter().map(|(number, database)| async {
+            let context = context.of_database(database.clone());
+            let surveyed = self.survey_database(*number, &context, &of_cluster).await;
+            context.close().await;
+            surveyed.map_err(|failure| failure.with_database(database.as_str()))
+        });
+        let surveyed: Vec<Result<SurveyedDatabase, Failure>> = stream::iter(surveying.collect::<Vec<_>>())
             .buffered(self.at_once())
             .collect()
             .await;

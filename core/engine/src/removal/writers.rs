@@ -55,8 +55,10 @@ impl Engine {
         let before = self.activities(databases).await?;
         let begin = Instant::now();
         loop {
-            let now: Vec<_> = stream::iter(databases)
-                .map(|database| async move { Ok::<_, Failure>((database, self.sessions(database).await?)) })
+            let looking = databases
+                .iter()
+                .map(|database| async move { Ok::<_, Failure>((database, self.sessions(database).await?)) });
+            let now: Vec<_> = stream::iter(looking.collect::<Vec<_>>())
                 .buffer_unordered(AT_ONCE)
                 .try_collect()
                 .await?;
@@ -109,14 +111,14 @@ impl Engine {
         &self,
         databases: &[DatabaseName],
     ) -> Result<BTreeMap<DatabaseName, Activity>, Failure> {
-        stream::iter(databases)
-            .map(|database| async move {
-                let session = self.run.source.reader(database.as_str()).await?;
-                let doing = session.doing("read how much was written");
-                let row = doing.query_one(include_str!("activity.sql"), &[]).await?;
-                let (next, changes) = (row.get("next"), row.get("changes"));
-                Ok((database.clone(), Activity { next, changes }))
-            })
+        let reading = databases.iter().map(|database| async move {
+            let session = self.run.source.reader(database.as_str()).await?;
+            let doing = session.doing("read how much was written");
+            let row = doing.query_one(include_str!("activity.sql"), &[]).await?;
+            let (next, changes) = (row.get("next"), row.get("changes"));
+            Ok((database.clone(), Activity { next, changes }))
+        });
+        stream::iter(reading.collect::<Vec<_>>())
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await
