@@ -41,6 +41,7 @@ mod report;
 mod runner;
 mod screen;
 mod servers;
+mod side_by_side;
 mod signals;
 mod size;
 mod style;

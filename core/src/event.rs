@@ -8,12 +8,14 @@ mod proof;
 mod record;
 mod runner;
 mod tagged;
+mod unknown;
 mod versions;
 
 pub use note::{CopiedBy, Note, NoteKind, NoteSubject, Retry, Wait};
 pub use proof::{Incomplete, Positions, Proof, ServerPosition};
-pub use record::{Record, UnknownRecord};
+pub use record::Record;
 pub use runner::{Account, GivenOption, Invocation, Runner};
+pub use unknown::UnknownRecord;
 pub use versions::{NotedBy, StepUpcaster, StepVersions, newest_version};
 
 use crate::failure::{Failure, Side};

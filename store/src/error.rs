@@ -1,7 +1,7 @@
 //! What can go wrong with a journal file.
 
 use crate::damage::{Damage, DamageReason};
-use crate::lock::Holder;
+use crate::holder::Holder;
 use pghaul_core::event::UnknownRecord;
 use pghaul_core::{Code, Failure, MigrationId, Seq};
 use std::error::Error;

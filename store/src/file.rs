@@ -4,10 +4,8 @@ use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::format;
 use crate::lock::{self, LockState};
-use crate::reader::OpenMigration;
 use crate::row::NewRow;
 use crate::stored::Links;
-use crate::writer::Writer;
 use pghaul_core::event::Created;
 use pghaul_core::{Event, Migration, MigrationEvent, MigrationId, StepVersions};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
@@ -31,28 +29,6 @@ pub struct MigrationEntry {
     pub name: String,
     /// When it was created: RFC 3339, UTC.
     pub created_at: String,
-}
-
-/// Whether a migration is still to be worked on.
-#[derive(Debug)]
-pub enum Standing {
-    /// Something of it may still be on the servers.
-    Open,
-    /// Every one of its databases is removed.
-    Ended,
-    /// Its events can't be trusted or read.
-    Unreadable(StoreError),
-}
-
-/// A migration in the list of a file.
-#[derive(Debug)]
-pub struct Listed {
-    /// Its id and name.
-    pub entry: MigrationEntry,
-    /// What it was created with, unless its events can't be read.
-    pub created: Option<Created>,
-    /// Whether it is still to be worked on.
-    pub standing: Standing,
 }
 
 impl JournalFile {
@@ -113,42 +89,7 @@ impl JournalFile {
         &self.clock
     }
 
-    /// Every migration of the file, oldest first. All their events are read: [`Self::find`] is quicker. A migration
-    /// that can't be read is listed as such.
-    ///
-    /// # Errors
-    /// When the file can't be read.
-    pub fn migrations(&self) -> Result<Vec<Listed>, StoreError> {
-        self.entries()?
-            .into_iter()
-            .map(|entry| self.list(entry))
-            .collect()
-    }
-
-    fn list(&self, entry: MigrationEntry) -> Result<Listed, StoreError> {
-        let open = OpenMigration::new(self.read()?, self, entry.clone());
-        Ok(match open.load() {
-            Ok(loaded) => {
-                let standing = if loaded.migration.is_removed() {
-                    Standing::Ended
-                } else {
-                    Standing::Open
-                };
-                Listed {
-                    entry,
-                    created: loaded.migration.created,
-                    standing,
-                }
-            }
-            Err(error) => Listed {
-                entry,
-                created: None,
-                standing: Standing::Unreadable(error),
-            },
-        })
-    }
-
-    fn entries(&self) -> Result<Vec<MigrationEntry>, StoreError> {
+    pub(crate) fn entries(&self) -> Result<Vec<MigrationEntry>, StoreError> {
         let failed = |e| StoreError::sqlite("list the migrations", &self.path, e);
         let connection = self.read()?;
         let sql = "SELECT id, name, created_at FROM migrations ORDER BY created_at, id";
@@ -216,23 +157,6 @@ impl JournalFile {
         transaction.commit().map_err(failed)
     }
 
-    /// Opens a migration for reading.
-    ///
-    /// # Errors
-    /// [`StoreError::UnknownMigration`], or when the file can't be read.
-    pub fn read_migration(&self, id: &MigrationId) -> Result<OpenMigration, StoreError> {
-        self.migration_on(self.read()?, id)
-    }
-
-    /// Opens a migration for writing: takes its lock, reads and verifies all its events.
-    ///
-    /// # Errors
-    /// [`StoreError::Locked`] when another process works on it; [`StoreError::UnknownMigration`];
-    /// [`StoreError::Damaged`]; or when the file can't be written.
-    pub fn write_migration(&self, id: &MigrationId) -> Result<Writer, StoreError> {
-        Writer::open(self, id)
-    }
-
     /// Whether a process of this host works on a migration now.
     ///
     /// # Errors
@@ -241,19 +165,7 @@ impl JournalFile {
         lock::state(&self.path, id)
     }
 
-    pub(crate) fn migration_on(
-        &self,
-        connection: Connection,
-        id: &MigrationId,
-    ) -> Result<OpenMigration, StoreError> {
-        let found = self
-            .find_in(&connection, id.as_str())?
-            .filter(|entry| entry.id == *id);
-        let entry = found.ok_or_else(|| StoreError::UnknownMigration { name: id.to_string() })?;
-        Ok(OpenMigration::new(connection, self, entry))
-    }
-
-    fn read(&self) -> Result<Connection, StoreError> {
+    pub(crate) fn read(&self) -> Result<Connection, StoreError> {
         format::open_for_reading(&self.path)
     }
 }

@@ -4,15 +4,13 @@
 //! let two processes lock two different files of the same name. Rust opens files close-on-exec, so that no child
 //! keeps the lock.
 
-use crate::account::account;
 use crate::clock::Clock;
 use crate::error::StoreError;
+use crate::holder::Holder;
 use pghaul_core::MigrationId;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -27,43 +25,6 @@ const MOMENT: Duration = Duration::from_millis(20);
 
 /// No holder's description is longer: what stands in a lock file may be anything.
 const LONGEST_HOLDER: u64 = 4096;
-
-/// The process that holds a migration's lock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// Its process id.
-    pub pid: u32,
-    /// Its host.
-    pub host: String,
-    /// The operating system's effective user, by its number.
-    pub user: String,
-    /// When it took the lock: RFC 3339, UTC.
-    pub since: String,
-}
-
-impl Holder {
-    /// This process, now.
-    pub fn this_process(clock: &Clock) -> Self {
-        Self {
-            pid: std::process::id(),
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            user: account(nix::unistd::geteuid().as_raw()).name,
-            since: clock.now(),
-        }
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            pid,
-            host,
-            user,
-            since,
-        } = self;
-        write!(f, "pid {pid} of user {user} on host {host} since {since}")
-    }
-}
 
 /// Whether a process of this host works on a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::file::{JournalFile, MigrationEntry};
 use crate::stored::{Links, StoredEvent};
 use pghaul_core::journal::Head;
-use pghaul_core::{DatabaseName, Envelope, Migration, Seq, StepVersions};
+use pghaul_core::{DatabaseName, Envelope, Migration, MigrationId, Seq, StepVersions};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -31,6 +31,28 @@ pub struct Loaded {
     pub migration: Migration,
     /// The end of the journal.
     pub head: Head,
+}
+
+impl JournalFile {
+    /// Opens a migration for reading.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownMigration`], or when the file can't be read.
+    pub fn read_migration(&self, id: &MigrationId) -> Result<OpenMigration, StoreError> {
+        self.migration_on(self.read()?, id)
+    }
+
+    pub(crate) fn migration_on(
+        &self,
+        connection: Connection,
+        id: &MigrationId,
+    ) -> Result<OpenMigration, StoreError> {
+        let found = self
+            .find_in(&connection, id.as_str())?
+            .filter(|entry| entry.id == *id);
+        let entry = found.ok_or_else(|| StoreError::UnknownMigration { name: id.to_string() })?;
+        Ok(OpenMigration::new(connection, self, entry))
+    }
 }
 
 impl OpenMigration {

@@ -86,6 +86,17 @@ fn answer(reply: Option<Reply>, outcome: Result<Seq, JournalError>) {
     }
 }
 
+impl JournalFile {
+    /// Opens a migration for writing: takes its lock, reads and verifies all its events.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process works on it; [`StoreError::UnknownMigration`];
+    /// [`StoreError::Damaged`]; or when the file can't be written.
+    pub fn write_migration(&self, id: &MigrationId) -> Result<Writer, StoreError> {
+        Writer::open(self, id)
+    }
+}
+
 impl Writer {
     pub(crate) fn open(file: &JournalFile, id: &MigrationId) -> Result<Self, StoreError> {
         // Asked without the lock, so that no lock file is made for a migration that does not exist.

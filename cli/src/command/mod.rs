@@ -1,5 +1,6 @@
 //! The commands. Each decides; `report` says how it looks.
 
+mod answer;
 mod config;
 mod demo;
 mod doctor;

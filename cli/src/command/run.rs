@@ -85,8 +85,8 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
             exporter.observer(watcher.observer())
         }
     };
-    let (at_once, workers) = args.copying.side_by_side(
-        &servers,
+    let (at_once, workers) = servers.side_by_side(
+        args.copying.jobs,
         usize::from(args.servers.max_connections),
         usize::from(args.databases_at_once),
     )?;
@@ -194,7 +194,7 @@ async fn go_on(
     }
     if view.is_over() && args.restart_data.is_empty() {
         // What was done once may be gone from the target.
-        let mut view = super::status::look(session, file, id, given).await?;
+        let mut view = super::answer::look(session, file, id, given).await?;
         let failed = view.databases.iter_mut().find(|d| d.phase == Phase::Failed);
         let failure = failed.and_then(|database| {
             let failure = database.error.take()?;

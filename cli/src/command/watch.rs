@@ -1,7 +1,7 @@
 //! `pghaul status --watch`: the answer again and again; on a terminal, a live screen.
 
 use super::Session;
-use super::status::{look, show};
+use super::answer::{look, show};
 use crate::account::Account;
 use crate::args::StatusArgs;
 use crate::exit_code::ExitCode;

@@ -31,6 +31,7 @@ pub mod run;
 pub mod selection;
 pub mod standing;
 pub mod survey;
+mod wal_rate;
 mod wal_watch;
 
 pub use acceptance::{check_acceptances, check_databases};

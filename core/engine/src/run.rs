@@ -1,5 +1,7 @@
 //! `run`: takes every selected database to `syncing` or `done`.
 
+mod wal_limit;
+
 use crate::database::Journey;
 use crate::executor::Execution;
 use crate::provider;

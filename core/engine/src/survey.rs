@@ -3,7 +3,7 @@
 //! `plan` and `check` show a survey; `run` journals one.
 
 use crate::checking::{self, Outcome};
-use crate::estimate::WalMark;
+use crate::wal_rate::WalMark;
 use futures_util::{StreamExt as _, stream};
 use pghaul_core::plan::{MethodChoice, PlannedObjects, choose_method, classify, hold_back};
 use pghaul_core::selection::SelectedObjects;

@@ -1,6 +1,6 @@
 //! An event as a store keeps it, and back.
 
-use super::{Event, NoteSubject, tagged, versions};
+use super::{Event, NoteSubject, UnknownRecord, tagged, versions};
 use crate::id::{DatabaseName, StepName};
 use crate::json::JsonText;
 use serde::{Deserialize, Deserializer};
@@ -28,35 +28,6 @@ pub struct Record {
 struct Tagged {
     #[serde(default)]
     payload: JsonText,
-}
-
-/// A record that this version of pghaul can't read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownRecord {
-    /// A kind that this version does not know.
-    #[error("unknown kind of event {kind:?}; a newer pghaul wrote it")]
-    Kind {
-        /// The kind.
-        kind: String,
-    },
-    /// A version of a known kind that this version does not know.
-    #[error("event {kind:?} has version {version}; this pghaul reads up to {known}")]
-    Version {
-        /// The kind.
-        kind: String,
-        /// Its version.
-        version: u32,
-        /// The newest known version.
-        known: u32,
-    },
-    /// A payload that does not have the shape its version promises.
-    #[error("event {kind:?} has a payload that can't be read: {reason}")]
-    Payload {
-        /// The kind.
-        kind: String,
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 impl Event {

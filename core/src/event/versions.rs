@@ -4,7 +4,7 @@
 //! step noted in it, such as an output, is the step's: a program gives the tables of its steps as [`StepVersions`]. The
 //! newest version is always one more than the number of upcasters, so that no version is without its way up.
 
-use super::record::UnknownRecord;
+use super::unknown::UnknownRecord;
 use super::{DatabaseEventKind, Event, MigrationEventKind, NoteKind, StepEvent, StepEventKind};
 use crate::id::StepName;
 use serde_json::Value;

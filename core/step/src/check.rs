@@ -1,6 +1,7 @@
 //! The trait [`Check`]: something that looks and reports.
 
 use crate::lookout::{Lookout, SharedSession};
+pub use crate::maintenance::{maintenance, maintenance_for_reading, maintenance_for_writing};
 use crate::memo::Memo;
 use crate::scope::{Cluster, Database, Scope};
 use crate::selected::selected;
@@ -14,9 +15,7 @@ use pghaul_core::{
 };
 use pghaul_postgres::catalog::Detail;
 use pghaul_postgres::extension::Extensions;
-use pghaul_postgres::{
-    PgError, Reader, Rehearsal, Right, Server, Session, SideMarker, Source, Target, Writer,
-};
+use pghaul_postgres::{Rehearsal, Server, Session, Source, Target};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -384,30 +383,6 @@ impl CheckContext<Database> {
         self.in_source.close().await;
         self.in_target.close().await;
     }
-}
-
-/// A session in the database that the conninfo names: the one for looking at the server as a whole.
-///
-/// # Errors
-/// When the server can't be reached.
-pub async fn maintenance<S: SideMarker, R: Right>(server: &Server<S>) -> Result<Session<S, R>, PgError> {
-    server.connect(server.resolved().database()).await
-}
-
-/// A pooled session in that database, to read in.
-///
-/// # Errors
-/// When the server can't be reached.
-pub async fn maintenance_for_reading<S: SideMarker>(server: &Server<S>) -> Result<Reader<S>, PgError> {
-    server.reader(server.resolved().database()).await
-}
-
-/// A pooled session in that database, to write in.
-///
-/// # Errors
-/// When the server can't be reached.
-pub async fn maintenance_for_writing<S: SideMarker>(server: &Server<S>) -> Result<Writer<S>, PgError> {
-    server.writer(server.resolved().database()).await
 }
 
 /// Something that looks at servers and reports what it found.

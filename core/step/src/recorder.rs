@@ -1,7 +1,7 @@
 //! The one way into the journal: append, count the fault positions, tell the observer.
 
 use crate::fault::Faults;
-use crate::notes::Limits;
+use crate::note_limits::Limits;
 use crate::progress::{Observer, Progress};
 use pghaul_core::event::{Note, NoteSubject};
 use pghaul_core::journal::Head;

@@ -3,7 +3,7 @@
 //! `CREATE DATABASE` can't be rolled back. So the name of the database says which session asked for it, by its process
 //! and the time of its start: once that session has ended, [`drop_abandoned`] of any later command drops the database.
 
-use crate::check::maintenance;
+use crate::maintenance::maintenance;
 use pghaul_core::{Code, Failure, Side};
 use pghaul_postgres::{
     Ident, PgError, ReadOnly, ReadWrite, Row, Server, Session, SideMarker, Target, literal,

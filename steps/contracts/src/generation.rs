@@ -4,11 +4,10 @@
 //! because pghaul was killed or because a table was rewritten under its snapshot, is copied by the target's workers; or, on
 //! request, by a second generation. There is never a third: killed again, the second one begins anew, with another *attempt*.
 
-use crate::copy::SnapshotCopyOutput;
 use pghaul_step::contract::{Contract, Itemized};
-use pghaul_step::{Context, Database, Descriptor, Failure, StepPhase, StepUpcaster, TablePlan};
+use pghaul_step::{Context, Database, Descriptor, Failure, StepPhase, StepUpcaster};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,67 +98,5 @@ impl Generation {
             Self::First => ctx.items_of::<C>(),
             Self::Second => ctx.items_of::<Rest<C>>(),
         }
-    }
-
-    /// Whether a database has this generation, as far as that is decided.
-    ///
-    /// # Errors
-    /// When the journal can't be read.
-    pub fn is_there(self, ctx: &Context<Database>) -> Result<bool, Failure> {
-        Ok(Generations::of(ctx)?.all().contains(&self))
-    }
-}
-
-/// Which generation each table of a database belongs to. The step `snapshot-copy` decides it when it ends.
-#[derive(Debug, Clone, Default)]
-pub struct Generations {
-    first: Option<SnapshotCopyOutput>,
-    second: Option<SnapshotCopyOutput>,
-}
-
-static NONE: BTreeSet<u32> = BTreeSet::new();
-
-impl Generations {
-    /// As the journal has it.
-    ///
-    /// # Errors
-    /// When the journal can't be read.
-    pub fn of(ctx: &Context<Database>) -> Result<Self, Failure> {
-        Ok(Self {
-            first: Generation::First.output(ctx)?,
-            second: Generation::Second.output(ctx)?,
-        })
-    }
-
-    /// Those that there are.
-    pub fn all(&self) -> &'static [Generation] {
-        if self.second().is_empty() {
-            &[Generation::First]
-        } else {
-            &[Generation::First, Generation::Second]
-        }
-    }
-
-    /// The one of a table. A tree of partitions that is published as one is in one.
-    pub fn of_table(&self, table: &TablePlan) -> Generation {
-        if self.second().contains(&table.root.unwrap_or(table.number)) {
-            Generation::Second
-        } else {
-            Generation::First
-        }
-    }
-
-    /// The numbers of the published tables of the second generation.
-    pub fn second(&self) -> &BTreeSet<u32> {
-        self.first.as_ref().map_or(&NONE, |copied| &copied.second)
-    }
-
-    /// The numbers of the published tables that a generation has left to the target's workers.
-    pub fn left_to_the_workers(&self, generation: Generation) -> &BTreeSet<u32> {
-        let copied = match generation {
-            Generation::First => &self.first,
-            Generation::Second => &self.second,
-        };
-        copied.as_ref().map_or(&NONE, |copied| &copied.rest)
     }
 }

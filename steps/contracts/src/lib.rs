@@ -20,6 +20,7 @@ pub mod copy;
 pub mod drift;
 pub mod effect;
 pub mod generation;
+pub mod generations;
 pub mod large_objects;
 pub mod replication;
 pub mod schema;
@@ -28,7 +29,8 @@ pub mod sequences;
 pub use copy::{CopiedTable, CopyItem, CopyOutput, DeferredCopyOutput, SnapshotCopyOutput};
 pub use drift::{ClusterDefinitionsOutput, SourceDefinitionsOutput, TargetDefinitionsOutput};
 pub use effect::EffectKey;
-pub use generation::{Generation, Generations, InGenerations, Rest};
+pub use generation::{Generation, InGenerations, Rest};
+pub use generations::Generations;
 pub use large_objects::{LargeObjectCatalog, LargeObjectsOutput};
 pub use pghaul_step::contract::{Contract, Itemized};
 pub use replication::{

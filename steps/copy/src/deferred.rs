@@ -5,7 +5,7 @@
 //! whether they were written to meanwhile.
 
 use crate::apart::{Guard, copy_apart};
-use crate::on_target::refuse_foreign_rows;
+use crate::on_target::{accepting, refuse_foreign_rows};
 use crate::written::{changed, written};
 use async_trait::async_trait;
 use pghaul_contracts::{
@@ -15,7 +15,7 @@ use pghaul_contracts::{
 use pghaul_step::step::{REPLICATION, deferred_table};
 use pghaul_step::{
     Code, Context, Contract, Database, Descriptor, Failure, Occasion, Probe, Repeats, Step, StepPhase,
-    TablePlan, shell_word,
+    TablePlan,
 };
 use std::collections::BTreeMap;
 
@@ -130,11 +130,4 @@ fn with_way_out(failure: Failure, objects: &[String]) -> Failure {
         None => leave,
     };
     failure.with_hint(hint)
-}
-
-/// The command that leaves objects as they are.
-pub(crate) fn accepting(objects: &[String]) -> String {
-    let first = objects.first().map(|first| shell_word(first)).unwrap_or_default();
-    let more = if objects.len() > 1 { " …" } else { "" };
-    format!("pghaul remove --accept-incomplete {first}{more}")
 }

@@ -4,11 +4,10 @@
 //! `xmin` than these keys, and rows are missing where somebody has deleted some. They are looked for before anything is copied,
 //! and once more by the transaction that replaces them, under a lock.
 
-use crate::deferred::accepting;
 use pghaul_contracts::{CopiedTable, EffectKey};
 use pghaul_step::postgres::{QualifiedName, ReadWrite, Session, Target};
 use pghaul_step::step::deferred_table;
-use pghaul_step::{Code, Context, Database, Failure, OwnedTransaction, Side, TablePlan, listed};
+use pghaul_step::{Code, Context, Database, Failure, OwnedTransaction, Side, TablePlan, listed, shell_word};
 use std::collections::BTreeMap;
 
 const LOOK: &str = "look for rows that pghaul has not copied";
@@ -159,4 +158,11 @@ impl GuardedTable {
         let is_partial = !keys.is_empty() && !EffectKey::any_complete(&keys, self.number);
         Ok(rows > 0 && (foreign > 0 || fewer && !is_partial))
     }
+}
+
+/// The command that leaves objects as they are.
+pub(crate) fn accepting(objects: &[String]) -> String {
+    let first = objects.first().map(|first| shell_word(first)).unwrap_or_default();
+    let more = if objects.len() > 1 { " …" } else { "" };
+    format!("pghaul remove --accept-incomplete {first}{more}")
 }

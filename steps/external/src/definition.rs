@@ -1,9 +1,6 @@
 //! How the configuration defines programs. The doc comments of the fields are its documentation.
 
-use crate::check::{ClusterProgramCheck, DatabaseProgramCheck};
-use crate::interned::interned;
-use crate::step::{ClusterProgramStep, DatabaseProgramStep};
-use pghaul_step::{Origin, Registry, UndoReason};
+use pghaul_step::UndoReason;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -274,7 +271,7 @@ fn all_methods() -> Vec<Method> {
 
 impl Command {
     /// The same, where a program that is named by a path is found from the folder.
-    fn found_from(&self, folder: &Path) -> Self {
+    pub(crate) fn found_from(&self, folder: &Path) -> Self {
         let mut words = self.0.clone();
         if let Some(program) = words.first_mut()
             && program.contains('/')
@@ -294,38 +291,6 @@ impl StepDefinition {
             let _ = write!(hash, "{byte:02x}");
         }
         hash
-    }
-}
-
-impl Definitions {
-    /// Adds the checks and steps.
-    #[must_use]
-    pub fn register(&self, registry: Registry) -> Registry {
-        let folder = self.file.parent().unwrap_or(Path::new("."));
-        let mut registry = registry.from_now_on(Origin::External(self.file.clone()));
-        for check in &self.checks {
-            let check = interned(CheckDefinition {
-                command: check.command.found_from(folder),
-                ..check.clone()
-            });
-            registry = match check.scope {
-                Scope::Cluster => registry.with_cluster_check(ClusterProgramCheck(check)),
-                Scope::Database => registry.with_check(DatabaseProgramCheck(check)),
-            };
-        }
-        for step in &self.steps {
-            // The hash is that of the text, so that the folder may be moved.
-            let hash = interned(step.hash()).as_str();
-            let step = interned(StepDefinition {
-                command: step.command.found_from(folder),
-                ..step.clone()
-            });
-            registry = match step.scope {
-                Scope::Cluster => registry.with_cluster_step(ClusterProgramStep::new(step, hash)),
-                Scope::Database => registry.with_step(DatabaseProgramStep::new(step, hash)),
-            };
-        }
-        registry
     }
 }
 

@@ -18,6 +18,7 @@ mod check;
 mod connection;
 mod program;
 mod protocol;
+mod registration;
 mod step;
 
 pub use definition::{CheckDefinition, Definitions, ObserverDefinition, StepDefinition};

@@ -1,6 +1,5 @@
 //! Step `slot`: keeps the source's WAL from here on.
 
-use crate::subscription::refuse_consumed_slot;
 use crate::{Named, failover, history, last_name, new_name, or_dump};
 use async_trait::async_trait;
 use pghaul_contracts::{
@@ -271,4 +270,18 @@ pub(crate) async fn drop_slot(ctx: &Context<Database>, name: &str) -> Result<(),
         ctx.act("drop the slot", release).await?;
     }
     Ok(())
+}
+
+/// The copied rows are those of the slot's consistent point: changes that somebody has taken from the slot since
+/// would be missing for ever.
+pub(crate) async fn refuse_consumed_slot(
+    source: &Session<Source, ReadOnly>,
+    slot: &SlotOutput,
+) -> Result<(), Failure> {
+    let found = source.slot(&slot.name).await?;
+    match found {
+        Some(found) if found.confirmed_flush_lsn == Some(slot.consistent_point) => Ok(()),
+        Some(_) => Err(failures::slot_consumed(&slot.name)),
+        None => Err(failures::slot_gone(&slot.name)),
+    }
 }

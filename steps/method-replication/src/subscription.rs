@@ -4,7 +4,7 @@ use crate::altered;
 use crate::connection::Told;
 use crate::publication::{self, Alter};
 use crate::relation::{Baseline, Tables};
-use crate::slot::drop_slot;
+use crate::slot::{drop_slot, refuse_consumed_slot};
 use crate::{
     Named, aiven, failover, halt, impossible, last_name, new_name, or_dump, rights, worker_settings,
 };
@@ -12,13 +12,9 @@ use async_trait::async_trait;
 use pghaul_contracts::{
     ConstraintsOutput, EffectKey, Generation, Generations, PublicationOutput, SlotOutput, SubscriptionOutput,
 };
-use pghaul_step::postgres::{
-    Ident, PgError, RELEASE_TIMEOUT, ReadOnly, ReadWrite, Right, Session, Source, Target, literal,
-};
+use pghaul_step::postgres::{Ident, PgError, RELEASE_TIMEOUT, ReadWrite, Right, Session, Target, literal};
 use pghaul_step::step::REPLICATION;
-use pghaul_step::{
-    Code, Context, Contract, Database, Descriptor, Failure, Probe, Route, Step, StepPhase, failures,
-};
+use pghaul_step::{Code, Context, Contract, Database, Descriptor, Failure, Probe, Route, Step, StepPhase};
 use std::collections::BTreeSet;
 
 /// The step.
@@ -253,20 +249,6 @@ async fn create_ordinary(
     altered::note(&transaction, name).await?;
     transaction.commit("create the subscription").await?;
     Ok(None)
-}
-
-/// The copied rows are those of the slot's consistent point: changes that somebody has taken from the slot since
-/// would be missing for ever.
-pub(crate) async fn refuse_consumed_slot(
-    source: &Session<Source, ReadOnly>,
-    slot: &SlotOutput,
-) -> Result<(), Failure> {
-    let found = source.slot(&slot.name).await?;
-    match found {
-        Some(found) if found.confirmed_flush_lsn == Some(slot.consistent_point) => Ok(()),
-        Some(_) => Err(failures::slot_consumed(&slot.name)),
-        None => Err(failures::slot_gone(&slot.name)),
-    }
 }
 
 /// Hands tables that were added to the publication to the target's workers. It can't be part of a transaction,

@@ -137,7 +137,7 @@ impl Step for PostData {
         } else {
             let keep = ctx.method() == Method::Dump;
             unsafe_checks::add(ctx, restorer.checks, keep, &restorer.refusals).await?;
-            unsafe_checks::restore_comments(&restorer).await?;
+            restorer.restore_comments_on_checks().await?;
         }
         let mut firing = Vec::new();
         if completes {

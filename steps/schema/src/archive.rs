@@ -4,8 +4,9 @@ mod renamed;
 
 use crate::left_out;
 use crate::seal;
+use crate::unreadable::unreadable;
 use libpgdump::ObjectType;
-use pghaul_step::{Code, Failure, Side};
+use pghaul_step::Failure;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -218,13 +219,6 @@ impl Archive {
         }
         seal::hexadecimal(&hash.finalize())
     }
-}
-
-/// An archive that is no good, with the way on.
-pub(crate) fn unreadable() -> Failure {
-    Failure::new(Code::ToolFailed, "the archive that pg_dump wrote can't be read")
-        .with_side(Side::Source)
-        .with_hint("check that the disk of the state directory is whole and not full, and run again: the schema is dumped anew")
 }
 
 fn read(entry: &libpgdump::Entry, place: i32, places: &HashMap<i32, i32>) -> Entry {

@@ -1,7 +1,7 @@
 //! What is sent to the target in one transaction.
 
 use crate::archive::Entry;
-use crate::restore::{index_key, key};
+use crate::effect_key::{index_key, key};
 
 /// Entries, statements that come after them, and the effect keys of all.
 #[derive(Debug, Clone, Default)]

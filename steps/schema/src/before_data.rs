@@ -101,7 +101,10 @@ async fn complete_checks(ctx: &Context<Database>, checks: &[UnsafeCheck]) -> Res
     unsafe_checks::add_unvalidated(ctx, checks).await?;
     let comments = async {
         let dumped = dumped::obtain(ctx).await?;
-        unsafe_checks::restore_comments(&Restorer::new(ctx, &dumped).await?).await
+        Restorer::new(ctx, &dumped)
+            .await?
+            .restore_comments_on_checks()
+            .await
     };
     // A removal must be possible when the archive is lost and the source is gone.
     if let Err(failure) = comments.await {

@@ -1,7 +1,7 @@
 //! What of an archive is left out by the selection: a list beside the archive, made from the source's catalogs as soon as
 //! pg_dump has written it. The archive is read without these entries, as if they had never been in it.
 
-use crate::archive::unreadable;
+use crate::unreadable::unreadable;
 use libpgdump::ObjectType;
 use pghaul_step::Failure;
 use pghaul_step::selection::{ObjectId, SelectedObjects};

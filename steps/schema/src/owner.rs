@@ -5,7 +5,7 @@
 //! superuser alone may change the session's user. What it can't give away belongs to pghaul's role, and is listed.
 
 use crate::archive::{Archive, Entry};
-use crate::script::owned;
+use crate::owned::owned;
 use libpgdump::ObjectType;
 use pghaul_step::owners::{Reach, reach};
 use pghaul_step::postgres::{Ident, QuoteError, ReadOnly, Row, Session, Source, Target, literal};

@@ -188,7 +188,7 @@ impl Dump<'_> {
             _ => Encoded::Otherwise,
         };
         let bytes = std::fs::read(&contents).map_err(|e| self.failure(vec![e.to_string()]))?;
-        let lifted = raw::lift_contents(&bytes, encoded).ok_or_else(crate::archive::unreadable)?;
+        let lifted = raw::lift_contents(&bytes, encoded).ok_or_else(crate::unreadable::unreadable)?;
         std::fs::write(&contents, lifted).map_err(|e| self.failure(vec![e.to_string()]))
     }
 

@@ -2,10 +2,12 @@
 
 use crate::archive::Entry;
 use crate::nobody::without_the_missing;
-use crate::restore::RESTORE;
 use libpgdump::ObjectType;
 use pghaul_step::{Context, Database, Failure, Home, Method, OwnedTransaction};
 use std::borrow::Cow;
+
+/// What is done, in messages and for the positions of faults.
+pub(crate) const RESTORE: &str = "restore the schema";
 
 /// How statements are run.
 #[derive(Debug, Clone, Copy)]

@@ -8,11 +8,12 @@ use crate::batch::{Batch, Part, Then};
 use crate::constraint::Key;
 use crate::database_settings;
 use crate::dumped::Read;
+use crate::effect_key::{index_key, key};
 use crate::fate::Pass;
 use crate::not_null::NotNullNames;
 use crate::owner::Owners;
 use crate::passes::Passes;
-use crate::pieces::{attempt_entry, attempt_statements};
+use crate::pieces::{RESTORE, attempt_entry, attempt_statements};
 use crate::raw::sendable;
 use crate::refusals::{Refusals, is_indispensable, is_refusal, needed_by, refused};
 use crate::script::script;
@@ -31,8 +32,6 @@ use std::sync::Arc;
 /// How many entries go into one transaction.
 const BATCH: usize = 100;
 
-/// What is done, in messages and for the positions of faults.
-pub(crate) const RESTORE: &str = "restore the schema";
 const COMMIT: &str = "restore entries of the schema";
 
 /// What pg_restore sets before it begins, for one transaction.
@@ -57,6 +56,16 @@ pub(crate) struct Restorer<'a> {
 }
 
 impl<'a> Restorer<'a> {
+    /// Restores the comments on the unsafe checks that are there.
+    pub(crate) async fn restore_comments_on_checks(&self) -> Result<(), Failure> {
+        let missing = unsafe_checks::missing(self.ctx, self.checks).await?;
+        let comments: Vec<&Entry> = self
+            .open(Pass::WithChecks)
+            .filter(|entry| !unsafe_checks::is_comment_on_one(&missing, entry))
+            .collect();
+        self.restore("comments", &comments).await
+    }
+
     /// Reads what is restored already.
     pub(crate) async fn new(ctx: &'a Context<Database>, dumped: &'a Read) -> Result<Self, Failure> {
         let archive = &dumped.archive;
@@ -331,16 +340,6 @@ fn tagged(held: &HeldBack) -> ((HeldBackKind, &str, String), &HeldBack) {
         None => ("", held.name.clone()),
     };
     ((held.kind, schema, tag), held)
-}
-
-/// The effect key of an entry.
-pub(crate) fn key(entry: &Entry) -> String {
-    EffectKey::Entry(entry.id).to_string()
-}
-
-/// The effect key of the index that a constraint will adopt.
-pub(crate) fn index_key(constraint: &Entry) -> String {
-    EffectKey::IndexOfEntry(constraint.id).to_string()
 }
 
 /// An entry that may be missing or have to wait goes with others, but an extension goes alone: its tables are created under

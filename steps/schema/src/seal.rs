@@ -1,7 +1,7 @@
 //! The checksum beside the archive: whether its bytes are still those that `pg_dump` wrote.
 
-use crate::archive::unreadable;
 use crate::left_out;
+use crate::unreadable::unreadable;
 use pghaul_step::Failure;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;

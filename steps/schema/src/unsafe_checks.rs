@@ -6,9 +6,7 @@
 
 use crate::archive::Entry;
 use crate::attempt::attempt;
-use crate::fate::Pass;
 use crate::refusals::{Refusals, refused};
-use crate::restore::Restorer;
 use crate::rows_in_the_way::query;
 use libpgdump::ObjectType;
 use pghaul_contracts::UnsafeCheck;
@@ -148,18 +146,11 @@ pub(crate) async fn add(
     Ok(())
 }
 
-/// Restores the comments on those that are there.
-pub(crate) async fn restore_comments(restorer: &Restorer<'_>) -> Result<(), Failure> {
-    let missing = missing(restorer.ctx, restorer.checks).await?;
-    let comments: Vec<&Entry> = restorer
-        .open(Pass::WithChecks)
-        .filter(|entry| !is_comment_on_one(&missing, entry))
-        .collect();
-    restorer.restore("comments", &comments).await
-}
-
 /// Those that are not there, with those that are handed down by them.
-async fn missing(ctx: &Context<Database>, checks: &[UnsafeCheck]) -> Result<Vec<UnsafeCheck>, Failure> {
+pub(crate) async fn missing(
+    ctx: &Context<Database>,
+    checks: &[UnsafeCheck],
+) -> Result<Vec<UnsafeCheck>, Failure> {
     let added = ctx.effects(ADDED).await?;
     let is_missing =
         |(place, check): &(usize, &UnsafeCheck)| check.own && !added.contains(&format!("{ADDED}{place}"));

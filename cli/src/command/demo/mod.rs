@@ -3,7 +3,7 @@
 mod compare;
 mod shop;
 
-use super::{Session, remove, run, status};
+use super::{Session, answer, remove, run};
 use crate::args::{
     AuditArgs, CheckArgs, DemoArgs, JournalArgs, MetricsArgs, RemoveArgs, RunArgs, SelectionArgs, ServerArgs,
 };
@@ -112,7 +112,7 @@ async fn play(
     say(format!("{} pghaul status\n", paint(DIM, "$")))?;
     let file = journals::open(session, &journal)?;
     let entry = journals::existing(&file, Some(NAME))?;
-    let view = status::look(session, &file, &entry.id, &Given::new(&servers)?).await?;
+    let view = answer::look(session, &file, &entry.id, &Given::new(&servers)?).await?;
     say(format!("{}\n", table(&view.databases)))?;
     if view.status == Phase::Failed {
         return Err(view

@@ -1,5 +1,6 @@
 //! `report`: the account of a migration as one HTML file, or as Markdown.
 
+mod bar;
 mod findings;
 mod markdown;
 mod page;

@@ -1,5 +1,6 @@
 //! The HTML file: no script, nothing from the network.
 
+use super::bar::drawn;
 use super::{findings, moment, tables, throughput, took};
 use crate::account::{Account, Bar, Database, Entry, Run};
 use crate::moment::Span;
@@ -145,16 +146,6 @@ fn timeline(title: &str, whole: Span, bars: &[Bar]) -> Markup {
             } }
         }
     }
-}
-
-/// A bar where its span lies in the whole.
-pub(super) fn drawn(whole: Span, span: Span, class: &str) -> Markup {
-    let (Some(from), Some(to)) = (span.from, span.to) else {
-        return html! {};
-    };
-    let (left, right) = (whole.place(from) * 100.0, whole.place(to) * 100.0);
-    let style = format!("left:{left:.1}%;width:{:.1}%", right - left);
-    html! { i class=[Some(class).filter(|class| !class.is_empty())] style=(style) {} }
 }
 
 fn of_database(database: &Database) -> Markup {

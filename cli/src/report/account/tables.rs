@@ -1,6 +1,6 @@
 //! The tables of a database.
 
-use super::page::drawn;
+use super::bar::drawn;
 use super::{rate, took};
 use crate::account::Table;
 use crate::moment::Span;

@@ -9,12 +9,10 @@ mod slots;
 
 use self::slots::{Kept, OurSlots};
 use crate::budget::connections_within;
-use crate::doctor::drop_slot;
-use crate::run::Engine;
-use pghaul_core::{Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, Side};
-use pghaul_postgres::{ReadOnly, ReadWrite, Server, Session, Source, Target};
-use pghaul_step::check::{maintenance, maintenance_for_reading};
-use pghaul_step::{RunContext, StepPhase, UndoReason};
+use pghaul_core::{DatabaseEvent, DatabaseState, Event, Failure};
+use pghaul_postgres::{ReadOnly, Server, Session, Source};
+use pghaul_step::RunContext;
+use pghaul_step::check::maintenance_for_reading;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,9 +50,9 @@ pub struct WalPolicy {
 
 /// What the source's settings say, in bytes.
 #[derive(Debug, Clone, Copy, Default)]
-struct Limits {
+pub(crate) struct Limits {
     /// `max_slot_wal_keep_size`, where it is set.
-    keep_size: Option<u64>,
+    pub(crate) keep_size: Option<u64>,
     /// `max_wal_size`.
     wal_size: Option<u64>,
 }
@@ -73,21 +71,21 @@ impl WalPolicy {
 
 /// What is over the limit in one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Over {
+pub(crate) struct Over {
     /// The slot that keeps the most.
-    worst: String,
+    pub(crate) worst: String,
     /// What it keeps.
-    retained: u64,
-    limit: u64,
+    pub(crate) retained: u64,
+    pub(crate) limit: u64,
     /// All slots of the database, over the limit or not: they go together.
-    slots: Vec<String>,
+    pub(crate) slots: Vec<String>,
 }
 
 /// The watch of one run.
 pub(crate) struct WalWatch {
     run: Arc<RunContext>,
     /// A budget of its own: it must be able to look when all other connections are in use.
-    source: Server<Source>,
+    pub(crate) source: Server<Source>,
     slots: OurSlots,
     policy: WalPolicy,
     over: watch::Sender<BTreeMap<u32, Over>>,
@@ -177,7 +175,7 @@ impl WalWatch {
     }
 
     /// Waits until the slot of a database has to be dropped.
-    async fn must_drop(&self, number: u32) -> Over {
+    pub(crate) async fn must_drop(&self, number: u32) -> Over {
         let mut over = self.over.subscribe();
         loop {
             let found = over.borrow_and_update().get(&number).cloned();
@@ -211,7 +209,7 @@ fn over(kept: Vec<Kept>, limit: u64) -> BTreeMap<u32, Over> {
     over
 }
 
-async fn limits(session: &Session<Source, ReadOnly>) -> Result<Limits, Failure> {
+pub(crate) async fn limits(session: &Session<Source, ReadOnly>) -> Result<Limits, Failure> {
     let doing = session.doing("read the limits of WAL");
     let row = doing.query_one(include_str!("limits.sql"), &[]).await?;
     let bytes = |column| {
@@ -222,104 +220,6 @@ async fn limits(session: &Session<Source, ReadOnly>) -> Result<Limits, Failure> 
         keep_size: bytes("keep_size"),
         wal_size: bytes("wal_size"),
     })
-}
-
-impl Engine {
-    /// `max_slot_wal_keep_size` of the source in bytes, where there is such a limit: what `status` shows beside the WAL
-    /// that is kept.
-    ///
-    /// # Errors
-    /// When the source can't be asked.
-    pub async fn wal_keep_size(&self) -> Result<Option<u64>, Failure> {
-        let session = maintenance_for_reading(&self.run.source).await?;
-        Ok(limits(&session).await?.keep_size)
-    }
-
-    /// Completes a database, unless its slot has to be dropped before.
-    pub(crate) async fn complete_within_limit(
-        &self,
-        watch: &WalWatch,
-        database: &DatabaseName,
-    ) -> Option<Failure> {
-        let journey = self.journey(database);
-        let number = self
-            .run
-            .recorder
-            .read(|m| m.databases.get(database).map_or(0, |d| d.number));
-        tokio::select! {
-            outcome = journey.complete() => outcome.err(),
-            over = watch.must_drop(number) => match self.give_up_slot(watch, database, &over).await {
-                Ok(failure) | Err(failure) => Some(failure),
-            },
-        }
-    }
-
-    /// Ends what was broken off on the target: a subscription whose COMMIT is on its way would come after it was looked for.
-    /// Best effort: the target may be the very reason.
-    async fn end_sessions_in(&self, database: &DatabaseName) {
-        let ending = async {
-            let target: Session<Target, ReadWrite> = maintenance(&self.run.target).await?;
-            let name = self.run.target_database(database);
-            let ended = target.terminate_in_database(&self.run.migration, name.as_str(), BROKEN_OFF);
-            ended.await?;
-            Ok::<(), Failure>(())
-        };
-        if !matches!(tokio::time::timeout(BROKEN_OFF, ending).await, Ok(Ok(()))) {
-            tracing::debug!(%database, "sessions of this run may be left on the target for a while");
-        }
-    }
-
-    /// Drops the slots at once, then what belongs to it as far as that is possible, and lets the database fail.
-    async fn give_up_slot(
-        &self,
-        watch: &WalWatch,
-        database: &DatabaseName,
-        over: &Over,
-    ) -> Result<Failure, Failure> {
-        let failure = limit_reached(over).with_database(database.as_str());
-        let journey = self.journey(database);
-        self.begin_discard(database, Some(failure.clone())).await?;
-        // The target may be the very reason: the source does not wait for it.
-        let mut ends = Vec::new();
-        for slot in &over.slots {
-            ends.push(drop_slot(&watch.source, slot).await);
-        }
-        self.end_sessions_in(database).await;
-        ends.push(
-            journey
-                .undo_steps(Method::Replication, StepPhase::Data, UndoReason::Restarted)
-                .await,
-        );
-        let failure = ends
-            .into_iter()
-            .filter_map(Result::err)
-            .fold(failure, |failure, left| {
-                failure.with_cause(format!("left behind: {left}"))
-            });
-        let event = DatabaseEvent::Failed {
-            failure: Box::new(failure.clone()),
-        };
-        journey.append(event).await?;
-        Ok(failure)
-    }
-}
-
-/// How long what was broken off in a database may take to end.
-const BROKEN_OFF: Duration = Duration::from_secs(5);
-
-fn limit_reached(over: &Over) -> Failure {
-    let Over {
-        worst,
-        retained,
-        limit,
-        ..
-    } = over;
-    Failure::new(
-        Code::WalLimit,
-        format!("the replication slot {worst} kept {retained} bytes of WAL, the limit is {limit}: it was dropped"),
-    )
-    .with_side(Side::Source)
-    .with_hint("find out why the target does not keep up, or allow more with --max-wal-retained; then run again: what was copied is discarded, and the copy begins anew")
 }
 
 #[cfg(test)]

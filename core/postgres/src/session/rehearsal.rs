@@ -110,6 +110,16 @@ impl Rehearsed<'_> {
         }
     }
 
+    /// As [`Self::attempt`], for a statement that holds a secret.
+    ///
+    /// # Errors
+    /// What the server says, without the statement.
+    pub async fn attempt_secretly(&mut self, operation: &str, statement: &str) -> Result<(), PgError> {
+        self.attempt_repeatedly(operation, &Attempt::Secret(statement))
+            .await
+            .map(drop)
+    }
+
     /// Reads what the rehearsal sees. An error ends the rehearsal.
     pub fn doing<'a>(&'a self, operation: &'a str) -> Doing<'a, Rehearsal> {
         Doing::new(self.transaction.client(), self.place, operation)

@@ -8,9 +8,8 @@
 //!
 //! Where the database has no PL/pgSQL for the role, the statement is sent as it is.
 
-use super::rehearsal::Attempt;
 use super::settings::Known;
-use super::{Doing, ReadWrite, Rehearsed, Right, SideMarker, Transaction};
+use super::{Doing, ReadWrite, Right, SideMarker, Transaction};
 use crate::error::PgError;
 use crate::quote::copy_text;
 use bytes::Bytes;
@@ -39,18 +38,6 @@ impl<S: SideMarker> Transaction<'_, S> {
     /// When the server can't be asked.
     pub async fn quiet(&self, operation: &str) -> Result<(), PgError> {
         quiet(&self.doing(operation), self.known).await.map(drop)
-    }
-}
-
-impl Rehearsed<'_> {
-    /// As [`Rehearsed::attempt`], for a statement that holds a secret.
-    ///
-    /// # Errors
-    /// What the server says, without the statement.
-    pub async fn attempt_secretly(&mut self, operation: &str, statement: &str) -> Result<(), PgError> {
-        self.attempt_repeatedly(operation, &Attempt::Secret(statement))
-            .await
-            .map(drop)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{Trial, Violation, failed};
 use crate::fault::Stopped;
+use crate::reason::UndoReason;
 use crate::scope::Database;
-use crate::step::{Step, UndoReason};
+use crate::step::Step;
 use pghaul_core::Failure;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;

@@ -1,7 +1,7 @@
 //! What a step of the cluster is given.
 
 use super::Context;
-use crate::check::{maintenance, maintenance_for_reading};
+use crate::maintenance::{maintenance, maintenance_for_reading};
 use crate::scope::Cluster;
 use pghaul_core::{DatabaseName, Failure};
 use pghaul_postgres::{ReadWrite, Reader, Session, Source, Target};

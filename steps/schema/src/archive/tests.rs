@@ -2,6 +2,7 @@
 
 use super::*;
 use libpgdump::Format;
+use pghaul_step::Code;
 use proptest::prelude::*;
 use std::sync::OnceLock;
 use tempfile::TempDir;

@@ -27,8 +27,9 @@ use pghaul_step::{
 };
 use report::Report;
 use sample::Sample;
+use script::View;
 use script::{OnTarget, Script};
-use stage::{Stage, View, stand_in};
+use stage::{Stage, stand_in};
 use std::time::Duration;
 
 /// The check.

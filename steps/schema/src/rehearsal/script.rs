@@ -3,7 +3,6 @@
 //! Roles may not be on the target yet, so owners and privileges are left out. So is what would reach beyond the database:
 //! settings of databases and roles, publications and subscriptions, event triggers, the passwords of foreign servers.
 
-use super::stage::View;
 use crate::archive::{Archive, Entry};
 use crate::fate::Pass;
 use crate::not_null::NotNullNames;
@@ -137,6 +136,13 @@ impl Script {
             false => named(&self.archive, |entry| places.contains_key(&entry.id)),
         })
     }
+}
+
+/// A populated materialized view.
+pub(super) struct View {
+    pub(super) schema: String,
+    pub(super) name: String,
+    pub(super) owner: String,
 }
 
 /// The tables, domains and materialized views that are not there.

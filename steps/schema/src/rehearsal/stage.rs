@@ -2,7 +2,7 @@
 
 use super::report::{Of, Report};
 use super::sample::Sample;
-use super::script::{OnTarget, Script, emptying};
+use super::script::{OnTarget, Script, View, emptying};
 use crate::archive::{Archive, Entry};
 use crate::pieces::finds_nothing;
 use crate::restore::is_built;
@@ -39,13 +39,6 @@ const REHEARSE: &str = "rehearse the schema";
 /// As a step restores it; nothing takes long with a few rows, and nothing has to outlive a crash.
 const SESSION: &str = "SET statement_timeout = '10s'; SET synchronous_commit = off; SET check_function_bodies = off; \
                        SET xmloption = content;";
-
-/// A populated materialized view.
-pub(super) struct View {
-    pub(super) schema: String,
-    pub(super) name: String,
-    pub(super) owner: String,
-}
 
 /// The session.
 pub(super) struct Stage {
