@@ -13,7 +13,7 @@ mod versions;
 pub use note::{CopiedBy, Note, NoteKind, NoteSubject, Retry, Wait};
 pub use proof::{Incomplete, Positions, Proof, ServerPosition};
 pub use record::{Record, UnknownRecord};
-pub use runner::{Account, GivenOption, Invocation, Runner};
+pub use runner::{Account, ConfigurationFile, GivenOption, Invocation, Runner};
 pub use versions::{NotedBy, StepUpcaster, StepVersions, newest_version};
 
 use crate::failure::{Failure, Side};
