@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
+#[path = "architecture/proofs.rs"]
+mod proofs;
 #[path = "architecture/queries.rs"]
 mod queries;
 
