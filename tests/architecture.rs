@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/proofs.rs"]
+mod proofs;
 #[path = "architecture/queries.rs"]
 mod queries;
 

@@ -27,6 +27,7 @@ pub(crate) fn of_process(command: &Command, matches: &ArgMatches) -> Invocation 
         options: given_options(command, matches),
         command_line: redacted::command_line(arguments),
         directory: directory(),
+        configuration: None,
         reason: None,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::args::JournalArgs;
 use crate::command::Session;
+use crate::moment::Place;
 use crate::servers::Identities;
 use crate::view::Times;
 use etcetera::BaseStrategy as _;
@@ -134,6 +135,25 @@ pub(crate) fn ended_between(
     };
     let all = file.migrations()?.into_iter().filter(fits);
     Ok(all.map(|listed| listed.entry).collect())
+}
+
+/// Refuses a number that no event of the journal has: what comes after its end is not known.
+///
+/// # Errors
+/// [`Code::BadInput`] with the last event's number; or when the journal can't be read.
+pub(crate) fn check_place(open: &OpenMigration, place: Option<Place>) -> Result<(), Failure> {
+    let Some(Place::Seq(seq)) = place else {
+        return Ok(());
+    };
+    if open.hash_at(Seq(seq))?.is_some() {
+        return Ok(());
+    }
+    let end = open.load()?.head.seq;
+    Err(Failure::new(
+        Code::BadInput,
+        format!("the journal has no event {seq}; it ends at event {end}"),
+    )
+    .with_hint("`pghaul history --limit 1 --reverse` shows its last event"))
 }
 
 /// When databases were proven last, by the times of their events; up to an event, where one is given.

@@ -102,7 +102,8 @@ fn the_configuration_is_documented() {
          [checks](../how-to/add-a-check.md), [steps](../how-to/add-a-step.md) and observers that are programs, or checks in SQL.\n\n\
          The file is the one that `--config` or `PGHAUL_CONFIG` names; else `pghaul.toml` beside the journal; else `pghaul/pghaul.toml` in\n\
          `$XDG_CONFIG_HOME` or `~/.config`. The commands `plan`, `check`, `run`, `status`, `remove`, `doctor`, `steps`, `checks` and `describe` read\n\
-         it, and refuse one with any mistake, with its line and column. One that everyone can write is refused too: it names programs that run\n\
+         it, and refuse one with any mistake, with its line and column. One that everyone can write is refused too, and,\n\
+         unless `--config` names it, one that belongs to another user than you or root: it names programs that run\n\
          as you.\n\n\
          | command | shows |\n|---|---|\n\
          | `pghaul config check` | whether the configuration and the checks in SQL are right, and where they are |\n\

@@ -142,8 +142,10 @@ impl Locked {
             command: start.command.to_owned(),
             pghaul: Some(env!("CARGO_PKG_VERSION").to_owned()),
             took_over,
+            last_unended: self.read(|m| m.runner.is_some() && !m.stopped),
             invocation: Some(Box::new(Invocation {
                 reason: start.reason.clone(),
+                configuration: session.configuration.journaled.clone(),
                 ..session.invocation.as_ref().clone()
             })),
         }

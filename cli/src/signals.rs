@@ -11,12 +11,16 @@ use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// Less than any core file needs. With the limit 0 Linux still gives the memory to the program that `kernel.core_pattern` names; with
+/// 1 it does neither.
+const NO_CORE: u64 = 1;
+
 /// Lets a crash, of this process or of one that it starts, leave no image of its memory: passwords are in it. Where that is refused,
 /// it stays as it is.
 pub(crate) fn leave_no_core() {
     let hard = getrlimit(Resource::Core).maximum;
     let none = Rlimit {
-        current: Some(0),
+        current: Some(hard.map_or(NO_CORE, |hard| hard.min(NO_CORE))),
         maximum: hard,
     };
     if let Err(error) = setrlimit(Resource::Core, none) {

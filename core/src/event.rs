@@ -14,7 +14,7 @@ mod versions;
 pub use note::{CopiedBy, Note, NoteKind, NoteSubject, Retry, Wait};
 pub use proof::{Incomplete, Positions, Proof, ServerPosition};
 pub use record::Record;
-pub use runner::{Account, GivenOption, Invocation, Runner};
+pub use runner::{Account, ConfigurationFile, GivenOption, Invocation, Runner};
 pub use unknown::UnknownRecord;
 pub use versions::{NotedBy, StepUpcaster, StepVersions, newest_version};
 

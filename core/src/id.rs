@@ -91,6 +91,21 @@ impl fmt::Display for Epoch {
     }
 }
 
+/// Whether a text may be the name of a migration, which is typed again and again, and stands in messages and in commands to type:
+/// letters, digits, hyphens, underscores and dots, 60 at most.
+///
+/// ```
+/// use pghaul_core::id::is_migration_name;
+/// assert!(is_migration_name("shops-2026_b.1"));
+/// for other in ["", "-x", "a b", "a/b", "a;b", "a\nb", &"x".repeat(61)] {
+///     assert!(!is_migration_name(other));
+/// }
+/// ```
+pub fn is_migration_name(text: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    !text.is_empty() && !text.starts_with('-') && text.chars().count() <= 60 && text.chars().all(plain)
+}
+
 /// The name that every server session of a runner carries as its `application_name`.
 ///
 /// ```

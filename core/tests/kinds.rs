@@ -15,7 +15,7 @@ fn of_migration(kind: MigrationEventKind) -> (&'static str, &'static str) {
             "the first event: names, servers, versions",
         ),
         K::RunnerStarted => (
-            "`host`, `pid`, `user`, `epoch`, `command`, `pghaul`, `took_over`, `invocation`",
+            "`host`, `pid`, `user`, `epoch`, `command`, `pghaul`, `took_over`, `last_unended`, `invocation`",
             "a runner took the lock and raised the epoch",
         ),
         K::DatabasesSelected => (

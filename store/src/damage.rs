@@ -56,6 +56,17 @@ pub enum DamageReason {
         /// The name in the list of migrations.
         in_list: String,
     },
+    /// The list knows the migration, and there is none of its events.
+    #[error("it is missing; the journal's list names the migration, and it has no event of it")]
+    NoEvent,
+    /// The journal's list gives the migration another time than its first event has.
+    #[error("the first event is of {in_event}, by the journal's list the migration is of {in_list:?}")]
+    CreatedAt {
+        /// The time of the first event.
+        in_event: String,
+        /// The time in the list of migrations.
+        in_list: String,
+    },
     /// The journal ends before a head that was seen earlier: its tail was cut, or it is an old copy.
     #[error("it is missing; the journal once reached {expected}")]
     Cut {

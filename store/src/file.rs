@@ -1,12 +1,14 @@
 //! The journal file and the migrations in it.
 
 use crate::clock::Clock;
+use crate::damage::DamageReason;
 use crate::error::StoreError;
 use crate::format;
 use crate::lock::{self, LockState};
 use crate::row::NewRow;
 use crate::stored::Links;
 use pghaul_core::event::Created;
+use pghaul_core::id::is_migration_name;
 use pghaul_core::{Event, Migration, MigrationEvent, MigrationId, StepVersions};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
@@ -29,6 +31,27 @@ pub struct MigrationEntry {
     pub name: String,
     /// When it was created: RFC 3339, UTC.
     pub created_at: String,
+}
+
+impl MigrationEntry {
+    /// Whether the list says of a migration what its events say: its name, and when it began, which is the time of its first event.
+    pub(crate) fn fits(&self, migration: &Migration, begun: Option<String>) -> Result<(), DamageReason> {
+        let (Some(created), Some(begun)) = (&migration.created, begun) else {
+            return Err(DamageReason::NoEvent);
+        };
+        if created.name != self.name {
+            let (in_event, in_list) = (created.name.clone(), self.name.clone());
+            return Err(DamageReason::Name { in_event, in_list });
+        }
+        if !is_migration_name(&self.name) {
+            return Err(DamageReason::Column { column: "name" });
+        }
+        if begun != self.created_at {
+            let (in_event, in_list) = (begun, self.created_at.clone());
+            return Err(DamageReason::CreatedAt { in_event, in_list });
+        }
+        Ok(())
+    }
 }
 
 impl JournalFile {

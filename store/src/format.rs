@@ -207,7 +207,16 @@ fn recognise_inside(connection: &Connection, path: &Path) -> Result<(), StoreErr
             .map(|number| u32::try_from(number).unwrap_or(u32::MAX))
             .map_err(|e| StoreError::sqlite("read the format", path, e))
     };
-    judge(read("application_id")?, read("user_version")?, path)
+    judge(read("application_id")?, read("user_version")?, path)?;
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('migrations', 'events')";
+    match connection.query_row(sql, [], |row| row.get::<_, i64>(0)) {
+        Ok(2) => Ok(()),
+        Ok(_) => Err(StoreError::NotAJournal {
+            path: path.to_owned(),
+            why: "it lacks pghaul's tables".to_owned(),
+        }),
+        Err(e) => Err(StoreError::sqlite("read the format", path, e)),
+    }
 }
 
 fn judge(application: u32, format: u32, path: &Path) -> Result<(), StoreError> {
@@ -230,6 +239,23 @@ fn judge(application: u32, format: u32, path: &Path) -> Result<(), StoreError> {
             known: FORMAT,
         }),
     }
+}
+
+/// An object in the file that pghaul does not make: a trigger runs with each event that is appended, a view may stand for a table.
+/// Triggers that are missing keep nothing from being found.
+pub(crate) fn foreign_object(file: &Connection) -> rusqlite::Result<Option<String>> {
+    let objects = |connection: &Connection| -> rusqlite::Result<Vec<[String; 3]>> {
+        let sql = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_stat%' ESCAPE '!'";
+        let mut statement = connection.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
+        rows.collect()
+    };
+    let sound = Connection::open_in_memory()?;
+    sound.execute_batch(include_str!("sql/schema.sql"))?;
+    let sound = objects(&sound)?;
+    let mut found = objects(file)?.into_iter();
+    let foreign = found.find(|object| !sound.contains(object));
+    Ok(foreign.map(|[kind, name, _]| format!("{kind} {name:?}")))
 }
 
 fn number_at(header: &[u8; 100], offset: usize) -> u32 {

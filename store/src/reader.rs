@@ -4,6 +4,7 @@ use crate::chain::{self, Hash};
 use crate::damage::DamageReason;
 use crate::error::StoreError;
 use crate::file::{JournalFile, MigrationEntry};
+use crate::format;
 use crate::stored::{Links, StoredEvent};
 use pghaul_core::journal::Head;
 use pghaul_core::{DatabaseName, Envelope, Migration, MigrationId, Seq, StepVersions};
@@ -225,7 +226,10 @@ impl OpenMigration {
         if strangers.exists([]).map_err(failed)? {
             return Err(damaged("an event belongs to no migration".to_owned()));
         }
-        Ok(())
+        match format::foreign_object(&self.connection).map_err(failed)? {
+            Some(object) => Err(damaged(format!("{object} is not pghaul's"))),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn fold(&self, earlier: Option<&Head>) -> Result<(Migration, Links), StoreError> {
@@ -246,11 +250,20 @@ impl OpenMigration {
                 },
             ));
         }
-        if let Some(created) = migration.created.as_ref().filter(|c| c.name != self.entry.name) {
-            let (in_event, in_list) = (created.name.clone(), self.entry.name.clone());
-            return Err(self.damaged(1, DamageReason::Name { in_event, in_list }));
-        }
+        self.check_entry()?;
         Ok((migration, links))
+    }
+
+    /// Whether the list names the migration as its first event does: another one's events could be shown under its name.
+    fn check_entry(&self) -> Result<(), StoreError> {
+        let (mut first, mut begun) = (Migration::default(), None);
+        self.scan(&mut Links::new(&self.entry.id), 1, |_, row| {
+            begun = Some(row.at()?.to_owned());
+            row.replay(&mut first, &self.versions)
+        })?;
+        self.entry
+            .fits(&first, begun)
+            .map_err(|reason| self.damaged(1, reason))
     }
 
     /// Gives every event after the last checked one to a function, after checking its place in the chain.
@@ -313,9 +326,15 @@ impl Iterator for Events<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.is_empty() && !self.ended {
             let page = &mut self.page;
-            let read = self.migration.scan(&mut self.links, PAGE, |_, row| {
-                page.push_back(row.envelope(&self.migration.versions)?);
-                Ok(())
+            let checked = match self.links.seq {
+                0 => self.migration.check_entry(),
+                _ => Ok(()),
+            };
+            let read = checked.and_then(|()| {
+                self.migration.scan(&mut self.links, PAGE, |_, row| {
+                    page.push_back(row.envelope(&self.migration.versions)?);
+                    Ok(())
+                })
             });
             self.ended = !read.as_ref().is_ok_and(|count| *count == PAGE);
             self.failure = read.err();

@@ -227,6 +227,60 @@ async fn a_cut_tail_and_a_rewritten_journal_show_against_a_head() {
     );
 }
 
+/// What a search by the list leads to: another migration's events under this name, or none.
+#[tokio::test]
+async fn a_list_that_does_not_fit_the_events_is_found_by_every_reader() {
+    for (sql, of) in [
+        ("UPDATE migrations SET name = 'other'", "name"),
+        ("UPDATE migrations SET name = 'x; y'", "name"),
+        (
+            "UPDATE migrations SET created_at = '1999-01-01T00:00:00Z'",
+            "time",
+        ),
+        ("DELETE FROM events", "no event"),
+    ] {
+        let scratch = Scratch::new();
+        drop(begin(&scratch.file, &id(), "app").await);
+        let sqlite = scratch.tampered();
+        sqlite
+            .execute_batch("DROP TRIGGER migrations_are_never_updated")
+            .unwrap();
+        sqlite.execute_batch(sql).unwrap();
+        let reader = scratch.file.read_migration(&id()).unwrap();
+        let error = reader.verify().unwrap_err();
+        assert_eq!(damage(&error).0, 1, "{of}: {error}");
+        let told = reader.events().filter_map(Result::err).map(|e| e.to_string());
+        assert_eq!(told.collect::<Vec<_>>(), [error.to_string()], "{of}");
+        assert!(scratch.file.write_migration(&id()).is_err(), "{of}");
+    }
+}
+
+/// A trigger would run with each event that is appended; a view would show what somebody has chosen.
+#[tokio::test]
+async fn what_pghaul_has_not_made_in_the_file_is_found() {
+    for (sql, what) in [
+        ("CREATE TABLE notes (t TEXT)", "table \"notes\""),
+        (
+            "CREATE TRIGGER later AFTER INSERT ON events BEGIN DELETE FROM events; END",
+            "trigger \"later\"",
+        ),
+    ] {
+        let scratch = Scratch::new();
+        drop(begin(&scratch.file, &id(), "app").await);
+        scratch.sqlite().execute_batch(sql).unwrap();
+        let error = scratch.file.read_migration(&id()).unwrap().verify().unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        assert_eq!(Failure::from(error).code, Code::JournalDamaged);
+        assert!(scratch.file.write_migration(&id()).is_err());
+    }
+    let scratch = Scratch::new();
+    drop(begin(&scratch.file, &id(), "app").await);
+    let view = "ALTER TABLE events RENAME TO all_events; CREATE VIEW events AS SELECT * FROM all_events WHERE seq < 2;";
+    scratch.tampered().execute_batch(view).unwrap();
+    let refused = scratch.file.read_migration(&id()).unwrap_err();
+    assert!(matches!(refused, StoreError::NotAJournal { .. }), "{refused}");
+}
+
 #[tokio::test]
 async fn the_file_itself_refuses_changes() {
     let scratch = Scratch::new();

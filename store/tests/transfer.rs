@@ -231,7 +231,7 @@ fn a_line_that_is_missing_doubled_or_swapped_is_named() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
-    /// A flipped bit is found, or lies where it changes nothing: in the time of creation, which only readers use.
+    /// A flipped bit is found, or lies where it changes nothing: in the spelling of JSON.
     #[test]
     fn a_flipped_bit_changes_nothing_unnoticed(place in 0.0..1.0_f64, bit in 0_u8..8) {
         let mut bytes = sound().to_vec();
@@ -242,6 +242,7 @@ proptest! {
             let sound = Scratch::new();
             import(&sound.file, self::sound()).unwrap();
             prop_assert_eq!(events(&scratch.file, &id()), events(&sound.file, &id()));
+            prop_assert_eq!(scratch.file.find("app").unwrap(), sound.file.find("app").unwrap());
         } else {
             prop_assert_eq!(scratch.file.migrations().unwrap().len(), 0);
         }

@@ -232,6 +232,7 @@ async fn an_export_that_contradicts_itself_is_refused() {
         (with_column("item", "other".into()), "column item"),
         (with_column("item", Value::Null), "column item"),
         (with_column("epoch", 7.into()), "column epoch"),
+        (with_column("at", "yesterday".into()), "column at"),
     ] {
         let refused = import(&text).unwrap_err();
         assert!(matches!(refused, StoreError::Damaged { .. }), "{refused}");

@@ -1,7 +1,7 @@
 //! An auditor's questions, each answered by the command that `docs/how-to/audit-a-migration.md` names for it.
 
 use crate::migration::Migration;
-use pghaul_testkit::{Kind, Outcome, fixtures, shared_pair};
+use pghaul_testkit::{Cluster, Kind, Outcome, fixtures, shared_pair};
 use serde_json::Value;
 use std::path::Path;
 
@@ -55,6 +55,7 @@ fn each_question_of_an_auditor_has_one_command() {
         .args(["--reason", "ticket 4711"])
         .run()
         .succeeded();
+    a_target_of_another_is_not_up_to_date(&migration, &pair.target, &name);
     let wrong = pair.fresh_database("audit_wrong");
     pair.target.create_database(&wrong);
     pair.target.psql(&wrong, "create table in_the_way (i int)");
@@ -107,6 +108,23 @@ fn each_question_of_an_auditor_has_one_command() {
     assert_eq!(last[0]["schema"], 1);
 
     fits_its_anchors(&migration, &anchors);
+}
+
+/// What a run would refuse, `status` does not call up to date.
+fn a_target_of_another_is_not_up_to_date(migration: &Migration, target: &Cluster, database: &str) {
+    let status = || migration.status_of(database)["status"].clone();
+    let id = migration.status()["id"].as_str().unwrap().to_owned();
+    let own = format!("migration = '{id}'");
+    for (change, back) in [
+        ("migration = 'zzzzzzzz'", own.as_str()),
+        ("epoch = epoch + 7", "epoch = epoch - 7"),
+    ] {
+        let set = |to: &str| target.psql(database, &format!("update pghaul.owner set {to}"));
+        set(change);
+        assert_eq!(status(), "failed", "{change}");
+        set(back);
+        assert_eq!(status(), "syncing", "{back}");
+    }
 }
 
 fn who_and_with_which_version(runners: &[Value], home: &Path) {

@@ -38,6 +38,7 @@ mod metrics;
 mod migration;
 mod network;
 mod order;
+mod owners_code;
 mod pgbench_live;
 mod providers;
 mod publications;

@@ -63,7 +63,8 @@ fn a_superusers_statements_with_secrets_are_logged_and_stored_nowhere() {
         &format!(
             "create extension postgres_fdw; create table t (i int primary key);
              create server far foreign data wrapper postgres_fdw options (host 'h', dbname '{SECRET}');
-             create user mapping for app server far options (user 'u', password '{SECRET}')"
+             create user mapping for app server far options (user 'u', password '{SECRET}');
+             create foreign table ft (i int) server far options (table_name '{SECRET}')"
         ),
     );
     let source = pair.source.conninfo_as("mover", SECRET, "postgres");
@@ -78,20 +79,38 @@ fn a_superusers_statements_with_secrets_are_logged_and_stored_nowhere() {
     ];
     migration.with_options("check").args(wrong).run();
     migration.run().succeeded();
-
     let arrived = "select (select umoptions::text from pg_user_mappings) || (select srvoptions::text from pg_foreign_server)
                    || (select setconfig::text from pg_db_role_setting where setdatabase <> 0 and setrole = 0)
-                   || (select rolconfig::text from pg_roles where rolname = 'app')";
-    assert_eq!(pair.target.psql("d", arrived).matches("0nly-for-the-").count(), 4);
+                   || (select rolconfig::text from pg_roles where rolname = 'app')
+                   || (select ftoptions::text from pg_foreign_table)";
+    assert_eq!(pair.target.psql("d", arrived).matches("0nly-for-the-").count(), 5);
     let verifier = pair
         .source
         .psql("d", "select rolpassword from pg_authid where rolname = 'mover'");
     let has = format!("select rolpassword = '{verifier}' from pg_authid where rolname = 'mover'");
     let quiet = "set log_statement = none; set log_min_duration_statement = -1;";
     let log = pair.target.log();
-    assert_eq!(pair.target.psql("d", &format!("{quiet} {has}")), "t");
-    is_not_in(&log, "the target's log");
     assert!(!log.contains(&verifier), "a verifier is in the target's log");
+    assert_eq!(pair.target.psql("d", &format!("{quiet} {has}")), "t");
+    // The subscription gets another password: ALTER SUBSCRIPTION.
+    let newer = format!("{SECRET}, newer");
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'mover'";
+    let alter = format!("set log_statement = none; alter role mover password '{newer}'; {end}");
+    pair.source.psql("postgres", &alter);
+    let source = pair.source.conninfo_as("mover", &newer, "postgres");
+    let migration = migration.again_between(&[source.clone(), pair.target.conninfo("postgres"), source]);
+    migration.run().succeeded();
+    let exported = migration.command(&["journal", "export", "-"]).run().succeeded();
+    let conninfo = pair.target.psql(
+        "d",
+        "set log_statement = none; select subconninfo from pg_subscription",
+    );
+    assert!(conninfo.contains("newer"), "it has the old password");
+    is_not_in(&pair.target.log(), "the target's log");
+    assert!(
+        !exported.stdout.contains(&verifier),
+        "a verifier is in the journal"
+    );
     let stored = "select coalesce(string_agg(query, E'\\n'), '') from pg_stat_statements";
     is_not_in(&pair.target.psql("postgres", stored), "pg_stat_statements");
 }

@@ -172,14 +172,16 @@ impl Fold {
     /// Keeps an event that somebody decided, or that is trouble, in words. Findings have a list of their own.
     fn tell(&mut self, envelope: &Envelope, event: &Event) {
         let weight = weight(event);
-        let is_decision = matches!(
-            event,
-            Event::Migration(MigrationEvent::CheckAccepted { .. } | MigrationEvent::RunnerStarted(_))
-                | Event::Database(
-                    _,
-                    DatabaseEvent::DiscardStarted { .. } | DatabaseEvent::RemovalStarted { .. }
-                )
-        );
+        let is_decision = match event {
+            // One after a run that was killed is no decision.
+            Event::Migration(MigrationEvent::RunnerStarted(runner)) => runner.took_over,
+            Event::Migration(MigrationEvent::CheckAccepted { .. })
+            | Event::Database(
+                _,
+                DatabaseEvent::DiscardStarted { .. } | DatabaseEvent::RemovalStarted { .. },
+            ) => true,
+            _ => false,
+        };
         let is_finding = matches!(
             event,
             Event::Migration(MigrationEvent::ClusterChecked { .. })

@@ -4,7 +4,7 @@ use super::{Anchor, Signer};
 use crate::args::AuditArgs;
 use pghaul_core::{Code, Failure};
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -72,9 +72,25 @@ impl Keeper {
 
 fn append(path: &Path, line: &str) -> Result<(), Failure> {
     let mut file = open(path)?;
-    file.write_all(line.as_bytes())
+    // A full disk may have cut the last line: this one must not become a part of it.
+    let begins = if ends_with_a_line(path) { "" } else { "\n" };
+    file.write_all(format!("{begins}{line}").as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(|error| not_written(path, error))
+}
+
+/// Also where that can't be told, as of a pipe.
+fn ends_with_a_line(path: &Path) -> bool {
+    let last = || -> std::io::Result<u8> {
+        let mut file = File::open(path)?;
+        let mut last = [b'\n'];
+        if file.metadata()?.len() > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        Ok(u8::from_be_bytes(last))
+    };
+    !std::fs::metadata(path).is_ok_and(|found| found.is_file()) || last().is_ok_and(|last| last == b'\n')
 }
 
 /// Opened for appending, private to the user where it is new.
@@ -121,4 +137,19 @@ fn not_taken(why: String) -> Failure {
     )
     .with_cause(why)
     .with_hint("make the command work; the same command of pghaul gives it the anchor again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::append;
+
+    #[test]
+    fn a_line_that_was_cut_takes_no_other_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("anchors");
+        append(&path, "one\n").unwrap();
+        append(&path, "two, cu").unwrap();
+        append(&path, "three\n").unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "one\ntwo, cu\nthree\n");
+    }
 }

@@ -8,7 +8,7 @@ pub(crate) use signing::{Signer, Verifier};
 
 use pghaul_core::event::Invocation;
 use pghaul_core::journal::Head;
-use pghaul_core::{Code, Failure, MigrationId};
+use pghaul_core::{Code, Failure, MigrationId, escaped};
 use pghaul_store::{Clock, Holder};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -21,7 +21,7 @@ const VERSION: u32 = 1;
 pub(crate) struct Anchor {
     pghaul_anchor: u32,
     pub(crate) migration: MigrationId,
-    name: String,
+    pub(crate) name: String,
     /// `seq:hash`
     head: String,
     at: String,
@@ -64,7 +64,8 @@ impl Anchor {
             .map_err(|error| Failure::new(Code::BadInput, "an anchor has no head").with_cause(error))
     }
 
-    /// What a signature covers: every field but the signature, each in a line of its own.
+    /// What a signature covers: every field but the signature, each in a line of its own. A line break in a field is escaped, so that
+    /// no other fields make the same text.
     fn signed_text(&self) -> String {
         let Self {
             pghaul_anchor,
@@ -76,7 +77,8 @@ impl Anchor {
             by,
             signature: _,
         } = self;
-        format!("pghaul anchor {pghaul_anchor}\n{migration}\n{name}\n{head}\n{at}\n{command}\n{by}\n")
+        let lines = [migration.as_str(), name, head, at, command, by].map(escaped);
+        format!("pghaul anchor {pghaul_anchor}\n{}\n", lines.join("\n"))
     }
 }
 

@@ -116,8 +116,23 @@ mod tests {
         verifier.verify(&signed).unwrap();
         let forged = Anchor {
             by: "another@host".to_owned(),
-            ..signed
+            ..signed.clone()
         };
         assert!(verifier.verify(&forged).is_err());
+        // The same lines, shared out among the fields in another way.
+        let shifted = Anchor {
+            name: format!("{}\n{}", signed.name, signed.head),
+            head: signed.at.clone(),
+            at: signed.command.clone(),
+            command: signed.by.clone(),
+            by: String::new(),
+            ..signed.clone()
+        };
+        let text = |anchor: &Anchor| anchor.signed_text();
+        assert_eq!(
+            text(&shifted).trim_end().replace("\\n", "\n"),
+            text(&signed).trim_end()
+        );
+        assert!(verifier.verify(&shifted).is_err());
     }
 }

@@ -5,6 +5,8 @@ use crate::moment::{Moment, Place};
 use crate::report::history::Weight;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use pghaul_core::event::{DatabaseEventKind, MigrationEventKind, NoteKind, StepEventKind};
+use strum::IntoEnumIterator;
 
 /// What `history` is asked to show.
 #[derive(Debug, Clone, Default, Args)]
@@ -21,7 +23,13 @@ pub(crate) struct HistoryArgs {
     #[arg(long, value_name = "TABLE", help_heading = "Filter")]
     pub(crate) table: Vec<String>,
     /// Only events of this kind, such as retried; may be repeated
-    #[arg(long, value_name = "KIND", help_heading = "Filter")]
+    #[arg(
+        long,
+        value_name = "KIND",
+        value_parser = kinds(),
+        hide_possible_values = true,
+        help_heading = "Filter"
+    )]
     pub(crate) kind: Vec<String>,
     /// Only events that weigh so much or more
     #[arg(
@@ -60,4 +68,17 @@ pub(crate) struct HistoryArgs {
     /// Answer in JSON, one event a line
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+/// The kinds of events: a misspelled one would show nothing, as if nothing of it had happened.
+fn kinds() -> PossibleValuesParser {
+    fn all<K: IntoEnumIterator + Into<&'static str>>() -> impl Iterator<Item = &'static str> {
+        K::iter().map(Into::into)
+    }
+    let of_migration = all::<MigrationEventKind>().chain(all::<DatabaseEventKind>());
+    PossibleValuesParser::new(
+        of_migration
+            .chain(all::<StepEventKind>())
+            .chain(all::<NoteKind>()),
+    )
 }

@@ -33,7 +33,7 @@ fn the_help_of_every_command_has_an_example() {
 
 #[test]
 fn mistakes_are_explained() {
-    let mistakes: [&[&str]; 7] = [
+    let mistakes: [&[&str]; 8] = [
         &["runn"],
         &["run", "--methd", "dump"],
         &["run", "--method", "pg_dump"],
@@ -41,6 +41,7 @@ fn mistakes_are_explained() {
         &["run", "--rate-limit", "0MB"],
         &["run", "--on-check-failure", "nothing"],
         &["status", "--nme", "x"],
+        &["history", "--kind", "retired"],
     ];
     let texts: Vec<String> = mistakes
         .iter()

@@ -4,7 +4,7 @@ use super::Session;
 use crate::args::HistoryArgs;
 use crate::exit_code::ExitCode;
 use crate::journals;
-use crate::report::history::{self, Filter, Grouped};
+use crate::report::history::{self, Filter, Grouped, Seen};
 use crate::signals::Signals;
 use pghaul_core::{Code, Envelope, Failure, Seq};
 use pghaul_store::{JournalFile, MigrationEntry, OpenMigration};
@@ -20,12 +20,41 @@ pub(crate) async fn history(session: &Session, args: &HistoryArgs) -> Result<Exi
     let entry = journals::existing(&file, args.journal.name.as_deref())?;
     let open = file.read_migration(&entry.id)?;
     let filter = Filter::new(args);
+    check(&open, args)?;
     if args.follow {
         return follow(session, args, (&file, &entry), &filter).await;
     }
+    let mut seen = Seen::default();
     if args.reverse || args.limit.is_some() {
-        return show_some(session, args, &open, &filter);
+        show_some(session, args, (&open, &filter), &mut seen)?;
+    } else {
+        show_all(session, args, (&open, &filter), &mut seen)?;
     }
+    for note in seen.notes(args) {
+        session.printer.note(&note);
+    }
+    Ok(ExitCode::Success)
+}
+
+/// Refuses places and times that fit no event.
+fn check(open: &OpenMigration, args: &HistoryArgs) -> Result<(), Failure> {
+    journals::check_place(open, args.at)?;
+    match (args.since, args.until) {
+        (Some(since), Some(until)) if since > until => Err(Failure::new(
+            Code::BadInput,
+            "--since is later than --until: no event is between them",
+        )
+        .with_hint("exchange them")),
+        _ => Ok(()),
+    }
+}
+
+fn show_all(
+    session: &Session,
+    args: &HistoryArgs,
+    (open, filter): (&OpenMigration, &Filter<'_>),
+    seen: &mut Seen,
+) -> Result<(), Failure> {
     let mut grouped = Grouped::default();
     for envelope in open.events() {
         let envelope = envelope?;
@@ -33,23 +62,23 @@ pub(crate) async fn history(session: &Session, args: &HistoryArgs) -> Result<Exi
             break;
         }
         let shown = filter.shows(&envelope);
+        seen.add(&envelope, shown);
         if !args.json && !args.flat {
             grouped.add(&envelope, shown);
         } else if shown {
             show(session, args, &envelope)?;
         }
     }
-    session.printer.answer(&grouped.text())?;
-    Ok(ExitCode::Success)
+    session.printer.answer(&grouped.text())
 }
 
 /// The last events that are asked for; the newest first, where that is wanted.
 fn show_some(
     session: &Session,
     args: &HistoryArgs,
-    open: &OpenMigration,
-    filter: &Filter<'_>,
-) -> Result<ExitCode, Failure> {
+    (open, filter): (&OpenMigration, &Filter<'_>),
+    seen: &mut Seen,
+) -> Result<(), Failure> {
     let most = args.limit.unwrap_or(usize::MAX);
     let mut last = VecDeque::new();
     for envelope in open.events() {
@@ -57,7 +86,9 @@ fn show_some(
         if filter.is_behind(&envelope) {
             break;
         }
-        if filter.shows(&envelope) {
+        let shown = filter.shows(&envelope);
+        seen.add(&envelope, shown);
+        if shown {
             last.push_back(envelope);
             if last.len() > most {
                 last.pop_front();
@@ -70,7 +101,7 @@ fn show_some(
     for envelope in last {
         show(session, args, &envelope)?;
     }
-    Ok(ExitCode::Success)
+    Ok(())
 }
 
 /// Shows what is there, the last of it where a limit is given, then what comes, until the user stops it.

@@ -7,7 +7,7 @@ use crate::exit_code::ExitCode;
 use crate::journals;
 use crate::report::journal::{Verified, json, text};
 use pghaul_core::journal::Head;
-use pghaul_core::{Code, Failure, MigrationId};
+use pghaul_core::{Code, Failure, MigrationId, escaped};
 use pghaul_store::{JournalFile, MigrationEntry, StoreError};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -32,12 +32,13 @@ fn verify(session: &Session, args: &VerifyArgs) -> Result<ExitCode, Failure> {
         let listed = file.migrations()?;
         listed.into_iter().map(|listed| listed.entry).collect()
     };
-    let anchors = args
-        .anchor
-        .as_deref()
-        .map(anchor::read)
-        .transpose()?
-        .unwrap_or_default();
+    let anchors = args.anchor.as_deref().map(anchor::read).transpose()?;
+    let compares = anchors.is_some();
+    let mut anchors = anchors.unwrap_or_default();
+    if let (true, Some(_), [entry]) = (compares, &args.journal.name, entries.as_slice()) {
+        anchors.retain(|anchor| anchor.migration == entry.id || anchor.name == entry.name);
+        confirm(entry, &anchors)?;
+    }
     let missing = missing(&file, &anchors)?;
     let verifier = args.signed_by.as_deref().map(Verifier::read).transpose()?;
     let verified: Vec<Verified> = entries
@@ -52,7 +53,7 @@ fn verify(session: &Session, args: &VerifyArgs) -> Result<ExitCode, Failure> {
                 .and_then(|head| hold(&file, &entry, &own, verifier.as_ref()).map(|()| head));
             Verified {
                 verdict,
-                anchors: own.len(),
+                anchors: compares.then_some(own.len()),
                 entry,
             }
         })
@@ -72,6 +73,26 @@ fn verify(session: &Session, args: &VerifyArgs) -> Result<ExitCode, Failure> {
         .map_or(ExitCode::Success, |failure| failure.code.into()))
 }
 
+/// Refuses anchors that say nothing of the one migration that is asked for.
+fn confirm(entry: &MigrationEntry, anchors: &[Anchor]) -> Result<(), Failure> {
+    if anchors.iter().any(|anchor| anchor.migration == entry.id) {
+        return Ok(());
+    }
+    let MigrationEntry { name, id, .. } = entry;
+    let message = match anchors.first() {
+        None => format!("none of the anchors is of migration {name} ({id})"),
+        Some(other) => {
+            let id_of_anchor = &other.migration;
+            format!(
+                "the anchors of a migration {name} are of {id_of_anchor}, not of {id}, which the journal holds"
+            )
+        }
+    };
+    Err(Failure::new(Code::JournalDamaged, message).with_hint(
+        "name the file that --anchor has written in its runs, or find the journal that was written then",
+    ))
+}
+
 /// Migrations that anchors name and the journal lacks.
 fn missing(file: &JournalFile, anchors: &[Anchor]) -> Result<Vec<Failure>, Failure> {
     let ids: BTreeSet<&MigrationId> = anchors.iter().map(|anchor| &anchor.migration).collect();
@@ -80,7 +101,8 @@ fn missing(file: &JournalFile, anchors: &[Anchor]) -> Result<Vec<Failure>, Failu
         if file.find(id.as_str())?.is_none_or(|entry| entry.id != *id) {
             let message = format!("the journal does not hold migration {id}, of which there are anchors");
             failures.push(Failure::new(Code::JournalDamaged, message).with_hint(
-                "find the journal that holds it; this one was replaced, or the migration was taken out of it",
+                "find the journal that holds it; this one was replaced, or the migration was taken out of it. With --name, only anchors of \
+                 that migration count",
             ));
         }
     }
@@ -156,7 +178,10 @@ fn import(session: &Session, args: &ImportArgs) -> Result<ExitCode, Failure> {
     let imported = JournalFile::import_at(path, session.registry.versions(), &mut text)?;
     session.printer.answer(&format!(
         "migration {} ({}): {} events more, up to {}\n",
-        imported.name, imported.id, imported.added, imported.head
+        escaped(&imported.name),
+        imported.id,
+        imported.added,
+        imported.head
     ))?;
     session
         .printer
@@ -171,7 +196,7 @@ fn is_stream(file: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{hold, missing};
+    use super::{confirm, hold, missing};
     use crate::anchor::Anchor;
     use pghaul_core::event::{Created, Endpoint, Invocation};
     use pghaul_core::{Code, MigrationId};
@@ -215,5 +240,12 @@ mod tests {
         let replaced = journal(directory.path(), "replaced.db", &other, 150_000);
         let found = missing(&replaced, &anchors).unwrap();
         assert_eq!(found[0].code, Code::JournalDamaged);
+        // Whole in itself, by the same name: that the anchors say nothing of it must not look like a confirmation.
+        let entry_of_other = replaced.find("shops").unwrap().unwrap();
+        for anchors in [&anchors[..], &[]] {
+            let found = confirm(&entry_of_other, anchors).unwrap_err();
+            assert_eq!(found.code, Code::JournalDamaged, "{found}");
+        }
+        assert_eq!(confirm(&entry, &anchors), Ok(()));
     }
 }

@@ -7,7 +7,7 @@ use crate::journals;
 use crate::report::migrations::{self, Summary};
 use crate::runner::{Locked, Start};
 use crate::view::View;
-use pghaul_core::{Code, Failure, Migration};
+use pghaul_core::{Code, Failure, Migration, escaped};
 use pghaul_store::{JournalFile, MigrationEntry};
 
 /// Does what was asked for.
@@ -94,7 +94,8 @@ async fn close(session: &Session, file: &JournalFile, args: &CloseArgs) -> Resul
     let head = locked.close(session, &start).await?;
     locked.clear_state_directory();
     session.printer.answer(&format!(
-        "migration {name} is closed; nothing of it is on any server\njournal  {head}\n"
+        "migration {} is closed; nothing of it is on any server\njournal  {head}\n",
+        escaped(name)
     ))?;
     Ok(ExitCode::Success)
 }

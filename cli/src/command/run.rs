@@ -17,6 +17,7 @@ use crate::servers::{Given, Servers, way_back};
 use crate::signals::Signals;
 use crate::view::View;
 use pghaul_core::event::{Created, Selection};
+use pghaul_core::id::is_migration_name;
 use pghaul_core::{Code, DatabaseName, Failure, MigrationId, Phase, escaped};
 use pghaul_engine::{
     Purpose, RunRequest, WalPolicy, candidates, check_acceptances, check_databases, provider, selection,
@@ -266,10 +267,8 @@ async fn begin(
     Ok(Opened::Ready(Locked::take(&file, &id)?, servers))
 }
 
-/// Names are typed again and again, and stand in messages.
 fn checked_name(name: String) -> Result<String, Failure> {
-    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || name.starts_with('-') || name.chars().count() > 60 || !name.chars().all(plain) {
+    if !is_migration_name(&name) {
         return Err(
             Failure::new(Code::BadInput, format!("{name:?} is no name for a migration"))
                 .with_hint("use up to 60 letters, digits, hyphens, underscores and dots"),
@@ -322,17 +321,4 @@ fn over(session: &Session, args: &RunArgs, view: &View) -> Result<(), Failure> {
             .note("it is finished: what it has moved is on the target, where pghaul has nothing any more. To move other databases, name them with --database; to move these once more, begin another migration with another --name, to a target that does not have them");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::checked_name;
-
-    #[test]
-    fn names_are_plain_words() {
-        assert!(checked_name("shops-2026_b.1".to_owned()).is_ok());
-        for name in ["", "-x", "a b", "a/b", &"x".repeat(61)] {
-            assert!(checked_name((*name).to_owned()).is_err(), "{name}");
-        }
-    }
 }

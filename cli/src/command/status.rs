@@ -48,6 +48,7 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs) -> Result<ExitC
 /// What the journal said at an event or a time.
 fn as_it_was(file: &JournalFile, id: &MigrationId, place: Place) -> Result<View, Failure> {
     let open = file.read_migration(id)?;
+    journals::check_place(&open, Some(place))?;
     let mut last = None;
     for envelope in open.events() {
         let envelope = envelope?;

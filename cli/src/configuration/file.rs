@@ -1,12 +1,13 @@
 //! Reads the file and validates it as a whole: every mistake has its line and column.
 
-use pghaul_core::event::{DatabaseEventKind, MigrationEventKind, StepEventKind};
+use pghaul_core::event::{ConfigurationFile, DatabaseEventKind, MigrationEventKind, StepEventKind};
 use pghaul_core::{Code, Failure, escaped};
 use pghaul_external::{CheckDefinition, ObserverDefinition, StepDefinition};
 use pghaul_step::registry::is_name;
 use pghaul_step::{Registry, alike};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -41,14 +42,14 @@ enum Part {
     Index(usize),
 }
 
-/// Reads a file.
+/// Reads a file, also as the journal names it.
 ///
 /// # Errors
 /// [`Code::BadInput`]: the first mistake, and the others as causes.
-pub(super) fn read(path: &Path, registry: &Registry) -> Result<File, Failure> {
+pub(super) fn read(path: &Path, registry: &Registry) -> Result<(File, ConfigurationFile), Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| failure(format!("{} can't be read", path.display())).with_cause(error))?;
-    parse(&text, registry).map_err(|mistakes| {
+    let contents = parse(&text, registry).map_err(|mistakes| {
         let named = |mistake: &Mistake| {
             let (line, column) = mistake.place(&text);
             format!(
@@ -62,7 +63,13 @@ pub(super) fn read(path: &Path, registry: &Registry) -> Result<File, Failure> {
         mistakes
             .fold(first, Failure::with_cause)
             .with_hint("`pghaul config example` shows every key, `pghaul config schema` prints a JSON Schema")
-    })
+    })?;
+    let digest = Sha256::digest(text.as_bytes());
+    let journaled = ConfigurationFile {
+        file: path.display().to_string(),
+        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    Ok((contents, journaled))
 }
 
 fn failure(message: String) -> Failure {

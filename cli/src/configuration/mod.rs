@@ -10,6 +10,7 @@ pub(crate) use example::{example, schema};
 pub(crate) use place::Places;
 
 use pghaul_core::Failure;
+use pghaul_core::event::ConfigurationFile;
 use pghaul_external::{Definitions, ObserverDefinition, sql};
 use pghaul_step::Registry;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Configuration {
     /// The file, where there is one.
     pub(crate) file: Option<PathBuf>,
+    /// The same for the journal, with what it held.
+    pub(crate) journaled: Option<ConfigurationFile>,
     /// The folder of checks in SQL, where there is one.
     pub(crate) sql_checks: Option<PathBuf>,
     /// The observers, with their programs found.
@@ -35,7 +38,8 @@ impl Configuration {
         let mut registry = registry;
         let mut folder = None;
         if let Some(path) = places.file()? {
-            let contents = file::read(&path, &registry)?;
+            let (contents, journaled) = file::read(&path, &registry)?;
+            configuration.journaled = Some(journaled);
             let parent = path.parent().unwrap_or(Path::new("."));
             folder = contents.sql_checks.map(|folder| parent.join(folder));
             let observers = contents.observer.iter();
@@ -48,7 +52,7 @@ impl Configuration {
             registry = definitions.register(registry);
             configuration.file = Some(path);
         }
-        if let Some(folder) = places.sql_checks(folder) {
+        if let Some(folder) = places.sql_checks(folder)? {
             place::refuse_writable_by_all(&folder)?;
             registry = sql::register(registry, &folder)?;
             configuration.sql_checks = Some(folder);

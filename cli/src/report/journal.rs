@@ -12,8 +12,8 @@ use std::path::Path;
 pub(crate) struct Verified {
     pub(crate) entry: MigrationEntry,
     pub(crate) verdict: Result<Head, Failure>,
-    /// How many anchors of it were compared.
-    pub(crate) anchors: usize,
+    /// How many anchors of it were compared, where a file of anchors was given.
+    pub(crate) anchors: Option<usize>,
 }
 
 /// One line for each migration.
@@ -23,7 +23,8 @@ pub(crate) fn text(verified: &[Verified]) -> String {
                     verdict,
                     anchors,
                 }: &Verified| {
-        let name = paint(BOLD, format_args!("{} ({})", escaped(&entry.name), entry.id));
+        let (name, id) = (escaped(&entry.name), escaped(entry.id.as_str()));
+        let name = paint(BOLD, format_args!("{name} ({id})"));
         match verdict {
             Ok(head) => format!(
                 "{name}: {}, {} events, head {head}{}\n",
@@ -44,10 +45,12 @@ pub(crate) fn text(verified: &[Verified]) -> String {
     }
 }
 
-fn compared(anchors: usize) -> String {
+fn compared(anchors: Option<usize>) -> String {
     match anchors {
-        0 => String::new(),
-        anchors => format!(", as {} say", plural(anchors as u64, "anchor")),
+        None => String::new(),
+        Some(0) => ", which no anchor confirms".to_owned(),
+        Some(1) => ", as 1 anchor says".to_owned(),
+        Some(anchors) => format!(", as {} say", plural(anchors as u64, "anchor")),
     }
 }
 
@@ -56,7 +59,7 @@ pub(crate) fn json(path: &Path, verified: &[Verified]) -> Value {
     json!({
         "journal": path.display().to_string(),
         "migrations": verified.iter().map(|Verified { entry, verdict, anchors }| json!({
-            "anchors": anchors,
+            "anchors": anchors.unwrap_or_default(),
             "id": entry.id,
             "name": entry.name,
             "whole": verdict.is_ok(),

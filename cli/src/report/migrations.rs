@@ -49,7 +49,8 @@ pub(crate) fn text(all: &[Summary]) -> String {
     let mut text = lines(&[Align::Left; 7], &rows);
     for Summary { entry, state } in all {
         if let Err(failure) = state {
-            text.push_str(&format!("{}: {}\n", entry.name, escaped(&failure.to_string())));
+            let (name, failure) = (escaped(&entry.name), failure.to_string());
+            text.push_str(&format!("{name}: {}\n", escaped(&failure)));
         }
     }
     if all
@@ -64,18 +65,21 @@ pub(crate) fn text(all: &[Summary]) -> String {
 }
 
 fn row(Summary { entry, state }: &Summary) -> Vec<String> {
-    let mut row = vec![paint(BOLD, escaped(&entry.name)), entry.id.to_string()];
+    let mut row = vec![
+        paint(BOLD, escaped(&entry.name)),
+        escaped(entry.id.as_str()).into_owned(),
+    ];
     match state {
         Ok(state) => row.extend([
             paint(of_phase(state.view.status), state.word()),
-            entry.created_at.clone(),
-            state.last_event_at.clone(),
+            escaped(&entry.created_at).into_owned(),
+            escaped(&state.last_event_at).into_owned(),
             escaped(&state.view.source).into_owned(),
             escaped(&state.view.target).into_owned(),
         ]),
         Err(_) => row.extend([
             paint(ERROR, "unreadable"),
-            entry.created_at.clone(),
+            escaped(&entry.created_at).into_owned(),
             String::new(),
             String::new(),
             String::new(),

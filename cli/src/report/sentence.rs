@@ -4,7 +4,7 @@ use super::quantity::{bytes, count, duration, plural};
 use super::{failure, legible};
 use crate::copied::Copied;
 use crate::style::{ERROR, GOOD, WARNING, paint};
-use pghaul_core::event::{CopiedBy, Ending, Note, Proof, Retry, Runner, Wait};
+use pghaul_core::event::{ConfigurationFile, CopiedBy, Ending, Note, Proof, Retry, Runner, Wait};
 use pghaul_core::status::method_label;
 use pghaul_core::{
     DatabaseEvent, DatabaseName, Event, Failure, Finding, MigrationEvent, Severity, StepEvent,
@@ -185,7 +185,11 @@ fn started(runner: &Runner) -> String {
     let Runner {
         command, pid, epoch, ..
     } = runner;
-    let took_over = if runner.took_over { ", taking over" } else { "" };
+    let took_over = match (runner.took_over, runner.last_unended) {
+        (true, _) => ", taking over",
+        (false, true) => ", after a run that has not ended in order",
+        (false, false) => "",
+    };
     let version = runner
         .pghaul
         .as_ref()
@@ -211,6 +215,10 @@ fn started(runner: &Runner) -> String {
             format!("{}{}", given.option, values.concat())
         });
         text.push_str(&format!(", with {}", options.collect::<Vec<_>>().join(" ")));
+    }
+    if let Some(ConfigurationFile { file, sha256 }) = &invocation.configuration {
+        let digits = sha256.get(..16).unwrap_or_default();
+        text.push_str(&format!(", configured by {file} (SHA-256 {digits}…)"));
     }
     text.push_str(&self::given(invocation.reason.as_deref()));
     text

@@ -22,6 +22,9 @@ pub struct Runner {
     /// Whether it took over from a runner on another host, as the user asked.
     #[serde(default)]
     pub took_over: bool,
+    /// Whether the run before has not ended in order, as one that was killed. Absent in journals of before 0.2.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last_unended: bool,
     /// Who started it, and how. Absent in journals of before 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invocation: Option<Box<Invocation>>,
@@ -46,11 +49,23 @@ pub struct Invocation {
     /// is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+    /// The configuration that it was started with. Absent in journals of before 0.2, and where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<ConfigurationFile>,
     /// The options that differ from their defaults, also those given by the environment.
     pub options: Vec<GivenOption>,
     /// `--reason`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// The file `pghaul.toml` as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConfigurationFile {
+    /// Its path.
+    pub file: String,
+    /// The SHA-256 of its bytes, as lower-case hexadecimal digits.
+    pub sha256: String,
 }
 
 /// A user of the operating system.

@@ -28,6 +28,13 @@ pub enum ApplyProblem {
         /// The tables, each with a function that a change of it runs, and the function's owner.
         tables: Vec<String>,
     },
+    /// The copy acts as pghaul's role, a superuser, on every version.
+    CopyRunsCodeOfOwners {
+        /// The role on the target.
+        role: String,
+        /// The tables, each with a function that the copy runs, and the function's owner.
+        tables: Vec<String>,
+    },
     /// pghaul's role has no right to the tables either.
     OwnersPowerless {
         /// The role on the target.
@@ -40,13 +47,18 @@ pub enum ApplyProblem {
 impl FindingKind for ApplyProblem {
     fn severity(&self) -> Severity {
         match self {
-            Self::ActsAsPghaul { .. } | Self::RunsCodeOfOwners { .. } => Severity::Warning,
+            Self::ActsAsPghaul { .. } | Self::RunsCodeOfOwners { .. } | Self::CopyRunsCodeOfOwners { .. } => {
+                Severity::Warning
+            }
             Self::OwnersPowerless { .. } => Severity::Error,
         }
     }
 
     fn concern(&self) -> Concern {
-        Concern::Replication
+        match self {
+            Self::CopyRunsCodeOfOwners { .. } => Concern::Migration,
+            _ => Concern::Replication,
+        }
     }
 
     fn message(&self) -> String {
@@ -71,6 +83,13 @@ impl FindingKind for ApplyProblem {
                 quoted(role),
                 listed(tables)
             ),
+            Self::CopyRunsCodeOfOwners { role, tables } => format!(
+                "while pghaul copies rows and validates constraints, PostgreSQL runs functions of other roles as superuser {}, \
+                 for these tables ({}): {}",
+                quoted(role),
+                tables.len(),
+                listed(tables)
+            ),
             Self::OwnersPowerless { role, tables } => format!(
                 "changes of these tables ({}) can't be applied with the rights of their owners, nor with those of role {}: {}",
                 tables.len(),
@@ -86,8 +105,11 @@ impl FindingKind for ApplyProblem {
                 "give the owners the rights on the source, if the code of their tables is not to be trusted"
             }
             Self::RunsCodeOfOwners { .. } => {
-                "see that the owners of the functions are trusted, or can't log in to the target until `pghaul remove`; \
-                 or move the database with --method dump"
+                "see that the owners of the functions are trusted, and can't log in to the target until `pghaul remove`"
+            }
+            Self::CopyRunsCodeOfOwners { .. } => {
+                "see that the owners of the functions are trusted: on the target their functions may do what a superuser may; \
+                 or connect to the target as a role that is no superuser"
             }
             Self::OwnersPowerless { .. } => {
                 "give the owners the rights on the source; or connect to the target as a superuser"
@@ -117,18 +139,23 @@ impl Check for ApplyRights {
         let target = ctx.target().await?;
         let role = target.role().await?;
         let source = ctx.source().await?;
-        let subject = Subject::Database(ctx.database().clone());
+        let about =
+            |found: ApplyProblem| found.about("apply-rights", Subject::Database(ctx.database().clone()));
+        let mut findings = Vec::new();
+        if role.superuser {
+            let tables = with_code_of_owners(&source, COPIED).await?;
+            let role = role.name.clone();
+            findings
+                .extend((!tables.is_empty()).then_some(ApplyProblem::CopyRunsCodeOfOwners { role, tables }));
+        }
         if target.server_version() < ACTS_AS_TABLE_OWNER {
-            let tables = with_code_of_owners(&source).await?;
-            let found = (!tables.is_empty()).then_some(ApplyProblem::RunsCodeOfOwners {
+            let tables = with_code_of_owners(&source, EVALUATED).await?;
+            findings.extend((!tables.is_empty()).then_some(ApplyProblem::RunsCodeOfOwners {
                 role: role.name,
                 superuser: role.superuser,
                 tables,
-            });
-            return Ok(found
-                .map(|found| found.about("apply-rights", subject))
-                .into_iter()
-                .collect());
+            }));
+            return Ok(findings.into_iter().map(about).collect());
         }
         let owners = NewOwners::read(&*source, &*target, ctx.landscape().mapping()).await?;
         let tables: Vec<String> = powerless(&*source, None, &owners)
@@ -136,22 +163,25 @@ impl Check for ApplyRights {
             .iter()
             .map(ToString::to_string)
             .collect();
-        if tables.is_empty() {
-            return Ok(Vec::new());
-        }
         let (superuser, role) = (role.superuser, role.name);
-        let found = match superuser {
+        findings.extend((!tables.is_empty()).then_some(match superuser {
             true => ApplyProblem::ActsAsPghaul { role, tables },
             false => ApplyProblem::OwnersPowerless { role, tables },
-        };
-        Ok(vec![found.about("apply-rights", subject)])
+        }));
+        Ok(findings.into_iter().map(about).collect())
     }
 }
 
-/// The tables whose changes run functions that belong to no superuser, with those.
-async fn with_code_of_owners(source: &Session<Source, ReadOnly>) -> Result<Vec<String>, Failure> {
+/// What a copy evaluates, as [`EVALUATED`].
+const COPIED: &str = include_str!("copy_code.sql");
+
+/// The tables for which functions run that belong to no superuser, with those: functions that these expressions call.
+async fn with_code_of_owners(
+    source: &Session<Source, ReadOnly>,
+    evaluated: &str,
+) -> Result<Vec<String>, Failure> {
     let doing = source.doing("look for functions that changes of tables run");
-    let sql = include_str!("owners_code.sql").replace("{evaluated}", EVALUATED);
+    let sql = include_str!("owners_code.sql").replace("{evaluated}", evaluated);
     let rows = doing.query(&sql, &[]).await?;
     let table = |row: &Row| {
         let text = |column: &str| row.get::<_, String>(column);

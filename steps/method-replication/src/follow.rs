@@ -19,7 +19,7 @@ use pghaul_contracts::{
     PostDataOutput, PublicationOutput, SequencesOutput, SlotOutput, SnapshotCopyOutput, SubscriptionOutput,
     TargetDefinitionsOutput,
 };
-use pghaul_step::ownership::is_whole;
+use pghaul_step::ownership::problem;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{Lsn, ReadOnly, Session, Source};
 use pghaul_step::step::REPLICATION;
@@ -126,9 +126,10 @@ impl Step for Follow {
         let source = ctx.source().await?;
         let target = ctx.target().await?;
         let mut standing = Standing::default();
-        if !is_whole(&target).await? {
-            // The migration was removed here, or the schema was dropped: that other objects are missing follows from it.
-            standing.problems.push(failures::owner_row_gone());
+        if let Some(problem) = problem(&target, &ctx.ownership(), &ctx.target_database(), &ctx.head()).await?
+        {
+            // That other objects are missing, or are others, follows from it.
+            standing.problems.push(problem);
             return Ok(Some(standing));
         }
         let links = links(ctx)?;

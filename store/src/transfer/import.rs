@@ -4,7 +4,7 @@ use super::line::{Ending, FORMAT, Heading, Line};
 use crate::chain;
 use crate::damage::DamageReason;
 use crate::error::StoreError;
-use crate::file::JournalFile;
+use crate::file::{JournalFile, MigrationEntry};
 use crate::format;
 use crate::lock::RunnerLock;
 use crate::stored::{Links, StoredEvent};
@@ -15,6 +15,8 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, Read as _};
 use std::path::Path;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// No line of an export is longer: a file without line feeds must not fill the memory.
 const LONGEST_LINE: u64 = 1 << 28;
@@ -93,6 +95,7 @@ impl JournalFile {
             known,
             state: Migration::default(),
             links: Links::new(&id),
+            begun: None,
             added: 0,
         };
         let ending = loop {
@@ -147,6 +150,8 @@ struct Reading<'a> {
     known: u64,
     state: Migration,
     links: Links,
+    /// The time of the first event.
+    begun: Option<String>,
     added: u64,
 }
 
@@ -175,7 +180,11 @@ impl Reading<'_> {
         let hash = hash.as_ref().map_or(ValueRef::Null, |hash| ValueRef::Blob(hash));
         let stored = StoredEvent::of(line.columns(self.migration.as_str()), hash);
         self.links.check(&stored)?;
-        stored.replay(&mut self.state, &self.file.versions())
+        stored.replay(&mut self.state, &self.file.versions())?;
+        // Nothing is decided by it, but readers choose events by it.
+        OffsetDateTime::parse(&line.at, &Rfc3339).map_err(|_| DamageReason::Column { column: "at" })?;
+        self.begun.get_or_insert_with(|| line.at.clone());
+        Ok(())
     }
 
     fn insert(&self, line: &Line, hash: &chain::Hash) -> Result<(), StoreError> {
@@ -228,18 +237,21 @@ impl Reading<'_> {
                 offered: head.seq,
             });
         }
-        match self.state.created {
-            Some(created) if created.name == heading.name => Ok((head, self.added)),
-            Some(created) => {
-                let (in_event, in_list) = (created.name, heading.name.clone());
-                let reason = DamageReason::Name { in_event, in_list };
-                Err(StoreError::at_event(&self.migration, Seq(1), reason))
-            }
-            None => Err(StoreError::BadExport {
+        if head.seq.0 == 0 {
+            return Err(StoreError::BadExport {
                 line: 2,
                 why: "it has no event".to_owned(),
-            }),
+            });
         }
+        let entry = MigrationEntry {
+            id: self.migration,
+            name: heading.name.clone(),
+            created_at: heading.created_at.clone(),
+        };
+        entry
+            .fits(&self.state, self.begun)
+            .map_err(|reason| StoreError::at_event(&entry.id, Seq(1), reason))?;
+        Ok((head, self.added))
     }
 }
 

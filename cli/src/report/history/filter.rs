@@ -5,6 +5,7 @@ use crate::args::HistoryArgs;
 use crate::moment::{Moment, Place};
 use pghaul_core::event::Note;
 use pghaul_core::{Envelope, Event, StepEvent};
+use std::collections::BTreeSet;
 
 /// Which events of a journal are shown.
 pub(crate) struct Filter<'a>(&'a HistoryArgs);
@@ -33,6 +34,49 @@ impl<'a> Filter<'a> {
             && args.since.is_none_or(|since| at.is_some_and(|at| at >= since))
             && args.until.is_none_or(|until| at.is_some_and(|at| at <= until))
             && (args.table.is_empty() || is_about_table(event, &args.table))
+    }
+}
+
+/// What a journal was found to hold: so that a misspelled name does not look as if nothing had happened.
+#[derive(Default)]
+pub(crate) struct Seen {
+    databases: BTreeSet<String>,
+    steps: BTreeSet<String>,
+    shown: bool,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, envelope: &Envelope, shown: bool) {
+        let add = |names: &mut BTreeSet<String>, name: Option<&str>| {
+            if let Some(name) = name.filter(|name| !names.contains(*name)) {
+                names.insert(name.to_owned());
+            }
+        };
+        add(&mut self.databases, envelope.event.database().map(|d| d.as_str()));
+        add(&mut self.steps, envelope.event.step().map(|s| s.as_str()));
+        self.shown |= shown;
+    }
+
+    /// What is said beside the events: names that none of them is about, or that none was shown.
+    pub(crate) fn notes(&self, args: &HistoryArgs) -> Vec<String> {
+        let of = |what: &str, wanted: &[String], seen: &BTreeSet<String>| {
+            let unknown = wanted.iter().filter(|name| !seen.contains(*name));
+            let known: Vec<&str> = seen.iter().map(String::as_str).collect();
+            let note = |name: &String| match known.as_slice() {
+                [] => format!("no event is about {what} {name}, or any other"),
+                known => format!(
+                    "no event is about {what} {name}; there are events about {}",
+                    known.join(", ")
+                ),
+            };
+            unknown.map(note).collect::<Vec<_>>()
+        };
+        let mut notes = of("database", &args.database, &self.databases);
+        notes.extend(of("step", &args.step, &self.steps));
+        if notes.is_empty() && !self.shown {
+            notes.push("no event fits".to_owned());
+        }
+        notes
     }
 }
 
@@ -65,5 +109,39 @@ fn is_about_table(event: &Event, wanted: &[String]) -> bool {
             is_wanted(table.unwrap_or(item))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seen;
+    use crate::args::HistoryArgs;
+    use pghaul_core::{DatabaseEvent, Envelope, Epoch, Event, MigrationId, Seq};
+
+    #[test]
+    fn a_name_that_no_event_is_about_does_not_look_like_a_quiet_one() {
+        let event = Event::Database("shop".into(), DatabaseEvent::Resumed);
+        let envelope = Envelope {
+            migration: MigrationId::new("aaaaaaaa"),
+            seq: Seq(1),
+            epoch: Epoch(1),
+            at: "2026-11-30T00:00:00.000Z".to_owned(),
+            event,
+        };
+        let notes = |database: &[&str], shown| {
+            let mut seen = Seen::default();
+            seen.add(&envelope, shown);
+            let database = database.iter().map(|name| (*name).to_owned()).collect();
+            seen.notes(&HistoryArgs {
+                database,
+                ..HistoryArgs::default()
+            })
+        };
+        assert_eq!(notes(&["shop"], true), [""; 0]);
+        assert_eq!(notes(&["shop"], false), ["no event fits"]);
+        assert_eq!(
+            notes(&["shop", "shpo"], true),
+            ["no event is about database shpo; there are events about shop"]
+        );
     }
 }

@@ -4,7 +4,7 @@ mod filter;
 mod grouped;
 mod weight;
 
-pub(crate) use filter::{Filter, is_behind};
+pub(crate) use filter::{Filter, Seen, is_behind};
 pub(crate) use grouped::{Grouped, phase_of};
 pub(crate) use weight::{Weight, weight};
 

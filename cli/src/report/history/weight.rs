@@ -36,7 +36,7 @@ pub(crate) fn weight(event: &Event) -> Weight {
 
 fn of_migration(event: &MigrationEvent) -> Weight {
     match event {
-        MigrationEvent::RunnerStarted(runner) if runner.took_over => Weight::Warning,
+        MigrationEvent::RunnerStarted(runner) if runner.took_over || runner.last_unended => Weight::Warning,
         MigrationEvent::CheckAccepted { .. } => Weight::Warning,
         MigrationEvent::ClusterChecked { findings } => of_findings(findings),
         MigrationEvent::RunnerStopped { ending, .. } => match ending {

@@ -1,9 +1,21 @@
 //! Statements that hold a secret run also where PL/pgSQL or temporary tables are out of reach.
 
 use crate::cluster::{PASSWORD, database, server, shared, superuser};
-use pghaul_postgres::{ReadWrite, Rehearsal};
+use pghaul_postgres::{ReadWrite, Rehearsal, Session, Source};
 
 const NAME: &str = "secrets";
+
+/// What a server logs and shows of a statement with a secret.
+async fn shown_meanwhile(session: &mut Session<Source, ReadWrite>) -> String {
+    let transaction = session.transaction().await.unwrap();
+    transaction.quiet("try").await.unwrap();
+    let sql = "SELECT string_agg(setting, ' ' ORDER BY name) FROM pg_settings
+               WHERE name IN ('log_min_error_statement', 'log_statement', 'track_activities')";
+    let row = transaction.doing("read").query_one(sql, &[]).await.unwrap();
+    let shown = row.get(0);
+    transaction.rollback().await.unwrap();
+    shown
+}
 
 #[tokio::test]
 async fn secret_statements_run_by_every_way() {
@@ -55,6 +67,15 @@ async fn secret_statements_run_by_every_way() {
         session.doing("set up").batch(sql).await.unwrap();
     }
     let conninfo = format!("{} user=app", cluster.conninfo(NAME));
+    let mut limited = server(&conninfo).connect::<ReadWrite>(NAME).await.unwrap();
+    assert_eq!(shown_meanwhile(&mut session).await, "panic none off");
+    assert!(shown_meanwhile(&mut limited).await.ends_with(" on"));
+    if session.server_version() >= 150_000 {
+        let grant = "GRANT SET ON PARAMETER track_activities TO app";
+        session.doing("grant").batch(grant).await.unwrap();
+        assert!(shown_meanwhile(&mut limited).await.ends_with(" off"));
+    }
+    limited.close().await;
     for without_language in [false, true] {
         if without_language {
             session

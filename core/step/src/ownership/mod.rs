@@ -5,10 +5,15 @@
 //! keeps older ones out, even those whose connections are still alive somewhere. `pghaul.effect` holds a key
 //! for every effect that was committed: what the journal does not know yet can be read there.
 
+mod owner;
+
+pub use owner::problem;
+
 use crate::fault::Faults;
 use crate::recorder::Recorder;
+use owner::Owner;
 use pghaul_core::journal::Head;
-use pghaul_core::{Code, DatabaseName, Epoch, Failure, MigrationId, Seq, Side, failures};
+use pghaul_core::{Code, DatabaseName, Epoch, Failure, MigrationId, failures};
 use pghaul_postgres::{Doing, PgError, ReadWrite, Server, Session, Target, ToSql, Transaction};
 use std::collections::BTreeSet;
 
@@ -33,14 +38,6 @@ pub enum Claim {
     Claimed,
     /// The database, or the schema in it, does not exist.
     Absent,
-}
-
-/// The row of `pghaul.owner`.
-struct Owner {
-    migration: String,
-    epoch: i32,
-    /// The end of the journal as the target last heard of it.
-    seen: Head,
 }
 
 /// A migration and an epoch: the right to write.
@@ -105,14 +102,8 @@ impl Ownership {
         }
         let transaction = session.transaction().await?;
         let doing = transaction.doing("claim the target database");
-        let sql = "SELECT migration, epoch, journal_seq, head FROM pghaul.owner FOR UPDATE";
-        let row = doing.query_opt(sql, &[]).await?;
-        let owner = row.map(|row| Owner {
-            migration: row.get(0),
-            epoch: row.get(1),
-            seen: seen(row.get(2), row.get(3)),
-        });
-        self.judge(owner, database, journal).await?;
+        let owner = Owner::read(&doing, " FOR UPDATE").await?;
+        owner::judge(self, owner, database, journal).await?;
         let head = journal.head();
         let sql = "UPDATE pghaul.owner SET epoch = $1, journal_seq = $2, head = $3";
         doing
@@ -120,74 +111,6 @@ impl Ownership {
             .await?;
         transaction.commit().await?;
         Ok(Claim::Claimed)
-    }
-
-    /// Refuses what is not ours, an old copy of the journal, and a runner that was followed by another.
-    async fn judge(
-        &self,
-        owner: Option<Owner>,
-        database: &DatabaseName,
-        journal: &Recorder,
-    ) -> Result<(), Failure> {
-        let refuse = |code, message: String, hint| {
-            Err(Failure::new(code, message)
-                .with_side(Side::Target)
-                .with_database(database.as_str())
-                .with_hint(hint))
-        };
-        let old_copy = "this journal is an old copy; use the one that was last run with";
-        let Some(Owner {
-            migration,
-            epoch,
-            seen,
-        }) = owner
-        else {
-            return refuse(
-                Code::TargetNotOurs,
-                format!("pghaul.owner in {database} is empty"),
-                "somebody has changed the schema pghaul; look into it",
-            );
-        };
-        if migration != self.migration.as_str() {
-            return refuse(
-                Code::TargetNotOurs,
-                format!("database {database} on the target belongs to the migration {migration}"),
-                "finish that migration first, with the journal that it began with",
-            );
-        }
-        let end = journal.head().seq;
-        if seen.seq > end {
-            return refuse(
-                Code::JournalStale,
-                format!(
-                    "the target has seen event {} of this migration, the journal ends at {end}",
-                    seen.seq
-                ),
-                old_copy,
-            );
-        }
-        if epoch > self.epoch() {
-            return refuse(
-                Code::AlreadyRunning,
-                format!(
-                    "a newer runner (epoch {epoch}) works on database {database}; this one is {}",
-                    self.epoch
-                ),
-                "use the journal that the newer runner uses",
-            );
-        }
-        // An old copy that was run with has as many events, but others.
-        if !journal.continues(&seen).await? {
-            return refuse(
-                Code::JournalStale,
-                format!(
-                    "the target has seen another event {} of this migration than the journal holds",
-                    seen.seq
-                ),
-                old_copy,
-            );
-        }
-        Ok(())
     }
 
     /// Writes the journal's head into the target.
@@ -280,15 +203,6 @@ fn schema_is_gone(error: PgError) -> Failure {
     }
 }
 
-/// What the owner row says of the journal's end: its number, and a head as text.
-fn seen(number: i64, head: &str) -> Head {
-    let hash = head.split_once(':').map_or("", |(_, hash)| hash);
-    Head {
-        seq: Seq(number.unsigned_abs()),
-        hash: hash.to_owned(),
-    }
-}
-
 fn seq(head: &Head) -> i64 {
     i64::try_from(head.seq.0).unwrap_or(i64::MAX)
 }
@@ -354,7 +268,7 @@ pub async fn head_seen<R: pghaul_postgres::Right>(
         .doing("read pghaul.owner")
         .query_opt(sql, &[&migration.as_str()])
         .await?;
-    Ok(row.map(|row| seen(row.get(0), row.get(1))))
+    Ok(row.map(|row| owner::seen(row.get(0), row.get(1))))
 }
 
 /// The keys of the effects that begin with a prefix.

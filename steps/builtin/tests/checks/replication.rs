@@ -217,7 +217,7 @@ async fn owners_who_may_not_do_what_replication_does() {
 }
 
 #[tokio::test]
-async fn functions_of_others_that_a_superusers_subscription_runs() {
+async fn functions_of_others_that_a_superusers_copy_and_subscription_run() {
     let pair = &ClusterPair::start(Settings::new(), Settings::new());
     let database = pair.fresh_database("owners_code");
     let owner = format!("owner_of_{database}");
@@ -238,13 +238,19 @@ async fn functions_of_others_that_a_superusers_subscription_runs() {
              create table m.generated (i int primary key, g int generated always as (m.f(i)) stored);
              create table m.checked (i int primary key check (m.f(i) > 0));
              create table m.indexed (i int primary key); create index on m.indexed (m.f(i));
-             create domain m.d as int check (m.f(value) > 0); create table m.of_domain (i m.d primary key)"
+             create domain m.d as int check (m.f(value) > 0); create table m.of_domain (i m.d primary key);
+             create table m.partitioned (i int) partition by range (m.f(i))"
         ),
     );
     let found = bench.database("apply-rights", &database).await;
-    assert_eq!(kinds(&found), ["runs-code-of-owners"]);
-    assert_eq!(found[0].severity, Severity::Warning);
-    let tables = ["checked", "generated", "indexed", "of_domain"]
-        .map(|name| format!("m.{name} (function m.f(integer) of role {owner})"));
-    assert_eq!(found[0].facts["tables"], serde_json::json!(tables));
+    assert_eq!(kinds(&found), ["copy-runs-code-of-owners", "runs-code-of-owners"]);
+    assert_eq!([found[0].severity, found[1].severity], [Severity::Warning; 2]);
+    let tables = |names: &[&str]| {
+        let of = |name: &&str| format!("m.{name} (function m.f(integer) of role {owner})");
+        serde_json::Value::from(names.iter().map(of).collect::<Vec<_>>())
+    };
+    let by_copy = ["checked", "generated", "of_domain", "partitioned"];
+    assert_eq!(found[0].facts["tables"], tables(&by_copy));
+    let by_changes = ["checked", "generated", "indexed", "of_domain"];
+    assert_eq!(found[1].facts["tables"], tables(&by_changes));
 }

@@ -86,3 +86,27 @@ fn escaped_in_json(value: &str) -> String {
     let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     inner.unwrap_or(&quoted).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Passwords;
+
+    #[test]
+    fn what_is_not_hidden_is_short_known_or_another_text() {
+        let hidden = |password: &str, text: &str| {
+            let mut passwords = Passwords::default();
+            passwords.add(&[("user", "postgres".to_owned()), ("password", password.to_owned())]);
+            passwords.hidden_in(text)
+        };
+        assert_eq!(hidden("s3cret", "it is s3cret"), "it is ***");
+        // Fewer than four characters, another parameter, encoded, cut.
+        for (password, text) in [
+            ("abc", "abcd"),
+            ("postgres", "postgres"),
+            ("s3cret", "czNjcmV0"),
+            ("s3cret", "s3cre"),
+        ] {
+            assert_eq!(hidden(password, text), text);
+        }
+    }
+}

@@ -14,6 +14,16 @@ const DONE: &str = r#"echo '{"type":"done"}'"#;
 
 const PASSWORD: &str = r"s3:cret'\x";
 
+/// The password is in files that only this user reads, on Linux in memory, and in no variable.
+const ONLY_HERE: &str = r#"
+        if [ "$(uname)" = Linux ]; then
+            for file in "$PGSERVICEFILE" "$(sed -n s/^passfile=//p "$PGSERVICEFILE")"; do
+                [ "$(stat -L -c %a "$file")" = 600 ] || exit 7
+                case $(readlink "$file") in /memfd:*) ;; *) exit 8;; esac
+            done
+        fi
+        if env | grep cret; then exit 9; fi"#;
+
 /// Counts what it is told.
 #[derive(Default)]
 struct Counter(usize);
@@ -69,6 +79,7 @@ async fn a_program_is_told_the_request_and_answers() {
         echo '{{"type":"from-the-future","x":1}}'
         echo
         [ "$GREETING$PGHAUL_DATABASE$PGHAUL_REQUEST" = helloshoprun ] || exit 6
+        {ONLY_HERE}
         echo '{{"type":"done","output":{{"tables":3}}}}'"#
     );
     let (answer, count) = told(&script, Duration::from_secs(20)).await;
