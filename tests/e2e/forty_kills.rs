@@ -54,8 +54,26 @@ fn forty_kills() {
     assert_eq!(report.errors, 0, "the application noticed: {}", report.messages);
     println!("{KILLS} kills, {} transactions meanwhile", report.transactions);
     migration.run().succeeded();
+    the_journal_shows_each_kill(&migration);
     compare::same(&pair.source, &pair.target, &database);
     migration.remove().succeeded();
     compare::same(&pair.source, &pair.target, &database);
     assert_nothing_is_left(&pair.source, &pair.target);
+}
+
+/// A run that is killed can't write that: the next one does.
+fn the_journal_shows_each_kill(migration: &Migration) {
+    let (mut working, mut kills) = (false, 0);
+    for event in migration.events() {
+        match event["kind"].as_str() {
+            Some("runner_started") => {
+                assert_eq!(event["payload"]["last_unended"] == true, working, "{event:#}");
+                kills += u32::from(working);
+                working = true;
+            }
+            Some("runner_stopped") => working = false,
+            _ => {}
+        }
+    }
+    assert!((1..=KILLS).contains(&kills), "{kills} kills");
 }
