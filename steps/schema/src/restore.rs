@@ -10,6 +10,7 @@ use crate::database_settings;
 use crate::dumped::Read;
 use crate::fate::Pass;
 use crate::not_null::NotNullNames;
+use crate::operators;
 use crate::owner::Owners;
 use crate::passes::Passes;
 use crate::pieces::{attempt_entry, attempt_statements};
@@ -303,7 +304,8 @@ impl<'a> Restorer<'a> {
             held => {
                 let (before, after) = self.not_null.around(entry)?;
                 let without = unsafe_checks::dropping(self.checks, entry)?;
-                Ok(before + &script(entry, statements, held, &self.owners)? + &without + &after)
+                let script = before + &script(entry, statements, held, &self.owners)? + &without + &after;
+                operators::found(self.archive, entry, script)
             }
         }
     }
