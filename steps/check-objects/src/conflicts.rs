@@ -36,6 +36,11 @@ pub enum Conflict {
         /// The objects.
         objects: Vec<String>,
     },
+    /// Triggers, policies and indexes of users on tables of extensions, which `pg_dump` leaves out.
+    AddedToExtensions {
+        /// What was added.
+        objects: Vec<String>,
+    },
     /// Text search configurations of the server that were changed, which `pg_dump` leaves out.
     ChangedTextSearch {
         /// The configurations.
@@ -59,6 +64,7 @@ impl FindingKind for Conflict {
             Self::HashPartitionsByEnum { .. } | Self::PartitionsByObjectNames { .. } => Severity::Error,
             Self::NotNullOnlyInParent { .. }
             | Self::InSystemSchemas { .. }
+            | Self::AddedToExtensions { .. }
             | Self::ChangedTextSearch { .. } => Severity::Warning,
             Self::InvalidIndexes { .. } => Severity::Note,
         }
@@ -80,6 +86,11 @@ impl FindingKind for Conflict {
             ),
             Self::InSystemSchemas { objects } => format!(
                 "objects of users in schemas of the server are not moved, as pg_dump leaves them out ({}): {}",
+                objects.len(),
+                listed(objects)
+            ),
+            Self::AddedToExtensions { objects } => format!(
+                "what users have added to tables of extensions is not moved, as pg_dump leaves it out ({}): {}",
                 objects.len(),
                 listed(objects)
             ),
@@ -114,6 +125,7 @@ impl FindingKind for Conflict {
             Self::InSystemSchemas { .. } => {
                 "move them to a schema of your own, or create them in the target's template1 beforehand".to_owned()
             }
+            Self::AddedToExtensions { .. } => "create it on the target after the migration".to_owned(),
             Self::ChangedTextSearch { configurations } => {
                 let first = configurations.first().map(String::as_str).unwrap_or_default();
                 format!(
@@ -155,6 +167,7 @@ impl Check for RestoreConflicts {
         let by_enum = names(&source, HASHED_BY_ENUM).await?;
         let by_names = names(&source, BY_OBJECT_NAMES).await?;
         let in_system = names(&source, include_str!("conflicts_in_pg_catalog.sql")).await?;
+        let on_extensions = names(&source, include_str!("conflicts_on_extensions.sql")).await?;
         let text_search = names(&source, include_str!("conflicts_text_search.sql")).await?;
         let not_null = names(&source, include_str!("conflicts_not_null.sql")).await?;
         let invalid = names(&source, include_str!("conflicts_index.sql")).await?;
@@ -162,6 +175,7 @@ impl Check for RestoreConflicts {
             super::unless_empty(by_enum, |tables| Conflict::HashPartitionsByEnum { tables }),
             super::unless_empty(by_names, |tables| Conflict::PartitionsByObjectNames { tables }),
             super::unless_empty(in_system, |objects| Conflict::InSystemSchemas { objects }),
+            super::unless_empty(on_extensions, |objects| Conflict::AddedToExtensions { objects }),
             super::unless_empty(text_search, |configurations| Conflict::ChangedTextSearch {
                 configurations,
             }),
