@@ -202,3 +202,72 @@ fn foreign_keys_are_validated_side_by_side_without_a_deadlock() {
     let deadlocks = format!("select deadlocks from pg_stat_database where datname = '{database}'");
     assert_eq!(pair.target.psql("postgres", &deadlocks), "0");
 }
+
+/// Expressions that compare without naming the operator, which is none of the server's own; domains that are held within other types.
+const UNNAMED_OPERATORS: &str = "
+    create schema ext; create extension citext schema ext; set search_path = public, ext;
+    create table t (id int primary key, a citext, b citext, same boolean generated always as (a is not distinct from b) stored,
+        check (a is distinct from 'x'::citext));
+    insert into t values (1, 'A', 'a'), (2, 'b', 'c');
+    create view v as select id, nullif(a, b), case a when 'B'::citext then 1 else 2 end from t;
+    create view joined as select one.id from t one join (select a, 2 as two from t) two using (a);
+    create materialized view m as select id, nullif(a, b) is null as same from t;
+    create index on t (nullif(a, b)) where a is distinct from b;
+    create function f() returns trigger language plpgsql as 'begin return new; end';
+    create trigger tr before update on t for each row when (old.a is distinct from new.a) execute function f();
+    create policy p on t using (a is distinct from 'hidden'::citext);
+    create domain name as citext check (value is distinct from 'bad'::citext);
+    create function is_fine(citext, citext) returns boolean language plpgsql immutable as 'begin return true; end';
+    alter table t add constraint with_function check (public.is_fine(a, nullif(a, 'q'::citext)));
+    create function is_positive(int) returns boolean language plpgsql immutable as 'begin return $1 > 0; end';
+    create domain number as int constraint positive check (public.is_positive(value));
+    comment on constraint positive on domain number is 'why';
+    create table of_numbers (id int primary key, n number[], o name);
+    insert into of_numbers values (1, '{1,2}', 'good')";
+
+#[test]
+fn what_names_no_operator_has_that_of_the_source() {
+    let pair = shared_pair(Kind::Ordinary);
+    for method in ["dump", "replication"] {
+        let database = pair.fresh_database(&format!("operators_{method}"));
+        pair.source.psql(&database, UNNAMED_OPERATORS);
+        let migration = moved(pair, &database, method);
+        migration.remove().succeeded();
+        compare::same(&pair.source, &pair.target, &database);
+    }
+}
+
+/// Keywords of PostgreSQL 16.
+const KEYWORDS: &str = "
+    create table t (id int primary key, system_user text check (system_user <> 'x'), json text);
+    insert into t values (1, 'a', 'b');
+    create function f(json json) returns json language sql immutable as 'select $1';
+    create function g(system_user text) returns boolean language sql immutable as 'select $1 is not null';
+    alter table t add constraint of_function check (g(system_user));
+    comment on constraint of_function on t is 'why';
+    create view v as select system_user, json from t where system_user = 'a';
+    create index on t ((system_user || json)) where system_user <> ''";
+
+#[test]
+fn names_that_are_keywords_of_the_target_stay_names() {
+    let pair = shared_pair(Kind::Versions(13, 18));
+    let database = pair.fresh_database("keywords");
+    pair.source.psql(&database, KEYWORDS);
+    moved(pair, &database, "dump").remove().succeeded();
+    for query in [
+        "select \"system_user\", \"json\" from v",
+        "select conname, convalidated, obj_description(oid) from pg_constraint
+         where conrelid = 't'::regclass and contype <> 'n' order by 1",
+        "select count(*) from pg_index where indrelid = 't'::regclass",
+        "select f('1')",
+    ] {
+        same_answer(pair, &database, query);
+    }
+    let own = "select count(*) from pg_get_constraintdef((select oid from pg_constraint where conname = 't_system_user_check')) d
+               where d like '%\"system_user\"%'";
+    assert_eq!(
+        pair.target.psql(&database, own),
+        "1",
+        "a column, not the session's user"
+    );
+}

@@ -40,6 +40,9 @@ pub struct UnsafeCheck {
     pub own: bool,
     /// As `pg_get_constraintdef` has it.
     pub definition: String,
+    /// The schemas of the operators in it that are not built in, unquoted. Absent means none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operators: Vec<String>,
 }
 
 /// Of step `schema`.

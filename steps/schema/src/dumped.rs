@@ -1,10 +1,10 @@
 //! The archive on disk: dumped once, and the same after a crash.
 
 use crate::archive::Archive;
-use crate::left_out;
 use crate::pg_dump::{self, Dump, PgDump};
 use crate::seal;
 use crate::unsafe_checks;
+use crate::{keywords, left_out};
 use pghaul_contracts::{EffectKey, SchemaOutput, UnsafeCheck};
 use pghaul_step::{Code, Context, Database, Failure, Side};
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,11 @@ async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
         }
         _ => {
             let source = ctx.source().await?;
-            let checks = unsafe_checks::read(&source, ctx.selected(&source).await?.as_ref()).await?;
+            let target = pghaul_step::check::maintenance_for_reading(ctx.target_server()).await?;
+            let quoted = keywords::are_names(&source, &target).await?;
+            target.close().await;
+            let selected = ctx.selected(&source).await?;
+            let checks = unsafe_checks::read(&source, selected.as_ref(), quoted).await?;
             let dumped = Dumped {
                 fingerprint: fingerprint.clone(),
                 checks: checks.clone(),
@@ -125,6 +129,7 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
     let on_target = pghaul_step::check::maintenance_for_reading(target).await?;
     let target_major = on_target.server_version() / 10_000;
     let pg_dump: PgDump = pg_dump::find(session.server_version() / 10_000, target_major).await?;
+    let quoted = keywords::are_names(&session, &on_target).await?;
     on_target.close().await;
     let sql = "SELECT pg_catalog.getdatabaseencoding()::text";
     let doing = session.doing("read the encoding of the database");
@@ -137,6 +142,7 @@ async fn dump(ctx: &Context<Database>, directory: &Path) -> Result<(Archive, Str
         database: ctx.database().as_str(),
         encoding: &encoding,
         lock_wait_seconds: None,
+        quoted,
         selected: selected.as_ref(),
     };
     let waiting = ctx.notes().waiting("pg_dump to read the schema");

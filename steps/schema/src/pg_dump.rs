@@ -160,6 +160,8 @@ pub(crate) struct Dump<'a> {
     pub(crate) encoding: &'a str,
     /// How long it waits for a lock, in seconds; for ever where it is absent.
     pub(crate) lock_wait_seconds: Option<u32>,
+    /// Whether it quotes all names.
+    pub(crate) quoted: bool,
     /// What is selected; `None` where everything is. pg_dump reads and locks no table of a schema that is left out.
     pub(crate) selected: Option<&'a SelectedObjects>,
 }
@@ -213,6 +215,9 @@ impl Dump<'_> {
             .stderr(Stdio::piped());
         if let Some(seconds) = self.lock_wait_seconds {
             command.arg(format!("--lock-wait-timeout={seconds}s"));
+        }
+        if self.quoted {
+            command.arg("--quote-all-identifiers");
         }
         for schema in self
             .selected

@@ -11,6 +11,7 @@ use crate::dumped::Read;
 use crate::effect_key::{index_key, key};
 use crate::fate::Pass;
 use crate::not_null::NotNullNames;
+use crate::operators;
 use crate::owner::Owners;
 use crate::passes::Passes;
 use crate::pieces::{RESTORE, attempt_entry, attempt_statements};
@@ -312,7 +313,8 @@ impl<'a> Restorer<'a> {
             held => {
                 let (before, after) = self.not_null.around(entry)?;
                 let without = unsafe_checks::dropping(self.checks, entry)?;
-                Ok(before + &script(entry, statements, held, &self.owners)? + &without + &after)
+                let script = before + &script(entry, statements, held, &self.owners)? + &without + &after;
+                operators::found(self.archive, entry, script)
             }
         }
     }

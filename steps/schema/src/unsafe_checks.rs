@@ -6,6 +6,7 @@
 
 use crate::archive::Entry;
 use crate::attempt::attempt;
+use crate::operators;
 use crate::refusals::{Refusals, refused};
 use crate::rows_in_the_way::query;
 use libpgdump::ObjectType;
@@ -26,9 +27,14 @@ const UNVALIDATED: &str = "check/unvalidated/";
 pub(crate) async fn read(
     source: &Session<Source, ReadOnly>,
     selected: Option<&SelectedObjects>,
+    quoted: bool,
 ) -> Result<Vec<UnsafeCheck>, Failure> {
+    const QUOTING: &str = "SELECT pg_catalog.set_config('quote_all_identifiers', $1, false)";
     let doing = source.doing("look for checks that are not immutable");
+    let quoting = if quoted { "on" } else { "off" };
+    doing.query(QUOTING, &[&quoting]).await?;
     let rows = doing.query(include_str!("unsafe_checks.sql"), &[]).await?;
+    doing.query(QUOTING, &[&"off"]).await?;
     let checks = rows.iter().map(|row| UnsafeCheck {
         schema: row.get("schema"),
         of: row.get("of"),
@@ -36,6 +42,7 @@ pub(crate) async fn read(
         of_domain: row.get("of_domain"),
         own: row.get("own"),
         definition: row.get("definition"),
+        operators: row.get("operators"),
     });
     let holds = |check: &UnsafeCheck| {
         selected.is_none_or(|selected| match check.of_domain {
@@ -76,14 +83,20 @@ pub(crate) fn is_comment_on_one(checks: &[UnsafeCheck], entry: &Entry) -> bool {
     entry.kind == ObjectType::Comment
         && checks.iter().any(|check| {
             let short = |name: &str| Ident::new(name).map_or_else(|_| String::new(), |name| name.short());
+            let quoted =
+                |name: &str| Ident::new(name).map_or_else(|_| String::new(), |name| name.to_string());
             let of = match check.of_domain {
                 true => "DOMAIN ",
                 false => "",
             };
-            let tag = format!("CONSTRAINT {} ON {of}", short(&check.name));
-            let rest = entry.tag.strip_prefix(&tag);
+            let names = |rest: &str| {
+                [check.of.clone(), short(&check.of), quoted(&check.of)].contains(&rest.to_owned())
+            };
             check.schema == entry.namespace
-                && rest.is_some_and(|rest| rest == check.of || rest == short(&check.of))
+                && [short(&check.name), quoted(&check.name)].iter().any(|name| {
+                    let tag = format!("CONSTRAINT {name} ON {of}");
+                    entry.tag.strip_prefix(&tag).is_some_and(names)
+                })
         })
 }
 
@@ -204,10 +217,17 @@ impl Statements for UnsafeCheck {
 
     fn adding(&self) -> Result<String, Failure> {
         let (altering, name) = (self.altering("TABLE")?, Ident::new(self.name.as_str())?);
-        Ok(format!(
+        let adding = format!(
             "{altering}\n    ADD CONSTRAINT {name} {} NOT VALID;\n",
             self.definition
-        ))
+        );
+        let mut schemas = BTreeSet::new();
+        if operators::compares(&self.definition) {
+            for schema in &self.operators {
+                schemas.insert(Ident::new(schema.as_str())?.to_string());
+            }
+        }
+        operators::with(&schemas, adding)
     }
 
     fn validating(&self) -> Result<String, Failure> {

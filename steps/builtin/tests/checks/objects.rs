@@ -171,7 +171,51 @@ async fn what_a_restore_does_not_bring_back() {
     assert_eq!(findings[0].facts["tables"], serde_json::json!(["public.by_hash"]));
     pair.source.psql(
         &database,
-        "drop table by_hash; create table parent (i int primary key, \"No Null\" text);
+        "drop table by_hash;
+         create table by_name (c regclass[], i int) partition by hash (c);
+         create table by_name_0 partition of by_name for values with (modulus 1, remainder 0);
+         create table by_range (c regtype primary key) partition by range (c);
+         create table of_names (c regrole primary key) partition by list (c);
+         create function pg_catalog.helper() returns int language sql as 'select 1';
+         alter text search configuration simple drop mapping for url;
+         create table of_extension (i int primary key); alter extension plpgsql add table of_extension",
+    );
+    pair.source.psql(
+        &database,
+        "create index added on of_extension ((i + 1)); create policy own on of_extension",
+    );
+    let findings = bench.database("restore-conflicts", &database).await;
+    assert_eq!(
+        kinds(&findings),
+        [
+            "partitions-by-object-names",
+            "in-system-schemas",
+            "added-to-extensions",
+            "changed-text-search"
+        ]
+    );
+    assert_eq!(
+        findings[0].facts["tables"],
+        serde_json::json!(["public.by_name", "public.by_range"])
+    );
+    assert_eq!(
+        findings[1].facts["objects"],
+        serde_json::json!(["function pg_catalog.helper()"])
+    );
+    assert_eq!(
+        findings[2].facts["objects"],
+        serde_json::json!([
+            "index added on public.of_extension",
+            "policy own on public.of_extension"
+        ])
+    );
+    assert_eq!(findings[3].facts["configurations"], serde_json::json!(["simple"]));
+    pair.source.psql(
+        &database,
+        "alter extension plpgsql drop table of_extension; drop table by_name, by_range, of_names, of_extension;
+         drop function pg_catalog.helper();
+         alter text search configuration simple add mapping for url with simple;
+         create table parent (i int primary key, \"No Null\" text);
          create table child (primary key (i)) inherits (parent);
          alter table only parent alter \"No Null\" set not null",
     );

@@ -19,6 +19,7 @@ pub(super) async fn archive(
     ctx: &CheckContext<Database>,
     source: &Session<Source, ReadOnly>,
     target_version: u32,
+    quoted: bool,
 ) -> Result<Archive, Failure> {
     let target_major = target_version / 10_000;
     let pg_dump = ctx
@@ -40,6 +41,7 @@ pub(super) async fn archive(
         database: ctx.database().as_str(),
         encoding: &encoding,
         lock_wait_seconds: Some(LOCK_WAIT_SECONDS),
+        quoted,
         selected: selected.as_deref(),
     };
     dump.write(&archive).await?;

@@ -16,7 +16,7 @@ pub(crate) use finding::RehearsalFinding;
 
 use crate::archive::Archive;
 use crate::database::Creation;
-use crate::{public, unsafe_checks};
+use crate::{keywords, public, unsafe_checks};
 use async_trait::async_trait;
 use pghaul_contracts::UnsafeCheck;
 use pghaul_step::check::Rehearse;
@@ -144,7 +144,8 @@ async fn rehearse(ctx: &CheckContext<Database>, wanted: Rehearse) -> Result<Foun
         }
     }
     let version = target.server_version();
-    let read = read(ctx, &source, version).await?;
+    let quoted = keywords::are_names(&source, &target).await?;
+    let read = read(ctx, &source, version, quoted).await?;
     let comment = format!(
         "made by pghaul to rehearse the schema of database {}, and dropped afterwards; it holds nothing that is needed",
         ctx.database()
@@ -189,11 +190,12 @@ async fn read(
     ctx: &CheckContext<Database>,
     source: &Session<Source, ReadOnly>,
     target_version: u32,
+    quoted: bool,
 ) -> Result<Read, Failure> {
-    let archive = dump::archive(ctx, source, target_version).await?;
+    let archive = dump::archive(ctx, source, target_version, quoted).await?;
     let selected = ctx.selected().await?;
     let holds = |schema: &str, name: &str| selected.as_ref().is_none_or(|s| s.holds_named(schema, name));
-    let checks = unsafe_checks::read(source, selected.as_deref()).await?;
+    let checks = unsafe_checks::read(source, selected.as_deref(), quoted).await?;
     let doing = source.doing("list the materialized views");
     let rows = doing.query(include_str!("../matviews.sql"), &[]).await?;
     let views = rows.iter().map(|row| View {

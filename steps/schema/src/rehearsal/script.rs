@@ -10,7 +10,7 @@ use crate::owner::Owners;
 use crate::passes::Passes;
 use crate::raw::sendable;
 use crate::script::script;
-use crate::{foreign_keys, unsafe_checks};
+use crate::{foreign_keys, operators, unsafe_checks};
 use libpgdump::ObjectType;
 use pghaul_contracts::UnsafeCheck;
 use pghaul_step::{Failure, Method, TableName};
@@ -107,6 +107,7 @@ impl Script {
         let (before, after) = self.not_null.around(entry)?;
         let without = unsafe_checks::dropping(&self.checks, entry)?;
         let script = before + &script(entry, &statements, None, &Owners::All)? + &without + &after;
+        let script = operators::found(&self.archive, entry, script)?;
         Ok(sendable(&script, self.archive.encoding()).into_owned() + "\n")
     }
 
