@@ -65,7 +65,7 @@ impl Anchor {
     }
 
     /// What a signature covers: every field but the signature, each in a line of its own. A line break in a field is escaped, so that
-    /// no other fields make the same text.
+    /// none reaches into the next.
     fn signed_text(&self) -> String {
         let Self {
             pghaul_anchor,

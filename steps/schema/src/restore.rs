@@ -57,16 +57,6 @@ pub(crate) struct Restorer<'a> {
 }
 
 impl<'a> Restorer<'a> {
-    /// Restores the comments on the unsafe checks that are there.
-    pub(crate) async fn restore_comments_on_checks(&self) -> Result<(), Failure> {
-        let missing = unsafe_checks::missing(self.ctx, self.checks).await?;
-        let comments: Vec<&Entry> = self
-            .open(Pass::WithChecks)
-            .filter(|entry| !unsafe_checks::is_comment_on_one(&missing, entry))
-            .collect();
-        self.restore("comments", &comments).await
-    }
-
     /// Reads what is restored already.
     pub(crate) async fn new(ctx: &'a Context<Database>, dumped: &'a Read) -> Result<Self, Failure> {
         let archive = &dumped.archive;
@@ -194,6 +184,16 @@ impl<'a> Restorer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Restores the comments on the unsafe checks that are there.
+    pub(crate) async fn restore_comments_on_checks(&self) -> Result<(), Failure> {
+        let missing = unsafe_checks::missing(self.ctx, self.checks).await?;
+        let comments: Vec<&Entry> = self
+            .open(Pass::WithChecks)
+            .filter(|entry| !unsafe_checks::is_comment_on_one(&missing, entry))
+            .collect();
+        self.restore("comments", &comments).await
     }
 
     /// Sends a batch in one transaction; first as one message, and where that fails piece by piece: what the target

@@ -33,8 +33,10 @@ pub(crate) async fn read(
     let doing = source.doing("look for checks that are not immutable");
     let quoting = if quoted { "on" } else { "off" };
     doing.query(QUOTING, &[&quoting]).await?;
-    let rows = doing.query(include_str!("unsafe_checks.sql"), &[]).await?;
+    let rows = doing.query(include_str!("unsafe_checks.sql"), &[]).await;
+    // Others use the session afterwards.
     doing.query(QUOTING, &[&"off"]).await?;
+    let rows = rows?;
     let checks = rows.iter().map(|row| UnsafeCheck {
         schema: row.get("schema"),
         of: row.get("of"),

@@ -1,3 +1,4 @@
+-- Every journal holds these statements as they stand here, and `journal verify` compares them: another letter needs another format.
 CREATE TABLE migrations (
     id         TEXT NOT NULL PRIMARY KEY,
     name       TEXT NOT NULL UNIQUE,

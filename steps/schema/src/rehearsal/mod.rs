@@ -27,8 +27,7 @@ use pghaul_step::{
 };
 use report::Report;
 use sample::Sample;
-use script::View;
-use script::{OnTarget, Script};
+use script::{OnTarget, Script, View};
 use stage::{Stage, stand_in};
 use std::time::Duration;
 
