@@ -1,13 +1,13 @@
 //! Reading one migration: its events, its state, and whether they are as they were written.
 
-use crate::chain::{self, Hash};
+use crate::chain::Hash;
 use crate::damage::DamageReason;
 use crate::error::StoreError;
 use crate::file::{JournalFile, MigrationEntry};
 use crate::format;
 use crate::stored::{Links, StoredEvent};
 use pghaul_core::journal::Head;
-use pghaul_core::{DatabaseName, Envelope, Migration, MigrationId, Seq, StepVersions};
+use pghaul_core::{DatabaseName, Envelope, Migration, MigrationId, Seq, StepVersions, hex};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -108,7 +108,7 @@ impl OpenMigration {
     /// # Errors
     /// When the file can't be read.
     pub fn hash_at(&self, seq: Seq) -> Result<Option<String>, StoreError> {
-        Ok(self.stored_hash(seq)?.as_ref().map(chain::hex))
+        Ok(self.stored_hash(seq)?.map(|hash| hex(&hash)))
     }
 
     fn stored_hash(&self, seq: Seq) -> Result<Option<Hash>, StoreError> {
@@ -300,7 +300,7 @@ impl OpenMigration {
 }
 
 fn same_hash(earlier: &Head, found: &Hash) -> Result<(), DamageReason> {
-    let found = chain::hex(found);
+    let found = hex(found);
     if found == earlier.hash {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use crate::damage::DamageReason;
 use pghaul_core::event::UnknownRecord;
 use pghaul_core::journal::Head;
 use pghaul_core::{
-    DatabaseName, Envelope, Epoch, Event, Migration, MigrationId, Seq, StepName, StepVersions,
+    DatabaseName, Envelope, Epoch, Event, Migration, MigrationId, Seq, StepName, StepVersions, hex,
 };
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -34,7 +34,7 @@ impl Links {
         let hash = if self.seq == 0 {
             String::new()
         } else {
-            chain::hex(&self.before)
+            hex(&self.before)
         };
         Head {
             seq: Seq(self.seq),
@@ -160,8 +160,7 @@ impl<'a> StoredEvent<'a> {
             .as_blob()
             .ok()
             .and_then(|blob| Hash::try_from(blob).ok());
-        hash.as_ref()
-            .map(chain::hex)
+        hash.map(|hash| hex(&hash))
             .ok_or(DamageReason::Column { column: "hash" })
     }
 

@@ -1,7 +1,7 @@
 //! Reads the file and validates it as a whole: every mistake has its line and column.
 
 use pghaul_core::event::{ConfigurationFile, DatabaseEventKind, MigrationEventKind, StepEventKind};
-use pghaul_core::{Code, Failure, escaped};
+use pghaul_core::{Code, Failure, escaped, hex};
 use pghaul_external::{CheckDefinition, ObserverDefinition, StepDefinition};
 use pghaul_step::registry::is_name;
 use pghaul_step::{Registry, alike};
@@ -64,10 +64,9 @@ pub(super) fn read(path: &Path, registry: &Registry) -> Result<(File, Configurat
             .fold(first, Failure::with_cause)
             .with_hint("`pghaul config example` shows every key, `pghaul config schema` prints a JSON Schema")
     })?;
-    let digest = Sha256::digest(text.as_bytes());
     let journaled = ConfigurationFile {
         file: path.display().to_string(),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hex(&Sha256::digest(text.as_bytes())),
     };
     Ok((contents, journaled))
 }

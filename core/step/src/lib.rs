@@ -82,6 +82,6 @@ pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 pub use pghaul_core::selection;
 pub use pghaul_core::{
     Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, JsonText, Mapping, Mark, Method, Severity,
-    Side, Subject, TableClass, TableName, TablePlan, catalog, escaped, failures, plan, quoted_name,
+    Side, Subject, TableClass, TableName, TablePlan, catalog, escaped, failures, hex, plan, quoted_name,
 };
 pub use pghaul_postgres as postgres;

@@ -1,11 +1,10 @@
 //! How the configuration defines programs. The doc comments of the fields are its documentation.
 
-use pghaul_step::UndoReason;
+use pghaul_step::{UndoReason, hex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -286,11 +285,7 @@ impl StepDefinition {
     /// A hash of the definition: another one is reported when a migration goes on.
     pub fn hash(&self) -> String {
         let text = serde_json::to_string(self).unwrap_or_default();
-        let mut hash = String::new();
-        for byte in Sha256::digest(text).iter().take(8) {
-            let _ = write!(hash, "{byte:02x}");
-        }
-        hash
+        hex(Sha256::digest(text).get(..8).unwrap_or_default())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::left_out;
 use crate::seal;
 use crate::unreadable::unreadable;
 use libpgdump::ObjectType;
-use pghaul_step::Failure;
+use pghaul_step::{Failure, hex};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -217,7 +217,7 @@ impl Archive {
                 hash.update(place.to_le_bytes());
             }
         }
-        seal::hexadecimal(&hash.finalize())
+        hex(&hash.finalize())
     }
 }
 

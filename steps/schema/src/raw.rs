@@ -64,7 +64,7 @@ pub(crate) fn sendable<'s>(statements: &'s str, encoding: &str) -> Cow<'s, str> 
         None => Cow::Borrowed(statements),
         Some(bytes) => Cow::Owned(format!(
             "DO $pghaul$ BEGIN EXECUTE pg_catalog.convert_from('\\x{}'::pg_catalog.bytea, '{encoding}'); END $pghaul$;\n",
-            crate::seal::hexadecimal(&bytes)
+            pghaul_step::hex(&bytes)
         )),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::left_out;
 use crate::unreadable::unreadable;
-use pghaul_step::Failure;
+use pghaul_step::{Failure, hex};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io;
@@ -47,10 +47,5 @@ pub(crate) fn verify(directory: &Path) -> Result<(), Failure> {
 }
 
 fn seal_of(bytes: &[u8]) -> String {
-    format!("{}\n", hexadecimal(&Sha256::digest(bytes)))
-}
-
-/// As `sha256sum` prints it.
-pub(crate) fn hexadecimal(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{}\n", hex(&Sha256::digest(bytes)))
 }

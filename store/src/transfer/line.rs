@@ -75,7 +75,7 @@ impl Line {
             *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
         }
         // Signs and capitals would be read as well: the text has one form only.
-        (crate::chain::hex(&hash) == self.hash).then_some(hash)
+        (pghaul_core::hex(&hash) == self.hash).then_some(hash)
     }
 }
 
