@@ -4,6 +4,8 @@ use pghaul_step::postgres::{Ident, ReadOnly, Session, SideMarker};
 use pghaul_step::{Failure, Mapping};
 use std::collections::{BTreeMap, BTreeSet};
 
+const SUPERUSER: &str = "SUPERUSER";
+
 /// One thing that a role is or has.
 #[derive(Debug, PartialEq, Eq)]
 struct Trait {
@@ -91,6 +93,12 @@ impl Traits {
         there: &BTreeMap<String, Trait>,
     ) -> Vec<String> {
         let own = self.own.contains(name) || target.own.contains(name);
+        let is_superuser = |traits: &BTreeMap<String, Trait>| {
+            let superuser = traits.get(SUPERUSER);
+            superuser.is_some_and(|superuser| superuser.text == "true")
+        };
+        // An ordinary role of applications that has the name of the target's first role could do anything there.
+        let becomes_superuser = !self.own.contains(name) && is_superuser(there) && !is_superuser(here);
         let names: BTreeSet<&String> = here.keys().chain(there.keys()).collect();
         let differ = names.into_iter().filter(|name| {
             // A membership in a role that the target lacks is granted when that role is created.
@@ -98,7 +106,7 @@ impl Traits {
                 .get(*name)
                 .and_then(|membership| membership.granted.as_deref());
             here.get(*name) != there.get(*name)
-                && !(own && is_attribute(name))
+                && (!own || !is_attribute(name) || (becomes_superuser && name.as_str() == SUPERUSER))
                 && granted.is_none_or(|role| role.starts_with("pg_") || target.has(role))
         });
         differ.cloned().collect()

@@ -19,7 +19,7 @@ SELECT r.rolname::text AS name, r.own, t.trait, t.granted, t.text
                        ('BYPASSRLS', r.rolbypassrls::text),
                        ('CONNECTION LIMIT', r.rolconnlimit::text),
                        ('VALID UNTIL', coalesce(extract(epoch FROM r.rolvaliduntil)::text, 'infinity'))) AS a (trait, text)
-         WHERE NOT r.own
+         WHERE NOT r.own OR a.trait = 'SUPERUSER'
          UNION ALL
         SELECT 'comment', NULL, pg_catalog.shobj_description(r.oid, 'pg_authid')
          WHERE pg_catalog.shobj_description(r.oid, 'pg_authid') IS NOT NULL

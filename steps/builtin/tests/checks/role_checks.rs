@@ -94,6 +94,27 @@ async fn roles_that_the_target_has_already() {
     assert!(!format!("{findings:?}").contains("hush"), "no value is shown");
 }
 
+/// An application that connects as it would be a superuser there.
+#[tokio::test]
+async fn an_ordinary_role_with_the_name_of_the_targets_first_role() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.create_database("app");
+    pair.source.psql("postgres", "create role chief login");
+    pair.target.psql(
+        "postgres",
+        "create role second superuser login password 's'; set session authorization second;
+         alter role postgres rename to chief",
+    );
+    let source = pair.source.conninfo("postgres");
+    let target = pair.target.conninfo_as("second", "s", "postgres");
+    let findings = Bench::of(&source, &target, &["app"]).cluster("roles").await;
+    assert_eq!(kinds(&findings), ["roles-differ"]);
+    assert_eq!(
+        findings[0].facts["roles"],
+        serde_json::json!(["chief (SUPERUSER)"])
+    );
+}
+
 #[tokio::test]
 async fn attributes_that_our_role_cannot_give() {
     let pair = ClusterPair::start(Settings::new(), Settings::new());
