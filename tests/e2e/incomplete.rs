@@ -202,8 +202,13 @@ fn a_replica_identity_must_be_there() {
          insert into u values ('a');
          update pg_index set indisready = true, indislive = true where indexrelid = 'u_mail'::regclass",
     );
-    let migration = Migration::of(&pair.source, &pair.target, &database).options(["--method", "replication"]);
-    let refused = migration.run();
+    let options = ["--method", "replication"];
+    let migration = Migration::of(&pair.source, &pair.target, &database).options(options);
+    // Two rows are few enough for the rehearsal to see it.
+    let rehearsed = migration.run();
+    assert_eq!(rehearsed.status.code(), Some(3), "{rehearsed}");
+    assert!(rehearsed.stderr.contains("u_mail"), "{rehearsed}");
+    let refused = migration.with_options("run").args(["--no-rehearsal"]).run();
     assert!(!refused.status.success(), "{refused}");
     assert!(refused.stderr.contains("INDEX public.u_mail"), "{refused}");
 }

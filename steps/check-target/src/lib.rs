@@ -10,7 +10,6 @@
 //! beside it.
 
 mod empty;
-mod extension_trial;
 mod extensions;
 mod languages;
 mod libraries;

@@ -54,6 +54,56 @@ async fn versions_must_fit() {
     assert_eq!(with("1.5").await, [], "the hint was right");
 }
 
+/// pg_dump leaves out what belongs to an extension, as if its script made it.
+#[tokio::test]
+async fn relations_that_were_added_to_an_extension_would_be_lost() {
+    let pair = shared_pair(Kind::Ordinary);
+    let database = pair.fresh_database("members");
+    pair.source.psql(
+        &database,
+        "create extension pg_stat_statements; create extension hstore;
+         create table \"My jobs\" (id int primary key); create view seen as select 1; create table other (id int primary key);
+         alter extension hstore add table \"My jobs\"; alter extension hstore add view seen;
+         alter extension plpgsql add table other",
+    );
+    let bench = Bench::new(pair, &[&database]);
+    let findings = bench.database("extensions", &database).await;
+    assert_eq!(kinds(&findings), ["members-added", "members-added"]);
+    assert!(findings.iter().all(|finding| finding.severity == Severity::Error));
+    let relations = serde_json::json!(["table public.\"My jobs\"", "view public.seen"]);
+    assert_eq!(findings[0].facts["relations"], relations);
+    assert_eq!(
+        findings[1].facts["relations"],
+        serde_json::json!(["table public.other"])
+    );
+
+    // The same where the target's database has the extensions already.
+    pair.target.create_database(&database);
+    pair.target.psql(
+        &database,
+        "create extension pg_stat_statements; create extension hstore version '1.4'",
+    );
+    let again = bench.database("extensions", &database).await;
+    let severities = again.iter().map(|finding| finding.severity);
+    let expected = [Severity::Error, Severity::Warning, Severity::Error];
+    assert_eq!(
+        kinds(&again),
+        ["extension-too-old", "members-added", "members-added"]
+    );
+    assert!(
+        severities.eq(expected),
+        "another version may have other members: {again:?}"
+    );
+    pair.target.psql(&database, "alter extension hstore update");
+
+    for finding in &findings {
+        let hint = finding.hint.as_ref().unwrap();
+        let (_, statements) = hint.split_once(": ").unwrap();
+        pair.source.psql(&database, statements);
+    }
+    assert_eq!(bench.all().await, [""; 0], "the hints were right");
+}
+
 #[tokio::test]
 async fn a_library_that_cannot_be_loaded_is_found_by_trying() {
     // The servers of npm have PL/Perl's files, but no Perl of theirs to go with it.

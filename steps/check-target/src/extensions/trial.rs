@@ -1,13 +1,14 @@
 //! Tries to create an extension: what only the server can tell, such as a library that can't be loaded.
 
+use super::members::{MEMBERS, Member, by_extension};
 use pghaul_step::postgres::{Ident, PgError, Rehearsal, Session, Target};
 use pghaul_step::{CheckContext, Code, Database, Failure, SharedSession};
 
 /// How a trial ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trial {
-    /// It can be created.
-    Created,
+pub(super) enum Trial {
+    /// It can be created, and has these members then.
+    Created(Vec<Member>),
     /// The server says that pghaul's role may not.
     NotPermitted,
     /// The server can't create it, whoever asks; what it says.
@@ -18,7 +19,7 @@ pub(crate) enum Trial {
 
 /// Tries to create an extension: in the database itself where it is there already, else in the maintenance
 /// database, then once for all databases of the survey. The transaction is rolled back.
-pub(crate) async fn create(
+pub(super) async fn create(
     ctx: &CheckContext<Database>,
     existing: Option<&SharedSession<Target>>,
     extension: &str,
@@ -62,13 +63,21 @@ async fn attempt(mut session: Session<Target, Rehearsal>, extension: &str) -> Re
         format!("SET LOCAL search_path = {schema}"),
         format!("CREATE EXTENSION {} CASCADE", Ident::new(extension)?),
     ];
-    let mut trial = Trial::Created;
+    let mut refused = None;
     for statement in &statements {
         if let Err(error) = rehearsal.attempt("try an extension", statement, &[]).await {
-            trial = judge(error)?;
+            refused = Some(judge(error)?);
             break;
         }
     }
+    let trial = match refused {
+        Some(refused) => refused,
+        None => {
+            let doing = rehearsal.doing("list the members of an extension");
+            let mut members = by_extension(&doing.query(MEMBERS, &[]).await?);
+            Trial::Created(members.remove(extension).unwrap_or_default())
+        }
+    };
     rehearsal.roll_back().await?;
     session.close().await;
     Ok(trial)
