@@ -1,5 +1,6 @@
 //! A table whose rows were copied, as the items of the steps that copy report it.
 
+use pghaul_postgres::QualifiedName;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -30,4 +31,15 @@ impl<'a> Copied<'a> {
             by_workers: outcome.get("by").and_then(Value::as_str).is_some(),
         })
     }
+
+    /// The table's name, for people.
+    pub(crate) fn name(&self) -> String {
+        short(self.table)
+    }
+}
+
+/// The name of a table that is journaled with quotes, for people: quoted only where needed.
+pub(crate) fn short(table: &str) -> String {
+    let name = table.parse().map(|name: QualifiedName| name.short());
+    name.unwrap_or_else(|_| table.to_owned())
 }

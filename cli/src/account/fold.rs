@@ -285,7 +285,7 @@ impl Progress {
         let before = |to: Moment| Some(Moment(to.0 - copied.took?));
         let begun = self.begun.get(copied.table).copied();
         Some(Table {
-            name: copied.table.to_owned(),
+            name: copied.name(),
             by_workers: copied.by_workers,
             span: Span {
                 from: begun.or_else(|| at.and_then(before)),

@@ -2,7 +2,7 @@
 
 use super::quantity::{bytes, count, duration, plural};
 use super::{failure, legible};
-use crate::copied::Copied;
+use crate::copied::{Copied, short};
 use crate::style::{ERROR, GOOD, WARNING, paint};
 use pghaul_core::event::{ConfigurationFile, CopiedBy, Ending, Note, Proof, Retry, Runner, Wait};
 use pghaul_core::status::method_label;
@@ -235,9 +235,9 @@ fn of_note(note: &Note) -> String {
                 CopiedBy::TargetWorkers => ", by the target's workers",
             };
             match tables.as_slice() {
-                [table] => format!("copying table {table}{by}"),
+                [table] => format!("copying table {}{by}", short(table)),
                 many => {
-                    let named: Vec<&str> = many.iter().take(NAMED).map(String::as_str).collect();
+                    let named: Vec<String> = many.iter().take(NAMED).map(|table| short(table)).collect();
                     let others = match many.len().saturating_sub(NAMED) {
                         0 => String::new(),
                         others => format!(" and {}", plural(others as u64, "other")),
@@ -329,7 +329,7 @@ fn noted(facts: &Value) -> String {
 /// A copied table, for items that say so, as those of the steps that copy do.
 fn copied(outcome: &Value) -> Option<String> {
     let copied = Copied::of(outcome)?;
-    let table = copied.table;
+    let table = copied.name();
     let rows = copied.rows.map(|rows| plural(rows, "row"));
     let size = copied.bytes.filter(|size| *size > 0).map(bytes);
     let took = copied.took.map(|took| {

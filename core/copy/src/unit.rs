@@ -12,8 +12,11 @@ const SMALL: u64 = 1 << 20;
 /// So many bytes of small tables make a unit.
 const TOGETHER: u64 = 8 << 20;
 
-/// So many small tables make a unit.
+/// So many small tables make a unit, where there are enough for every worker.
 const MOST_TOGETHER: usize = 200;
+
+/// As few small tables are one unit: a second transaction would take longer than their rows.
+const FEW: usize = 8;
 
 /// A part is not smaller.
 const LEAST_PART: u64 = 128 << 20;
@@ -116,7 +119,7 @@ fn parts_of(place: usize, table: &Table, size: u64, cutting: Cutting) -> Vec<(u6
 
 /// Small tables, as many together as fit, yet so that every worker gets some.
 fn together(tables: &[Table], small: &[usize], workers: usize) -> Vec<(u64, Unit)> {
-    let most = small.len().div_ceil(workers.max(1) * 4).clamp(1, MOST_TOGETHER);
+    let most = small.len().div_ceil(workers.max(1) * 4).clamp(FEW, MOST_TOGETHER);
     let mut units = Vec::new();
     let (mut batch, mut bytes) = (Vec::new(), 0);
     for place in small {
@@ -194,10 +197,15 @@ mod tests {
 
     #[test]
     fn small_tables_go_together_and_those_that_must_stay_alone_do_not() {
-        let tables: Vec<_> = std::iter::repeat_with(|| table(8192)).take(9).collect();
-        let units = cut(&tables, |place| place == 4, cutting(1, 150_000));
-        assert_eq!(units.iter().filter(|u| **u == Unit::Whole(vec![4])).count(), 1);
-        assert_eq!(units.len(), 5);
+        let units = |number: usize, workers: usize| {
+            let tables: Vec<_> = std::iter::repeat_with(|| table(8192)).take(number).collect();
+            cut(&tables, |place| place == 4, cutting(workers, 150_000))
+        };
+        assert_eq!(
+            units(9, 2),
+            [Unit::Whole(vec![0, 1, 2, 3, 5, 6, 7, 8]), Unit::Whole(vec![4])]
+        );
+        assert_eq!(units(81, 2).len(), 1 + 8, "ten in each");
     }
 
     proptest! {

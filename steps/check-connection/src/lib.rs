@@ -159,16 +159,19 @@ impl FindingKind for Obstacle {
     fn hint(&self) -> Option<String> {
         match self {
             Self::CannotConnect { hint, .. } => hint.clone(),
-            Self::NoConnectPrivilege { database, role, .. } => Some(format!(
-                "GRANT CONNECT ON DATABASE {} TO {};",
+            Self::NoConnectPrivilege { side, database, role } => Some(format!(
+                "on the {side}: GRANT CONNECT ON DATABASE {} TO {};",
                 quoted(database),
                 quoted(role)
             )),
-            Self::ConnectionsNotAllowed { database, .. } => Some(format!(
-                "ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;",
+            Self::ConnectionsNotAllowed { side, database } => Some(format!(
+                "on the {side}: ALTER DATABASE {} WITH ALLOW_CONNECTIONS true;",
                 quoted(database)
             )),
-            Self::DatabaseInvalid { database, .. } => Some(format!("DROP DATABASE {};", quoted(database))),
+            Self::DatabaseInvalid { side, database } => Some(format!(
+                "on the {side}: DROP DATABASE {};",
+                quoted(database)
+            )),
             Self::NamesNotUtf8 { .. } => Some(
                 "rename what has such names; or leave the database out, and move it with pg_dump and pg_restore"
                     .to_owned(),

@@ -7,6 +7,7 @@ mod key_words;
 
 use pghaul_core::TableName;
 use std::fmt;
+use std::str::FromStr;
 
 /// A name that can't be written in SQL at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum QuoteError {
     /// `""` is no name.
     #[error("an empty name is not allowed in SQL")]
     EmptyName,
+    /// A text is not of the form `"schema"."name"`.
+    #[error("no schema and name, both quoted")]
+    NotQuoted,
 }
 
 impl From<QuoteError> for pghaul_core::Failure {
@@ -99,6 +103,37 @@ impl QualifiedName {
     /// Quoted only where needed, for people.
     pub fn short(&self) -> String {
         format!("{}.{}", self.schema.short(), self.name.short())
+    }
+}
+
+impl FromStr for QualifiedName {
+    type Err = QuoteError;
+
+    /// Takes what `Display` writes: both names quoted.
+    fn from_str(quoted: &str) -> Result<Self, QuoteError> {
+        let (schema, rest) = unquoted(quoted)?;
+        let rest = rest.strip_prefix('.').ok_or(QuoteError::NotQuoted)?;
+        match unquoted(rest)? {
+            (name, "") => Self::new(schema, name),
+            _ => Err(QuoteError::NotQuoted),
+        }
+    }
+}
+
+/// The name that a text begins with, quoted there, and what follows it.
+fn unquoted(text: &str) -> Result<(String, &str), QuoteError> {
+    let mut rest = text.strip_prefix('"').ok_or(QuoteError::NotQuoted)?;
+    let mut name = String::new();
+    loop {
+        let (part, after) = rest.split_once('"').ok_or(QuoteError::NotQuoted)?;
+        name.push_str(part);
+        match after.strip_prefix('"') {
+            Some(after) => {
+                name.push('"');
+                rest = after;
+            }
+            None => return Ok((name, after)),
+        }
     }
 }
 
@@ -188,5 +223,24 @@ mod tests {
             QualifiedName::new("public", "user").unwrap().short(),
             "public.\"user\""
         );
+    }
+
+    #[test]
+    fn qualified_names_are_read_as_they_are_written() {
+        for (schema, name) in [("public", "orders"), ("a\"", "\".\""), ("\"\"", "ß . x")] {
+            let written = QualifiedName::new(schema, name).unwrap();
+            assert_eq!(written.to_string().parse(), Ok(written));
+        }
+        for wrong in [
+            "orders",
+            "public.orders",
+            "\"a\"",
+            "\"a\".\"b",
+            "\"a\".\"b\".",
+            "\"\".\"b\"",
+            "",
+        ] {
+            assert!(wrong.parse::<QualifiedName>().is_err(), "{wrong}");
+        }
     }
 }

@@ -72,7 +72,10 @@ async fn a_database_whose_drop_was_interrupted() {
     let bench = Bench::new(&pair, &["half"]);
     let findings = bench.database("database-connection", "half").await;
     assert_eq!(kinds(&findings), ["database-invalid"]);
-    assert_eq!(findings[0].hint.as_deref(), Some("DROP DATABASE half;"));
+    assert_eq!(
+        findings[0].hint.as_deref(),
+        Some("on the source: DROP DATABASE half;")
+    );
 }
 
 /// pghaul reads names as UTF-8; rows and comments it does not.

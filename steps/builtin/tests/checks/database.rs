@@ -252,7 +252,9 @@ async fn a_closed_database() {
     assert_eq!(kinds(&findings), ["connections-not-allowed"]);
     assert_eq!(
         findings[0].hint,
-        Some(format!("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS true;"))
+        Some(format!(
+            "on the source: ALTER DATABASE {database} WITH ALLOW_CONNECTIONS true;"
+        ))
     );
     assert_eq!(
         bench.all().await,

@@ -85,7 +85,7 @@ async fn what_a_role_may_not_do_on_the_source() {
     assert_eq!(kinds(&findings), ["no-connect-privilege"]);
     assert_eq!(
         findings[0].hint.as_deref(),
-        Some("GRANT CONNECT ON DATABASE app TO plain;")
+        Some("on the source: GRANT CONNECT ON DATABASE app TO plain;")
     );
 }
 

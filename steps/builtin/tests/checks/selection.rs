@@ -3,7 +3,7 @@
 use crate::{Bench, kinds};
 use pghaul_core::Severity;
 use pghaul_core::selection::{ProviderObjects, Rule};
-use pghaul_testkit::{Kind, shared_pair};
+use pghaul_testkit::{ClusterPair, Kind, Settings, shared_pair};
 
 #[tokio::test]
 async fn a_table_that_is_lost_by_a_dependency_and_one_that_comes_along() {
@@ -44,4 +44,46 @@ async fn a_table_that_is_lost_by_a_dependency_and_one_that_comes_along() {
         found[0].message
     );
     assert_eq!(kinds(&bench.cluster("provider").await), ["provider-recognised"]);
+}
+
+#[tokio::test]
+async fn databases_that_are_left_out_by_default_may_hold_something() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    pair.source.create_database("app");
+    let mut bench = Bench::new(&pair, &["app"]);
+    let check = "left-out-databases";
+    assert_eq!(bench.cluster(check).await, []);
+    pair.source.psql(
+        "template1",
+        "create extension hstore; create table countries (id int)",
+    );
+    pair.source.psql(
+        "postgres",
+        "create type mood as enum ('fine'); select lo_create(4711); create role plain login password 'p';
+         revoke connect on database template1 from public",
+    );
+    let found = bench.cluster(check).await;
+    assert_eq!(kinds(&found), ["left-out-with-objects", "left-out-with-objects"]);
+    let objects = |of: usize| found[of].facts["objects"].clone();
+    assert_eq!(
+        objects(0),
+        serde_json::json!(["type public.mood", "large object 4711"])
+    );
+    assert_eq!(
+        objects(1),
+        serde_json::json!(["table public.countries", "extension hstore"])
+    );
+    pair.source.create_database("while_nobody_is_in_template1");
+
+    let source = pair.source.conninfo_as("plain", "p", "postgres");
+    let target = pair.target.conninfo("postgres");
+    let found = Bench::of(&source, &target, &["app"]).cluster(check).await;
+    assert_eq!(kinds(&found), ["left-out-with-objects", "left-out-unseen"]);
+
+    bench.landscape.selection.exclude = vec!["template1".to_owned()];
+    bench.landscape.selected.push("postgres".into());
+    assert_eq!(bench.cluster(check).await, [], "the hints are right");
+    bench.landscape.selection = Default::default();
+    bench.landscape.selection.include = vec!["app".to_owned()];
+    assert_eq!(bench.cluster(check).await, [], "others are not asked for");
 }
