@@ -138,6 +138,10 @@ async fn misbehaviour_is_a_failure_that_says_so() {
             "wrote a message of the type \"findings\"; did you mean \"finding\"?",
         ),
         (
+            format!(r#"{HELLO}; echo '{{"type":"finding","severity":"accepted","message":"m"}}'; {DONE}"#),
+            "wrote a line that is no message",
+        ),
+        (
             format!("{HELLO}; exec >&-; exec sleep 600"),
             "closed its standard output without \"done\"",
         ),
