@@ -106,11 +106,11 @@ fn the_configuration_is_documented() {
          unless `--config` names it, one that belongs to another user than you or root: it names programs that run\n\
          as you.\n\n\
          | command | shows |\n|---|---|\n\
-         | `pghaul config check` | whether the configuration and the checks in SQL are right, and where they are |\n\
+         | `pghaul config check` | whether the configuration, its programs and the checks in SQL are right, and where they are or are looked for |\n\
          | `pghaul config example` | the example below |\n\
          | `pghaul config schema` | a JSON Schema, for editors |\n\
          | `pghaul steps`, `pghaul checks` | what it has added, with its origin |\n\
-         | `pghaul describe NAME` | everything that is known of a step or a check |\n\n\
+         | `pghaul describe NAME` | where a step or a check comes from, and its place among the others |\n\n\
          What programs are sent and answer: [the protocol](protocol.md).\n\n```toml\n{example}```\n"
     );
     check("configuration.md", &text);

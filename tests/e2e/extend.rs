@@ -132,6 +132,8 @@ fn the_examples_of_the_documentation_do_what_they_say() {
     compare::same(source, target, &database);
     let told = told.join().expect("the webhook");
     assert!(told[0].contains(&database) && told.len() == 2, "{told:?}");
+    let coloured = |text: &String| text.contains("\\u001b");
+    assert!(!told.iter().any(coloured), "colours are for terminals: {told:?}");
     assert_nothing_of_it_is_left(&migration, pair, &database);
 }
 
@@ -198,6 +200,10 @@ fn a_check_in_sql_that_is_wrong_is_named_with_its_line() {
             "line 3: relation \"missing\" does not exist",
         ),
         (
+            "SELECT 1 AS one FROM t",
+            "hint: `search_path` is empty: name each table with its schema",
+        ),
+        (
             "SELECT 1\n  AS one,\n  nowhere",
             "line 5: column \"nowhere\" does not exist",
         ),
@@ -241,6 +247,16 @@ fn a_check_in_sql_that_is_wrong_is_named_with_its_line() {
         );
     }
     assert_eq!(pair.source.psql(&database, "select count(*) from t"), "0");
+    fs::write(
+        Path::new(&folder).join("second.sql"),
+        "-- message: m\n-- name: own-rule\nSELECT 1",
+    )
+    .expect("write a check of the same name");
+    let options = ["check", "--sql-checks", &folder];
+    let refused = migration.command(&options).run().failed_with(USAGE);
+    let expected =
+        format!("second.sql, line 2: there is a check \"own-rule\" already ({folder}/own-rule.sql)");
+    assert!(refused.stderr.contains(&expected), "{refused}");
 }
 
 #[test]
@@ -262,6 +278,19 @@ fn a_configuration_that_is_wrong_is_refused_before_anything() {
     assert!(refused.stderr.contains("did you mean `command`?"), "{refused}");
     let valid = configured("[[step]]\nname = \"a\"\ncommand = [\"./p\"]\n", "exit 1");
     let file = valid.path().join("pghaul.toml");
+    let check = ["config", "check", "--config", &config(valid.path())];
+    migration.command(&check).run().succeeded();
+    let program = valid.path().join("p");
+    for (mistake, expected) in [
+        (0o644, "is not executable: chmod +x"),
+        (0o755, "end with carriage returns"),
+    ] {
+        fs::write(&program, "#!/bin/sh\r\nexit 1\r\n").expect("write the program");
+        fs::set_permissions(&program, Permissions::from_mode(mistake)).expect("set its mode");
+        let refused = migration.command(&check).run().failed_with(USAGE);
+        assert!(refused.stderr.contains("line 3, column 11"), "{refused}");
+        assert!(refused.stderr.contains(expected), "{refused}");
+    }
     fs::set_permissions(&file, Permissions::from_mode(0o666)).expect("let everyone write");
     let refused = migration
         .with_options("check")

@@ -50,7 +50,7 @@ pub(crate) struct ConfigCommandArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Validate the configuration and the checks in SQL, and show where they are
+    /// Validate the configuration, its programs and the checks in SQL, and show where they are
     Check(JournalArgs),
     /// Print a configuration file with every key
     Example,

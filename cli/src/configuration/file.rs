@@ -1,7 +1,9 @@
 //! Reads the file and validates it as a whole: every mistake has its line and column.
 
+use super::program;
 use pghaul_core::event::{ConfigurationFile, DatabaseEventKind, MigrationEventKind, StepEventKind};
 use pghaul_core::{Code, Failure, escaped, hex};
+use pghaul_external::definition::Command;
 use pghaul_external::{CheckDefinition, ObserverDefinition, StepDefinition};
 use pghaul_step::registry::is_name;
 use pghaul_step::{Registry, alike};
@@ -50,18 +52,7 @@ pub(super) fn read(path: &Path, registry: &Registry) -> Result<(File, Configurat
     let text = std::fs::read_to_string(path)
         .map_err(|error| failure(format!("{} can't be read", path.display())).with_cause(error))?;
     let contents = parse(&text, registry).map_err(|mistakes| {
-        let named = |mistake: &Mistake| {
-            let (line, column) = mistake.place(&text);
-            format!(
-                "{}, line {line}, column {column}: {}",
-                path.display(),
-                escaped(&mistake.message)
-            )
-        };
-        let mut mistakes = mistakes.iter().map(named);
-        let first = failure(mistakes.next().unwrap_or_default());
-        mistakes
-            .fold(first, Failure::with_cause)
+        refused(path, &text, &mistakes)
             .with_hint("`pghaul config example` shows every key, `pghaul config schema` prints a JSON Schema")
     })?;
     let journaled = ConfigurationFile {
@@ -69,6 +60,42 @@ pub(super) fn read(path: &Path, registry: &Registry) -> Result<(File, Configurat
         sha256: hex(&Sha256::digest(text.as_bytes())),
     };
     Ok((contents, journaled))
+}
+
+/// Looks for the programs of a file that has been read: only `config check` does, as what is missing now may be there in time.
+///
+/// # Errors
+/// [`Code::BadInput`]: as [`read`].
+pub(super) fn find_programs(path: &Path) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| failure(format!("{} can't be read", path.display())).with_cause(error))?;
+    let mistakes = match toml::from_str(&text) {
+        Ok(file) => {
+            let mut problems = Problems::default();
+            problems.of_programs(&file, path.parent().unwrap_or(Path::new(".")));
+            problems.placed(&text)
+        }
+        Err(error) => vec![Mistake::of(&error)],
+    };
+    match mistakes.is_empty() {
+        true => Ok(()),
+        false => Err(refused(path, &text, &mistakes)),
+    }
+}
+
+/// The first mistake, and the others as causes.
+fn refused(path: &Path, text: &str, mistakes: &[Mistake]) -> Failure {
+    let named = |mistake: &Mistake| {
+        let (line, column) = mistake.place(text);
+        format!(
+            "{}, line {line}, column {column}: {}",
+            path.display(),
+            escaped(&mistake.message)
+        )
+    };
+    let mut mistakes = mistakes.iter().map(named);
+    let first = failure(mistakes.next().unwrap_or_default());
+    mistakes.fold(first, Failure::with_cause)
 }
 
 fn failure(message: String) -> Failure {
@@ -83,6 +110,13 @@ struct Mistake {
 }
 
 impl Mistake {
+    fn of(error: &toml::de::Error) -> Self {
+        Self {
+            at: error.span().unwrap_or(0..0),
+            message: with_offer(error.message()),
+        }
+    }
+
     /// Line and column, from 1.
     fn place(&self, text: &str) -> (usize, usize) {
         let before = text.get(..self.at.start).unwrap_or(text);
@@ -93,32 +127,26 @@ impl Mistake {
 }
 
 fn parse(text: &str, registry: &Registry) -> Result<File, Vec<Mistake>> {
-    let file: File = toml::from_str(text).map_err(|error| {
-        vec![Mistake {
-            at: error.span().unwrap_or(0..0),
-            message: with_offer(error.message()),
-        }]
-    })?;
+    let file: File = toml::from_str(text).map_err(|error| vec![Mistake::of(&error)])?;
     let mut problems = Problems::default();
     problems.of_checks(&file, registry);
     problems.of_steps(&file, registry);
     problems.of_observers(&file);
-    if problems.0.is_empty() {
-        return Ok(file);
+    let mistakes = problems.placed(text);
+    match mistakes.is_empty() {
+        true => Ok(file),
+        false => Err(mistakes),
     }
-    let table = DeTable::parse(text)
-        .map(|table| table.into_inner())
-        .unwrap_or_default();
-    let placed = |(path, message): (Path_, String)| Mistake {
-        at: span(&table, &path),
-        message,
-    };
-    Err(problems.0.into_iter().map(placed).collect())
 }
 
 /// serde's sentence, with the name that was probably meant: ``unknown field `comand`, expected one of `name`, `command` ``.
 fn with_offer(message: &str) -> String {
     let message = message.trim_end();
+    if let Some(given) = (message.strip_prefix("invalid type: string "))
+        .and_then(|rest| rest.strip_suffix(", expected a sequence"))
+    {
+        return format!("{given} is no list: write it as [{given}]");
+    }
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = message.starts_with("unknown ");
     match quoted
@@ -159,6 +187,36 @@ fn span(table: &DeTable<'_>, path: &[Part]) -> Range<usize> {
 struct Problems(Vec<(Path_, String)>);
 
 impl Problems {
+    fn placed(self, text: &str) -> Vec<Mistake> {
+        let table = DeTable::parse(text)
+            .map(|table| table.into_inner())
+            .unwrap_or_default();
+        let placed = |(path, message): (Path_, String)| Mistake {
+            at: span(&table, &path),
+            message,
+        };
+        self.0.into_iter().map(placed).collect()
+    }
+
+    fn of_programs(&mut self, file: &File, folder: &Path) {
+        let checks = file.check.iter().map(|check| &check.command);
+        let steps = file.step.iter().map(|step| &step.command);
+        let observers = file.observer.iter().map(|observer| &observer.command);
+        let found = |command: &Command| program::problem(command, folder);
+        let sections = [
+            ("check", checks.map(found).collect::<Vec<_>>()),
+            ("step", steps.map(found).collect()),
+            ("observer", observers.map(found).collect()),
+        ];
+        for (section, problems) in sections {
+            for (index, problem) in problems.into_iter().enumerate() {
+                if let Some(message) = problem {
+                    self.add(section, index, &[Part::Key("command")], message);
+                }
+            }
+        }
+    }
+
     fn add(&mut self, section: &'static str, index: usize, rest: &[Part], message: String) {
         let mut path = vec![Part::Key(section), Part::Index(index)];
         path.extend_from_slice(rest);
@@ -284,6 +342,10 @@ mod tests {
             (
                 "[[check]]\nname = \"a\"\ncommand = [\"./a\"]\nscope = \"databse\"\n",
                 "4:9: unknown variant `databse`, expected `cluster` or `database`; did you mean `database`?",
+            ),
+            (
+                "[[check]]\nname = \"a\"\ncommand = \"./a\"\n",
+                "3:11: \"./a\" is no list: write it as [\"./a\"]",
             ),
             (
                 "[[check]]\nname = \"a\"\ncommand = [\"./a\"]\ntimeout = \"soon\"\n",

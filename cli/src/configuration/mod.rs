@@ -1,10 +1,11 @@
 //! The configuration: the file `pghaul.toml`, and the folder of checks in SQL.
 //!
-//! `file` reads and validates it, `place` finds it, `example` shows it.
+//! `file` reads and validates it, `place` finds it, `program` looks for its programs, `example` shows it.
 
 mod example;
 mod file;
 mod place;
+mod program;
 
 pub(crate) use example::{example, schema};
 pub(crate) use place::Places;
@@ -24,17 +25,30 @@ pub(crate) struct Configuration {
     pub(crate) journaled: Option<ConfigurationFile>,
     /// The folder of checks in SQL, where there is one.
     pub(crate) sql_checks: Option<PathBuf>,
+    /// Where the file was looked for, and where the folder.
+    pub(crate) looked_for: (Vec<PathBuf>, Vec<PathBuf>),
     /// The observers, with their programs found.
     pub(crate) observers: Vec<ObserverDefinition>,
 }
 
 impl Configuration {
+    /// Looks for the programs that the file names.
+    ///
+    /// # Errors
+    /// [`Code::BadInput`](pghaul_core::Code::BadInput) with the place of every program that can't be started.
+    pub(crate) fn find_programs(&self) -> Result<(), Failure> {
+        self.file.as_deref().map_or(Ok(()), file::find_programs)
+    }
+
     /// Reads the configuration and adds its checks and steps to those of the program.
     ///
     /// # Errors
     /// Every mistake in the file, with its place; the first one in a file of SQL.
     pub(crate) fn load(registry: Registry, places: &Places<'_>) -> Result<(Registry, Self), Failure> {
-        let mut configuration = Self::default();
+        let mut configuration = Self {
+            looked_for: (places.of_file(), places.of_sql_checks().into_iter().collect()),
+            ..Self::default()
+        };
         let mut registry = registry;
         let mut folder = None;
         if let Some(path) = places.file()? {

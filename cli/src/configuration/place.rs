@@ -30,11 +30,7 @@ impl Places<'_> {
             refuse_writable_by_all(given)?;
             return Ok(Some(given.to_owned()));
         }
-        let beside = self.beside_the_journal(NAME);
-        let own = etcetera::base_strategy::Xdg::new()
-            .ok()
-            .map(|xdg| xdg.config_dir().join("pghaul").join(NAME));
-        let found = beside.into_iter().chain(own).find(|path| path.exists());
+        let found = self.of_file().into_iter().find(|path| path.exists());
         if let Some(path) = &found {
             refuse_writable_by_all(path)?;
             refuse_of_another(path, nix::unistd::geteuid().as_raw())?;
@@ -48,11 +44,24 @@ impl Places<'_> {
         if let Some(given) = given {
             return Ok(Some(given));
         }
-        let beside = self.beside_the_journal(SQL_CHECKS).filter(|path| path.is_dir());
+        let beside = self.of_sql_checks().filter(|path| path.is_dir());
         if let Some(folder) = &beside {
             refuse_of_another(folder, nix::unistd::geteuid().as_raw())?;
         }
         Ok(beside)
+    }
+
+    /// Where the file is looked for when it is not given.
+    pub(super) fn of_file(&self) -> Vec<PathBuf> {
+        let own = etcetera::base_strategy::Xdg::new()
+            .ok()
+            .map(|xdg| xdg.config_dir().join("pghaul").join(NAME));
+        self.beside_the_journal(NAME).into_iter().chain(own).collect()
+    }
+
+    /// Where the folder of checks in SQL is looked for when it is not given.
+    pub(super) fn of_sql_checks(&self) -> Option<PathBuf> {
+        self.beside_the_journal(SQL_CHECKS)
     }
 
     fn beside_the_journal(&self, name: &str) -> Option<PathBuf> {

@@ -25,7 +25,8 @@ impl Observer for NotifyingObserver {
 
     fn journaled(&self, event: &Event) {
         self.shown.journaled(event);
-        let mut notice = Notice::new(event.kind(), &self.migration, sentence::of(event));
+        let text = anstream::adapter::strip_str(&sentence::of(event)).to_string();
+        let mut notice = Notice::new(event.kind(), &self.migration, text);
         notice.database = event.database().map(ToString::to_string);
         notice.step = event.step().map(ToString::to_string);
         notice.item = event.item().map(str::to_owned);

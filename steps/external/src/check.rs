@@ -153,11 +153,7 @@ impl Findings<'_> {
         };
         Finding {
             check: self.check.into(),
-            severity: match found.severity {
-                // Only a user accepts something.
-                Severity::Accepted => Severity::Error,
-                severity => severity,
-            },
+            severity: found.severity.into(),
             concern: Concern::Migration,
             subject,
             kind: found

@@ -270,12 +270,14 @@ fn all_methods() -> Vec<Method> {
 
 impl Command {
     /// The same, where a program that is named by a path is found from the folder.
-    pub(crate) fn found_from(&self, folder: &Path) -> Self {
+    pub fn found_from(&self, folder: &Path) -> Self {
         let mut words = self.0.clone();
         if let Some(program) = words.first_mut()
             && program.contains('/')
         {
-            *program = folder.join(&*program).to_string_lossy().into_owned();
+            // Without the `.` between folder and program.
+            let path: PathBuf = folder.join(&*program).components().collect();
+            *program = path.to_string_lossy().into_owned();
         }
         Self(words)
     }

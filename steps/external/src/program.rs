@@ -9,9 +9,10 @@ use crate::protocol::{Answer, Presence, Request, Sent, VERSION};
 use group::Group;
 use lines::Lines;
 use pghaul_step::postgres::child;
-use pghaul_step::{Code, Failure, escaped};
+use pghaul_step::{Code, Failure, alike, escaped};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -65,11 +66,7 @@ impl Program<'_> {
         listener: &mut impl Listener,
     ) -> Result<Done, Failure> {
         let mut command = self.start(sent.name(), request, files);
-        let mut child = command.spawn().map_err(|error| {
-            self.failed("can't be started").with_cause(error).with_hint(
-                "see that the file exists and may be executed, and that its first line names its interpreter",
-            )
-        })?;
+        let mut child = command.spawn().map_err(|error| self.not_started(&error))?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let mut group = Group::new(child);
         let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
@@ -113,13 +110,28 @@ impl Program<'_> {
             group.terminate(GRACE).await;
         }
         let last_lines = timeout(GRACE, log).await.ok().and_then(Result::ok);
+        let last_lines = last_lines.unwrap_or_default();
+        let silent = last_lines.is_empty() && matches!(heard, Ok(None));
         let judged = heard.and_then(|done| self.judge(status, done));
         judged.map_err(|failure| {
-            last_lines
-                .into_iter()
-                .flatten()
-                .fold(failure, Failure::with_cause)
+            let failure = last_lines.into_iter().fold(failure, Failure::with_cause);
+            match silent {
+                true => failure
+                    .with_cause("it wrote nothing to its standard error")
+                    .with_hint("its last message must be \"done\", or \"error\" with a sentence; docs/reference/protocol.md has the rules"),
+                false => failure,
+            }
         })
+    }
+
+    fn not_started(&self, error: &std::io::Error) -> Failure {
+        let program = self.command.0.first().map_or("", String::as_str);
+        let hint = match error.kind() {
+            ErrorKind::PermissionDenied => format!("chmod +x {program}"),
+            _ => "see that the file exists, and that its first line names an interpreter that exists, without a carriage return at its end"
+                .to_owned(),
+        };
+        self.failed("can't be started").with_cause(error).with_hint(hint)
     }
 
     fn start(&self, name: &str, request: &Request, files: &ServiceFile) -> tokio::process::Command {
@@ -222,7 +234,8 @@ impl Conversation<'_, '_> {
                         None => failure,
                     });
                 }
-                Answer::Hello { .. } | Answer::Unknown => {}
+                Answer::Hello { .. } => {}
+                Answer::Unknown => self.refuse_misspelled(&line)?,
                 answer => {
                     if listener.hear(answer).await? {
                         self.send(&Sent::Recorded)?;
@@ -230,6 +243,18 @@ impl Conversation<'_, '_> {
                 }
             }
         }
+    }
+
+    /// A message of another type may be of a later version; one that is almost of a known type would be lost in silence.
+    fn refuse_misspelled(&self, line: &[u8]) -> Result<(), Failure> {
+        let message: Value = serde_json::from_slice(line).unwrap_or_default();
+        let given = message.get("type").and_then(Value::as_str).unwrap_or_default();
+        let Some(meant) = alike(given, TYPES.iter().copied()) else {
+            return Ok(());
+        };
+        let given = bounded(given);
+        let how = format!("wrote a message of the type {given:?}; did you mean {meant:?}?");
+        Err(self.program.failed(&how))
     }
 
     fn parse(&mut self, line: &[u8]) -> Result<Answer, Failure> {
@@ -240,9 +265,15 @@ impl Conversation<'_, '_> {
         let answer: Answer = message.map_err(|error| {
             let line = self.passwords.hidden_in(&String::from_utf8_lossy(line));
             let excerpt = escaped(&line).chars().take(60).collect::<String>();
-            self.program
-                .failed(&format!("wrote a line that is no message: {excerpt:?}"))
-                .with_cause(error)
+            let failure = self
+                .program
+                .failed(&format!("wrote a line that is no message: {excerpt:?}"));
+            match line.trim_start().starts_with('{') {
+                true => failure.with_cause(error),
+                false => failure.with_hint(
+                    "its standard output is for messages alone: write everything else to its standard error, in a shell with `>&2`",
+                ),
+            }
         })?;
         if !matches!(answer, Answer::Progress { .. }) {
             let too_much = || {
@@ -263,6 +294,9 @@ impl Conversation<'_, '_> {
         Ok(answer)
     }
 }
+
+/// The types of messages that a program writes.
+const TYPES: &[&str] = &["hello", "finding", "progress", "fact", "item", "done", "error"];
 
 /// Writes what is sent, apart from what is read: a program that does not read must not keep anybody waiting. The pipe is closed
 /// when nobody sends any more.

@@ -125,8 +125,8 @@ pub(crate) enum Presence {
 #[derive(Debug, Deserialize)]
 pub(crate) struct FoundByProgram {
     pub(crate) message: String,
-    #[serde(default = "error")]
-    pub(crate) severity: Severity,
+    #[serde(default)]
+    pub(crate) severity: FoundSeverity,
     #[serde(default)]
     pub(crate) kind: Option<String>,
     #[serde(default)]
@@ -137,6 +137,22 @@ pub(crate) struct FoundByProgram {
     pub(crate) facts: Value,
 }
 
-fn error() -> Severity {
-    Severity::Error
+/// How bad it is. Only a user accepts something.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FoundSeverity {
+    Note,
+    Warning,
+    #[default]
+    Error,
+}
+
+impl From<FoundSeverity> for Severity {
+    fn from(severity: FoundSeverity) -> Self {
+        match severity {
+            FoundSeverity::Note => Self::Note,
+            FoundSeverity::Warning => Self::Warning,
+            FoundSeverity::Error => Self::Error,
+        }
+    }
 }

@@ -134,6 +134,14 @@ async fn misbehaviour_is_a_failure_that_says_so() {
             "reports: no \\u001b[31mroom",
         ),
         (
+            format!(r#"{HELLO}; echo '{{"type":"findings","message":"m"}}'; {DONE}"#),
+            "wrote a message of the type \"findings\"; did you mean \"finding\"?",
+        ),
+        (
+            format!(r#"{HELLO}; echo '{{"type":"finding","severity":"accepted","message":"m"}}'; {DONE}"#),
+            "wrote a line that is no message",
+        ),
+        (
             format!("{HELLO}; exec >&-; exec sleep 600"),
             "closed its standard output without \"done\"",
         ),
@@ -169,6 +177,14 @@ async fn what_it_writes_to_standard_error_is_in_the_failure_and_may_be_a_flood()
     let script = format!(
         "{HELLO}; head -c 30000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo last words >&2; exit 1"
     );
+    let (silent, _) = told("exit 1", Duration::from_secs(20)).await;
+    assert_eq!(
+        silent.unwrap_err().causes,
+        ["it wrote nothing to its standard error"]
+    );
+    let (chatty, _) = told("echo debug", Duration::from_secs(20)).await;
+    let hint = chatty.unwrap_err().hint;
+    assert!(hint.is_some_and(|hint| hint.contains(">&2")));
     let (answer, _) = told(&script, Duration::from_secs(60)).await;
     let failure = answer.unwrap_err();
     assert_eq!(failure.causes.last().unwrap(), "last words", "{failure:?}");

@@ -120,9 +120,22 @@ impl SqlFile {
             self.query_line + characters.filter(|c| *c == '\n').count()
         });
         let message = error.message().to_owned();
+        let hint = match error.sqlstate() {
+            Some("42P01") => Some("`search_path` is empty: name each table with its schema"),
+            Some("42601") => Some("the file holds one SELECT, which may begin with WITH, below its header"),
+            Some(state) if state.starts_with("42") || state.starts_with("22") => {
+                Some("correct the query in the file")
+            }
+            _ => None,
+        };
         let failure = Failure::from(error);
+        let hint = match (hint, failure.code) {
+            (Some(hint), Code::ServerError) => Some(with_words_of_the_server(hint, failure.hint)),
+            _ => failure.hint,
+        };
         Failure {
             message: wrong(&self.path, line, message).message,
+            hint,
             ..failure
         }
     }
@@ -187,6 +200,15 @@ impl SqlFile {
             message: filled(&self.message)?,
             hint: self.hint.as_deref().map(filled).transpose()?,
         })
+    }
+}
+
+/// The hint in place of pghaul's general one; the server's own hint stays at its end.
+fn with_words_of_the_server(hint: &str, general: Option<String>) -> String {
+    let general = general.unwrap_or_default();
+    match general.split_once("; the server says: ") {
+        Some((_, words)) => format!("{hint}; the server says: {words}"),
+        None => hint.to_owned(),
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) enum Scope {
 pub struct SqlFile {
     pub(super) path: PathBuf,
     pub(super) name: String,
+    /// The line of the name; the first where the file names the check.
+    pub(super) name_line: usize,
     pub(super) summary: String,
     pub(super) side: Side,
     pub(super) scope: Scope,
@@ -50,6 +52,8 @@ impl SqlFile {
     /// [`Code::BadInput`] with the file and the line.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
         let wrong = |line: usize, message: String| wrong(path, line, message);
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut header = Header::default();
         let mut lines = text.lines().enumerate();
         let mut begin = None;
@@ -135,13 +139,16 @@ impl Header {
 
     fn check(&self, path: &Path, query: String, query_line: usize) -> Result<SqlFile, (usize, String)> {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let (name, line) = match self.value("name") {
+        let (name, name_line) = match self.value("name") {
             Some((name, line)) => (name.to_owned(), line),
             None => (stem.unwrap_or_default(), 1),
         };
         if !is_name(&name) {
             let rule = "up to 40 lower-case letters, digits and single hyphens, the first a letter";
-            return Err((line, format!("{name:?} is no name for a check: it has {rule}")));
+            return Err((
+                name_line,
+                format!("{name:?} is no name for a check: it has {rule}"),
+            ));
         }
         let missing = || {
             (
@@ -183,6 +190,7 @@ impl Header {
             query,
             query_line,
             name,
+            name_line,
         })
     }
 }
@@ -197,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_file_needs_a_message_and_a_query() {
-        let text = "-- What pghaul's rules say: see the wiki\n-- message: table {name} is odd\n\nSELECT 1 AS name;\n";
+        let text = "\u{feff}-- What pghaul's rules say: see the wiki\r\n-- message: table {name} is odd\n\nSELECT 1 AS name;\n";
         let file = parsed(text).unwrap();
         assert_eq!(
             (file.name.as_str(), file.scope, file.side),

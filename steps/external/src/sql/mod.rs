@@ -19,6 +19,11 @@ pub fn register(registry: Registry, folder: &Path) -> Result<Registry, Failure> 
     for path in files(folder)? {
         let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
         let file = interned(SqlFile::parse(&path, &text)?);
+        if is_taken(&registry, &file.name) {
+            let origin = registry.origin_of_check(&file.name);
+            let message = format!("there is a check {:?} already ({origin})", file.name);
+            return Err(header::wrong(&path, file.name_line, message).with_hint("give it another `name`"));
+        }
         registry = registry.from_now_on(Origin::Sql(path));
         registry = match file.scope {
             header::Scope::Cluster => registry.with_cluster_check(SqlClusterCheck(file)),
@@ -26,6 +31,12 @@ pub fn register(registry: Registry, folder: &Path) -> Result<Registry, Failure> 
         };
     }
     Ok(registry)
+}
+
+fn is_taken(registry: &Registry, name: &str) -> bool {
+    let cluster = registry.cluster_checks().iter().map(|c| c.descriptor().name);
+    let database = registry.database_checks().iter().map(|c| c.descriptor().name);
+    cluster.chain(database).any(|taken| taken == name)
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
