@@ -80,7 +80,7 @@ fn each_question_of_an_auditor_has_one_command() {
     assert!(!all.contains("alice"), "{all}");
     said(
         history(&["--table", "customer"]),
-        &["copying ", "finished table \"public\".\"customer\", 100 rows, "],
+        &["copying ", "finished table public.customer, 100 rows, "],
     );
     // Why: what was overridden, refused, repeated.
     said(
