@@ -28,8 +28,8 @@ pub(crate) struct CheckArgs {
         help_heading = "Checks"
     )]
     pub(crate) disk_margin: u32,
-    /// Restore every schema with a few rows into a throwaway database on the target first; check does so by itself where
-    /// the schema is small
+    /// Restore every schema with a few rows into a throwaway database on the target first; check and run do so by
+    /// themselves where the schema is small
     #[arg(long, conflicts_with = "no_rehearsal", help_heading = "Checks")]
     pub(crate) rehearse: bool,
     /// Do not create a throwaway database on the target

@@ -120,7 +120,7 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         on_check_failure: args.on_check_failure,
         accepted: args.checks.accept.clone(),
         disk: args.checks.disk(),
-        rehearse: args.checks.rehearse(Rehearse::Never),
+        rehearse: args.checks.rehearse(Rehearse::WhenSmall),
         databases_at_once: at_once,
         wal: WalPolicy {
             most: args.max_wal_retained,
