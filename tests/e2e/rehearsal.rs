@@ -174,6 +174,58 @@ fn what_the_target_refuses_is_found_before_any_row_moves() {
 }
 
 #[test]
+fn what_only_a_rehearsal_lacks_stops_no_run() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let database = "lacking";
+    pair.source.create_database(database);
+    // One that another migration makes there right now is not moved.
+    pair.source.create_database("pghaul_rehearsal_1_2_3");
+    // Roles, also within types; the name of the database; the rights of a superuser; what a function raises by itself.
+    let sql = r"
+        create role NAME_app;
+        create domain who as regrole; create type grant_of as (t text, who who); create domain acl as aclitem[];
+        create table named (id int primary key, g grant_of[], acl acl);
+        insert into named values (1, array[row('t', 'NAME_app')::grant_of], '{NAME_app=r/NAME_app}');
+        create domain here as text check (value = current_database());
+        create domain mine as text check (pg_has_role('NAME_app', 'NAME_app', value));
+        create table within (id int primary key, here here[], mine mine[]);
+        insert into within values (1, array[current_database()], array['member']);
+        create function is_app(i int) returns bool language plpgsql immutable as
+            'begin return pg_has_role(''NAME_app'', ''NAME_app'', ''member''); end';
+        create table app (id int primary key, is_app bool generated always as (is_app(id)) stored);
+        insert into app values (1);
+        create function sized(i int) returns bigint language plpgsql immutable as
+            'begin return 0 * pg_database_size(''NAME''); end';
+        create table sized (id int primary key, size bigint generated always as (sized(id)) stored);
+        insert into sized values (1);
+        create function judged(i int) returns int language plpgsql immutable as 'begin
+            if not (select rolsuper from pg_roles where rolname = current_user) then raise undefined_object; end if;
+            return i; end';
+        create table judged (id int primary key, i int generated always as (judged(id)) stored);
+        insert into judged values (1)";
+    pair.source.psql(database, &sql.replace("NAME", database));
+    let migration = Migration::between(
+        &pair.source.conninfo("postgres"),
+        &pair.target.conninfo("postgres"),
+    )
+    .options(["--method", "dump"]);
+    let outcome = check(&migration);
+    let expected = [
+        "warning rows-refused table public.within",
+        "warning rows-refused table public.judged",
+        "note partly-rehearsed -",
+        "note partly-rehearsed -",
+    ];
+    assert_eq!(found(&outcome), expected, "{outcome}");
+    migration.run().succeeded();
+    for table in ["named", "within", "app", "sized", "judged"] {
+        let sql = format!("select t::text from {table} t");
+        assert_eq!(pair.target.psql(database, &sql), pair.source.psql(database, &sql));
+    }
+    assert_eq!(rehearsals(&pair.target), [""; 0]);
+}
+
+#[test]
 fn a_run_that_rehearses_stops_before_it_creates_anything() {
     let pair = shared_pair(Kind::Ordinary);
     let database = pair.fresh_database("rehearsed");
@@ -263,6 +315,15 @@ fn without_the_right_to_create_databases_nothing_is_rehearsed() {
 
     // One that may is enough: everything belongs to it then.
     pair.target.psql("postgres", "alter role limited createdb");
+    let outcome = check(&migration);
+    assert_eq!(found(&outcome), [""; 0], "{outcome}");
+    assert_eq!(rehearsals(&pair.target), [""; 0]);
+
+    // Its sessions become a role to which they do not show when they began.
+    pair.target.psql(
+        "postgres",
+        "create role worker createdb; grant worker to limited; alter role limited set role = 'worker'",
+    );
     let outcome = check(&migration);
     assert_eq!(found(&outcome), [""; 0], "{outcome}");
     assert_eq!(rehearsals(&pair.target), [""; 0]);
