@@ -410,7 +410,9 @@ impl Engine {
 /// When the source can't be asked.
 pub async fn candidates(source: &Server<Source>) -> Result<Vec<Candidate>, Failure> {
     let session = maintenance_for_reading(source).await?;
-    let sql = "SELECT datname::text FROM pg_catalog.pg_database ORDER BY datname::text COLLATE \"C\"";
+    // Databases of rehearsals are gone soon.
+    let sql = "SELECT datname::text FROM pg_catalog.pg_database \
+               WHERE datname !~ '^pghaul_rehearsal_[0-9]+_[0-9]+_[0-9]+$' ORDER BY datname::text COLLATE \"C\"";
     let rows = session.doing("list the databases").query(sql, &[]).await?;
     let mut candidates = Vec::with_capacity(rows.len());
     for row in rows {
