@@ -214,7 +214,8 @@ async fn read(
     let settings = ctx.source_server().home_settings(ctx.database().as_str()).await?;
     let own: Session<Source, ReadOnly> =
         Box::pin(ctx.source_server().connect(ctx.database().as_str())).await?;
-    let samples = sample::read(&own, holds, limit).await;
+    let holds_rows = |table| selected.as_ref().is_none_or(|s| s.holds_rows(table));
+    let samples = sample::read(&own, holds_rows, limit).await;
     own.close().await;
     Ok(Read {
         archive,

@@ -47,10 +47,10 @@ struct Columns {
 }
 
 /// Reads rows of every table that has some and can be read. The session is the caller's alone.
-/// `holds` tells of a schema and a name whether the table is selected; tables that are not read within the limit are left out.
+/// `holds` tells whether the rows of a table are moved; tables that are not read within the limit are left out.
 pub(super) async fn read(
     source: &Session<Source, ReadOnly>,
-    holds: impl Fn(&str, &str) -> bool,
+    holds: impl Fn(u32) -> bool,
     limit: Option<Duration>,
 ) -> Result<Vec<Sample>, Failure> {
     let doing = source.doing("list the tables with rows");
@@ -59,9 +59,7 @@ pub(super) async fn read(
         .doing("limit the reading of rows")
         .query(SETTINGS, &[])
         .await?;
-    let selected = rows
-        .iter()
-        .filter(|row| holds(row.get("schema"), row.get("name")));
+    let selected = rows.iter().filter(|row| holds(row.get("oid")));
     let tables = selected.map(columns).collect::<Result<Vec<_>, Failure>>()?;
     let (copied, selected): (Vec<_>, Vec<_>) = tables.into_iter().partition(|table| table.has_expressions);
     let mut samples = Samples {

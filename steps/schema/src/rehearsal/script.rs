@@ -18,7 +18,7 @@ use pghaul_step::{Failure, Method, TableName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Extensions whose background workers look for work in every database, or that one database alone may have.
-const NOT_IN_A_SECOND_DATABASE: &[&str] = &["pg_cron", "timescaledb", "pglogical", "citus", "bdr"];
+const NOT_IN_A_SECOND_DATABASE: &[&str] = &["pg_cron", "timescaledb", "pglogical", "spock", "citus", "bdr"];
 
 /// What matters of the target.
 pub(super) struct OnTarget<'a> {

@@ -17,7 +17,8 @@ WITH RECURSIVE parts (part, whole) AS (
     UNION
     SELECT p.whole FROM naming_roles r JOIN parts p ON p.part = r.type
 )
-SELECT n.nspname::text AS schema,
+SELECT c.oid AS oid,
+       n.nspname::text AS schema,
        c.relname::text AS name,
        pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) AS columns,
        pg_catalog.pg_table_size(c.oid) AS bytes,
