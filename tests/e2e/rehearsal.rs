@@ -202,7 +202,10 @@ fn what_only_a_rehearsal_lacks_stops_no_run() {
             if not (select rolsuper from pg_roles where rolname = current_user) then raise undefined_object; end if;
             return i; end';
         create table judged (id int primary key, i int generated always as (judged(id)) stored);
-        insert into judged values (1)";
+        insert into judged values (1);
+        create function secret(i int) returns bigint language plpgsql immutable as
+            'begin return (select count(*) from pg_authid where oid = i); end';
+        create table indexed (id int primary key); insert into indexed values (1); create index on indexed (secret(id))";
     pair.source.psql(database, &sql.replace("NAME", database));
     let migration = Migration::between(
         &pair.source.conninfo("postgres"),
@@ -213,6 +216,7 @@ fn what_only_a_rehearsal_lacks_stops_no_run() {
     let expected = [
         "warning rows-refused table public.within",
         "warning rows-refused table public.judged",
+        "note partly-rehearsed -",
         "note partly-rehearsed -",
         "note partly-rehearsed -",
     ];

@@ -6,6 +6,7 @@ use super::script::{Missing, Script, is_left_out};
 use crate::archive::{Archive, Entry};
 use crate::pieces::finds_nothing;
 use crate::refusals::{is_indispensable, is_refusal, needed_by};
+use crate::restore::is_built;
 use libpgdump::ObjectType;
 use pghaul_step::{Failure, TableName};
 use std::collections::BTreeMap;
@@ -149,7 +150,10 @@ impl Report {
         let why = failure.message.clone();
         // Whether an extension can be created, another check says.
         let is_extension = entry.kind == ObjectType::Extension;
-        let root = if is_extension || !is_refusal(failure) || self.lacking.explains(failure) {
+        // Functions of an index run with the rights of the table's owner.
+        let is_not_permitted = is_built(entry) && failure.sqlstate.as_deref() == Some(NOT_PERMITTED);
+        let is_lacking = self.lacking.explains(failure) || (is_not_permitted && self.lacking.rights());
+        let root = if is_extension || is_lacking || !is_refusal(failure) {
             self.not_tried(entry.object(), why);
             None
         } else {
