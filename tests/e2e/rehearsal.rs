@@ -174,6 +174,62 @@ fn what_the_target_refuses_is_found_before_any_row_moves() {
 }
 
 #[test]
+fn what_only_a_rehearsal_lacks_stops_no_run() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let database = "lacking";
+    pair.source.create_database(database);
+    // One that another migration makes there right now is not moved.
+    pair.source.create_database("pghaul_rehearsal_1_2_3");
+    // Roles, also within types; the name of the database; the rights of a superuser; what a function raises by itself.
+    let sql = r"
+        create role NAME_app;
+        create domain who as regrole; create type grant_of as (t text, who who); create domain acl as aclitem[];
+        create table named (id int primary key, g grant_of[], acl acl);
+        insert into named values (1, array[row('t', 'NAME_app')::grant_of], '{NAME_app=r/NAME_app}');
+        create domain here as text check (value = current_database());
+        create domain mine as text check (pg_has_role('NAME_app', 'NAME_app', value));
+        create table within (id int primary key, here here[], mine mine[]);
+        insert into within values (1, array[current_database()], array['member']);
+        create function is_app(i int) returns bool language plpgsql immutable as
+            'begin return pg_has_role(''NAME_app'', ''NAME_app'', ''member''); end';
+        create table app (id int primary key, is_app bool generated always as (is_app(id)) stored);
+        insert into app values (1);
+        create function sized(i int) returns bigint language plpgsql immutable as
+            'begin return 0 * pg_database_size(''NAME''); end';
+        create table sized (id int primary key, size bigint generated always as (sized(id)) stored);
+        insert into sized values (1);
+        create function judged(i int) returns int language plpgsql immutable as 'begin
+            if not (select rolsuper from pg_roles where rolname = current_user) then raise undefined_object; end if;
+            return i; end';
+        create table judged (id int primary key, i int generated always as (judged(id)) stored);
+        insert into judged values (1);
+        create function secret(i int) returns bigint language plpgsql immutable as
+            'begin return (select count(*) from pg_authid where oid = i); end';
+        create table indexed (id int primary key); insert into indexed values (1); create index on indexed (secret(id))";
+    pair.source.psql(database, &sql.replace("NAME", database));
+    let migration = Migration::between(
+        &pair.source.conninfo("postgres"),
+        &pair.target.conninfo("postgres"),
+    )
+    .options(["--method", "dump"]);
+    let outcome = check(&migration);
+    let expected = [
+        "warning rows-refused table public.within",
+        "warning rows-refused table public.judged",
+        "note partly-rehearsed -",
+        "note partly-rehearsed -",
+        "note partly-rehearsed -",
+    ];
+    assert_eq!(found(&outcome), expected, "{outcome}");
+    migration.run().succeeded();
+    for table in ["named", "within", "app", "sized", "judged"] {
+        let sql = format!("select t::text from {table} t");
+        assert_eq!(pair.target.psql(database, &sql), pair.source.psql(database, &sql));
+    }
+    assert_eq!(rehearsals(&pair.target), [""; 0]);
+}
+
+#[test]
 fn a_run_that_rehearses_stops_before_it_creates_anything() {
     let pair = shared_pair(Kind::Ordinary);
     let database = pair.fresh_database("rehearsed");
@@ -184,6 +240,9 @@ fn a_run_that_rehearses_stops_before_it_creates_anything() {
          alter table t add constraint small check (k < 2) not valid;
          set allow_system_table_mods = on; update pg_constraint set convalidated = true where conname = 'small'",
     );
+    // Rows that do not move are not tried.
+    let without = Migration::of(&pair.source, &pair.target, &database).options(["--schema-only-table", "t"]);
+    assert_eq!(found(&check(&without)), [""; 0]);
     let migration = Migration::of(&pair.source, &pair.target, &database).options(["--rehearse"]);
     let outcome = migration.run().failed_with(CHECK_FAILED);
     assert!(outcome.stderr.contains("table public.t"), "{outcome}");
@@ -201,7 +260,7 @@ fn a_run_that_rehearses_stops_before_it_creates_anything() {
 }
 
 #[test]
-fn a_killed_rehearsal_is_dropped_by_the_next_command() {
+fn a_rehearsal_that_ends_early_leaves_nothing_for_long() {
     let pair = ClusterPair::start(Settings::new(), Settings::new());
     pair.source.create_database("slow");
     pair.source.psql(
@@ -214,11 +273,20 @@ fn a_killed_rehearsal_is_dropped_by_the_next_command() {
     );
     let migration = Migration::of(&pair.source, &pair.target, "slow");
     let asleep = "select count(*) from pg_stat_activity where datname ~ '^pghaul_rehearsal' and wait_event = 'PgSleep'";
-    for command in ["check", "doctor", "run"] {
-        let running = migration.with_options("check").spawn();
+    let rehearses = || {
         wait_until("it rehearses", Duration::from_secs(60), || {
             pair.target.psql("postgres", asleep) == "1"
         });
+    };
+    let stopped = Migration::of(&pair.source, &pair.target, "slow");
+    let running = stopped.with_options("run").spawn();
+    rehearses();
+    running.interrupt();
+    let outcome = running.wait(Duration::from_secs(60));
+    assert_eq!(rehearsals(&pair.target), [""; 0], "{outcome}");
+    for command in ["check", "doctor", "run"] {
+        let running = migration.with_options("check").spawn();
+        rehearses();
         // One that is under way is left alone.
         let doctor = migration.command(&["doctor", "--json"]).run();
         assert!(
@@ -263,6 +331,15 @@ fn without_the_right_to_create_databases_nothing_is_rehearsed() {
 
     // One that may is enough: everything belongs to it then.
     pair.target.psql("postgres", "alter role limited createdb");
+    let outcome = check(&migration);
+    assert_eq!(found(&outcome), [""; 0], "{outcome}");
+    assert_eq!(rehearsals(&pair.target), [""; 0]);
+
+    // Its sessions become a role to which they do not show when they began.
+    pair.target.psql(
+        "postgres",
+        "create role worker createdb; grant worker to limited; alter role limited set role = 'worker'",
+    );
     let outcome = check(&migration);
     assert_eq!(found(&outcome), [""; 0], "{outcome}");
     assert_eq!(rehearsals(&pair.target), [""; 0]);

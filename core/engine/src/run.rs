@@ -127,18 +127,26 @@ impl Engine {
     /// Ends what earlier runners left on the servers: a killed client's statement may live on for minutes.
     pub(crate) async fn fence(&self) -> Result<(), Failure> {
         self.end_sessions_before(self.run.epoch, FENCE_TIMEOUT).await?;
-        let target = maintenance_for_reading(&self.run.target).await?;
         // Whoever rehearsed: what is left of it is in the way of nobody, so nothing fails for it.
-        if let Err(failure) = drop_abandoned(&self.run.target, &target).await {
+        if let Err(failure) = self.drop_abandoned_rehearsals().await {
             tracing::warn!(%failure, "databases of rehearsals may be left on the target");
         }
         Ok(())
     }
 
+    async fn drop_abandoned_rehearsals(&self) -> Result<(), Failure> {
+        let target = maintenance_for_reading(&self.run.target).await?;
+        drop_abandoned(&self.run.target, &target).await?;
+        Ok(())
+    }
+
     /// Ends what this run has left on the servers when the user stopped it, such as a slot that waits for a
-    /// transaction. Best effort: the next run ends it otherwise.
+    /// transaction, or a rehearsal. Best effort: the next run ends it otherwise.
     async fn end_own_sessions(&self) {
-        let ended = self.end_sessions_before(self.run.epoch.next(), FAREWELL);
+        let ended = async {
+            self.end_sessions_before(self.run.epoch.next(), FAREWELL).await?;
+            self.drop_abandoned_rehearsals().await
+        };
         if !matches!(tokio::time::timeout(FAREWELL, ended).await, Ok(Ok(()))) {
             tracing::debug!("sessions of this run may be left on the servers for a while");
         }
@@ -410,7 +418,9 @@ impl Engine {
 /// When the source can't be asked.
 pub async fn candidates(source: &Server<Source>) -> Result<Vec<Candidate>, Failure> {
     let session = maintenance_for_reading(source).await?;
-    let sql = "SELECT datname::text FROM pg_catalog.pg_database ORDER BY datname::text COLLATE \"C\"";
+    // Databases of rehearsals are gone soon.
+    let sql = "SELECT datname::text FROM pg_catalog.pg_database \
+               WHERE datname !~ '^pghaul_rehearsal_[0-9]+_[0-9]+_[0-9]+$' ORDER BY datname::text COLLATE \"C\"";
     let rows = session.doing("list the databases").query(sql, &[]).await?;
     let mut candidates = Vec::with_capacity(rows.len());
     for row in rows {

@@ -101,7 +101,12 @@ impl SelectedObjects {
         })
     }
 
-    /// The same by name.
+    /// Whether the rows of a table are moved.
+    pub fn holds_rows(&self, oid: u32) -> bool {
+        self.holds_relation(oid) && !self.without_rows.contains(&oid)
+    }
+
+    /// Whether a table, view or sequence of this name is moved.
     pub fn holds_named(&self, schema: &str, name: &str) -> bool {
         !self.relations.contains(&TableName::new(schema, name))
     }

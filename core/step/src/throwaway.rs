@@ -36,7 +36,9 @@ impl ThrowawayDatabase {
         comment: &str,
     ) -> Result<Self, Failure> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let sql = "SELECT 'pghaul_rehearsal_' || pid || '_' || (pg_catalog.date_part('epoch', backend_start) * 1000)::bigint \
+        // Where the role of the session is not the one that has logged in, the start is hidden.
+        let sql = "SELECT 'pghaul_rehearsal_' || pid || '_' || \
+                   coalesce((pg_catalog.date_part('epoch', backend_start) * 1000)::bigint, 0) \
                    FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()";
         let session: String = keeper
             .doing("read the start of the session")

@@ -25,7 +25,7 @@ pub(crate) enum RehearsalFinding {
     RowsRefused {
         /// What the server answers.
         why: String,
-        /// Whether functions of users may be the reason, which may read what a rehearsal lacks.
+        /// Whether functions of users may be the reason, which may read what a rehearsal lacks, or expressions that differ in a run.
         calls_functions: bool,
     },
     /// A function of users that a table's rows need does not find what it names.
@@ -122,7 +122,8 @@ impl FindingKind for RehearsalFinding {
                 ..
             } => "change the rows or the table on the source",
             Self::RowsRefused { .. } => {
-                "check the functions that the table uses: a run would fail, unless they read rows that a rehearsal lacks"
+                "check the functions that the table uses: a run would fail, unless they read rows that a rehearsal lacks, or \
+                 depend on the name of the database or the role"
             }
             Self::FunctionFails { .. } => {
                 "rows are restored and replicated with an empty search_path: name in the function every object with its \

@@ -7,6 +7,7 @@
 
 mod dump;
 mod finding;
+mod lacking;
 mod report;
 mod sample;
 mod script;
@@ -18,12 +19,13 @@ use crate::archive::Archive;
 use crate::database::Creation;
 use crate::{keywords, public, unsafe_checks};
 use async_trait::async_trait;
+use lacking::Lacking;
 use pghaul_contracts::UnsafeCheck;
 use pghaul_step::check::Rehearse;
-use pghaul_step::postgres::{HomeSettings, ReadOnly, Session, Source, Target};
+use pghaul_step::postgres::{HomeSettings, ReadOnly, Session, Source};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Database, DatabaseName, Failure, Finding, FindingKind,
-    Mapping, Method, Subject, ThrowawayDatabase,
+    Method, Subject, ThrowawayDatabase,
 };
 use report::Report;
 use sample::Sample;
@@ -40,6 +42,9 @@ const NAME: &str = "rehearsal";
 /// So many tables, views, sequences and indexes are rehearsed without being asked to, and for so long.
 const SMALL: i64 = 2_000;
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// For so long rows are read then: where many tables are locked, the others are enough.
+const READING: Duration = Duration::from_secs(20);
 
 #[async_trait]
 impl Check for Rehearsal {
@@ -144,7 +149,8 @@ async fn rehearse(ctx: &CheckContext<Database>, wanted: Rehearse) -> Result<Foun
     }
     let version = target.server_version();
     let quoted = keywords::are_names(&source, &target).await?;
-    let read = read(ctx, &source, version, quoted).await?;
+    let limit = (wanted == Rehearse::WhenSmall).then_some(READING);
+    let read = read(ctx, &source, version, quoted, limit).await?;
     let comment = format!(
         "made by pghaul to rehearse the schema of database {}, and dropped afterwards; it holds nothing that is needed",
         ctx.database()
@@ -152,13 +158,15 @@ async fn rehearse(ctx: &CheckContext<Database>, wanted: Rehearse) -> Result<Foun
     let database = ctx
         .throwaway_database(|name| read.creation.statement(name), &comment)
         .await?;
-    let mut report = Report::default();
+    let owner = role.superuser.then(|| stand_in(version));
+    let lacking = Lacking::read(ctx.landscape().mapping(), owner, &source, &target).await?;
     let on_target = OnTarget {
         version,
-        owner: role.superuser.then(|| stand_in(version)),
-        lacks_roles: lacks_roles(ctx.landscape().mapping(), &source, &target).await?,
+        owner,
+        lacks_roles: lacking.has_roles(),
         dumps: ctx.landscape().forced == Some(Method::Dump),
     };
+    let mut report = Report::of(lacking);
     let rehearsed = perform(&database, read, &on_target, &mut report);
     let outcome = match wanted {
         Rehearse::Always => Ok(rehearsed.await),
@@ -190,6 +198,7 @@ async fn read(
     source: &Session<Source, ReadOnly>,
     target_version: u32,
     quoted: bool,
+    limit: Option<Duration>,
 ) -> Result<Read, Failure> {
     let archive = dump::archive(ctx, source, target_version, quoted).await?;
     let selected = ctx.selected().await?;
@@ -205,7 +214,8 @@ async fn read(
     let settings = ctx.source_server().home_settings(ctx.database().as_str()).await?;
     let own: Session<Source, ReadOnly> =
         Box::pin(ctx.source_server().connect(ctx.database().as_str())).await?;
-    let samples = sample::read(&own, holds).await;
+    let holds_rows = |table| selected.as_ref().is_none_or(|s| s.holds_rows(table));
+    let samples = sample::read(&own, holds_rows, limit).await;
     own.close().await;
     Ok(Read {
         archive,
@@ -216,22 +226,6 @@ async fn read(
         without_public: public::dropping(source).await?,
         settings,
     })
-}
-
-async fn lacks_roles(
-    mapping: &Mapping,
-    source: &Session<Source, ReadOnly>,
-    target: &Session<Target, ReadOnly>,
-) -> Result<bool, Failure> {
-    let sql = "SELECT pg_catalog.array_agg(rolname::text) FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_'";
-    let doing = source.doing("list the roles");
-    let roles: Vec<String> = doing.query_one(sql, &[]).await?.get(0);
-    let roles: Vec<&str> = roles.iter().map(|role| mapping.role(role)).collect();
-    let sql = "SELECT count(*) FROM pg_catalog.unnest($1::text[]) AS role \
-               WHERE role NOT IN (SELECT rolname::text FROM pg_catalog.pg_roles)";
-    let doing = target.doing("look for the roles of the source");
-    let missing: i64 = doing.query_one(sql, &[&roles]).await?.get(0);
-    Ok(missing > 0)
 }
 
 async fn perform(

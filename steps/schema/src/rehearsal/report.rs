@@ -1,10 +1,12 @@
 //! What was refused in a rehearsal, and the findings of it.
 
 use super::finding::RehearsalFinding;
-use super::script::{Missing, Script};
+use super::lacking::Lacking;
+use super::script::{Missing, Script, is_left_out};
 use crate::archive::{Archive, Entry};
 use crate::pieces::finds_nothing;
 use crate::refusals::{is_indispensable, is_refusal, needed_by};
+use crate::restore::is_built;
 use libpgdump::ObjectType;
 use pghaul_step::{Failure, TableName};
 use std::collections::BTreeMap;
@@ -34,6 +36,7 @@ const CHECK_VIOLATION: &str = "23514";
 /// What was refused so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
+    lacking: Lacking,
     refused: BTreeMap<i32, Refused>,
     /// The entries that are not there, each with the refused one that it depends on, where that is reported.
     missing: BTreeMap<i32, Option<i32>>,
@@ -52,6 +55,13 @@ struct Refused {
 }
 
 impl Report {
+    pub(super) fn of(lacking: Lacking) -> Self {
+        Self {
+            lacking,
+            ..Self::default()
+        }
+    }
+
     /// Whether something it depends on is missing. It is noted then.
     pub(super) fn keeps_out(&mut self, of: &Of<'_>) -> bool {
         let Of::Entry(entry) = of else { return false };
@@ -80,19 +90,28 @@ impl Report {
         let why = failure.message.clone();
         match of {
             Of::Entry(entry) => self.refuse_entry(archive, entry, failure),
-            _ if !is_refusal(failure) => self.not_tried(of.object(), why),
-            // Its owner may be allowed more than the owner of everything in a rehearsal.
+            _ if !is_refusal(failure) || self.lacking.explains(failure) => self.not_tried(of.object(), why),
+            // Its owner may be allowed more than the owner of everything in a rehearsal. Rows are copied by the connecting role.
+            Of::Rows { .. } if state == NOT_PERMITTED && !self.lacking.rights() => {
+                let found = RehearsalFinding::RowsRefused {
+                    why,
+                    calls_functions: true,
+                };
+                self.others.push((of.object(), found));
+            }
             _ if state == NOT_PERMITTED => self.not_tried(of.object(), why),
             Of::Rows {
                 calls_functions: true,
                 ..
-            } if finds_nothing(failure) => {
+            } if finds_nothing(failure) && !self.lacks_objects(archive) => {
                 // Rows that a rehearsal lacks are not the reason.
                 self.others
                     .push((of.object(), RehearsalFinding::FunctionFails { why }));
             }
             Of::Rows { calls_functions, .. } => {
-                let calls_functions = *calls_functions;
+                // A value may name an object, as those of regclass do.
+                let is_lacking = finds_nothing(failure) && self.lacks_objects(archive);
+                let calls_functions = *calls_functions || is_lacking;
                 let found = RehearsalFinding::RowsRefused { why, calls_functions };
                 self.others.push((of.object(), found));
             }
@@ -121,11 +140,20 @@ impl Report {
         }
     }
 
+    /// Whether objects are missing that a run has: an extension, or what was not tried.
+    fn lacks_objects(&self, archive: &Archive) -> bool {
+        let left_out = |entry: &Entry| entry.kind == ObjectType::Extension && is_left_out(entry);
+        self.missing.values().any(Option::is_none) || archive.entries.iter().any(left_out)
+    }
+
     fn refuse_entry(&mut self, archive: &Archive, entry: &Entry, failure: &Failure) {
         let why = failure.message.clone();
         // Whether an extension can be created, another check says.
         let is_extension = entry.kind == ObjectType::Extension;
-        let root = if is_extension || !is_refusal(failure) {
+        // Functions of an index run with the rights of the table's owner.
+        let is_not_permitted = is_built(entry) && failure.sqlstate.as_deref() == Some(NOT_PERMITTED);
+        let is_lacking = self.lacking.explains(failure) || (is_not_permitted && self.lacking.rights());
+        let root = if is_extension || is_lacking || !is_refusal(failure) {
             self.not_tried(entry.object(), why);
             None
         } else {

@@ -7,6 +7,8 @@
 use futures_util::{StreamExt as _, stream};
 use pghaul_step::postgres::{Ident, PgError, QualifiedName, ReadOnly, Row, Session, Source, literal};
 use pghaul_step::{Failure, TableName};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// So many rows of a table at most.
 const ROWS: usize = 100;
@@ -45,10 +47,11 @@ struct Columns {
 }
 
 /// Reads rows of every table that has some and can be read. The session is the caller's alone.
-/// `holds` tells of a schema and a name whether the table is selected.
+/// `holds` tells whether the rows of a table are moved; tables that are not read within the limit are left out.
 pub(super) async fn read(
     source: &Session<Source, ReadOnly>,
-    holds: impl Fn(&str, &str) -> bool,
+    holds: impl Fn(u32) -> bool,
+    limit: Option<Duration>,
 ) -> Result<Vec<Sample>, Failure> {
     let doing = source.doing("list the tables with rows");
     let rows = doing.query(include_str!("tables.sql"), &[]).await?;
@@ -56,12 +59,13 @@ pub(super) async fn read(
         .doing("limit the reading of rows")
         .query(SETTINGS, &[])
         .await?;
-    let selected = rows
-        .iter()
-        .filter(|row| holds(row.get("schema"), row.get("name")));
+    let selected = rows.iter().filter(|row| holds(row.get("oid")));
     let tables = selected.map(columns).collect::<Result<Vec<_>, Failure>>()?;
     let (copied, selected): (Vec<_>, Vec<_>) = tables.into_iter().partition(|table| table.has_expressions);
-    let mut samples = Samples::default();
+    let mut samples = Samples {
+        end: limit.map(|limit| Instant::now() + limit),
+        ..Samples::default()
+    };
     let mut found = stream::iter(selected)
         .map(|table| async move {
             let rows = rows_of(source, &table).await;
@@ -88,11 +92,12 @@ pub(super) async fn read(
 struct Samples {
     found: Vec<Sample>,
     bytes: usize,
+    end: Option<Instant>,
 }
 
 impl Samples {
     fn are_enough(&self) -> bool {
-        self.bytes > ALL_BYTES
+        self.bytes > ALL_BYTES || self.end.is_some_and(|end| Instant::now() > end)
     }
 
     /// Takes rows of a table. One that can't be read is left out, unless the connection is lost.

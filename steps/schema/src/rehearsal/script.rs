@@ -3,6 +3,7 @@
 //! Roles may not be on the target yet, so owners and privileges are left out. So is what would reach beyond the database:
 //! settings of databases and roles, publications and subscriptions, event triggers, the passwords of foreign servers.
 
+use super::lacking::differs;
 use crate::archive::{Archive, Entry};
 use crate::fate::Pass;
 use crate::not_null::NotNullNames;
@@ -17,7 +18,7 @@ use pghaul_step::{Failure, Method, TableName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Extensions whose background workers look for work in every database, or that one database alone may have.
-const NOT_IN_A_SECOND_DATABASE: &[&str] = &["pg_cron", "timescaledb", "pglogical", "citus", "bdr"];
+const NOT_IN_A_SECOND_DATABASE: &[&str] = &["pg_cron", "timescaledb", "pglogical", "spock", "citus", "bdr"];
 
 /// What matters of the target.
 pub(super) struct OnTarget<'a> {
@@ -44,7 +45,7 @@ pub(super) struct Script {
     not_null: NotNullNames,
     /// Entries that are left out, with all that depends on them.
     left_out: BTreeSet<i32>,
-    /// Tables and domains that depend on a function of users.
+    /// Tables and domains that depend on a function of users, or on what is different in a rehearsal.
     calling: BTreeSet<Name>,
     /// Materialized views that are left out, or read from another server.
     distant: BTreeSet<Name>,
@@ -72,8 +73,9 @@ impl Script {
                 ObjectType::Function | ObjectType::Procedure | ObjectType::Aggregate
             )
         };
+        let is_different = |entry: &Entry| entry.kind == ObjectType::Domain && differs(&entry.statements);
         let left_out = archive.with_dependents(left_out);
-        let calling = archive.with_dependents(is_function);
+        let calling = archive.with_dependents(|entry| is_function(entry) || is_different(entry));
         let mut distant = archive.with_dependents(|entry| entry.kind == ObjectType::ForeignTable);
         distant.extend(&left_out);
         Self {
@@ -120,8 +122,8 @@ impl Script {
     /// The same of the table or domain of a check.
     pub(super) fn check_calls_functions(&self, check: &UnsafeCheck) -> bool {
         let kind = if check.of_domain { DOMAIN } else { TABLE };
-        self.calling
-            .contains(&(kind, check.schema.clone(), check.of.clone()))
+        let of = (kind, check.schema.clone(), check.of.clone());
+        self.calling.contains(&of) || differs(&check.definition)
     }
 
     /// Whether a materialized view is left out, or would read from another server.
@@ -174,7 +176,8 @@ fn named(archive: &Archive, chosen: impl Fn(&Entry) -> bool) -> BTreeSet<Name> {
     names.collect()
 }
 
-fn is_left_out(entry: &Entry) -> bool {
+/// Whether an entry would reach beyond the database.
+pub(super) fn is_left_out(entry: &Entry) -> bool {
     use ObjectType as T;
     match &entry.kind {
         T::Database

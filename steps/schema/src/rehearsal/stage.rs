@@ -66,8 +66,14 @@ impl Stage {
         without_public: Option<&str>,
         target: &OnTarget<'_>,
     ) -> Result<Self, Failure> {
-        let mut statements = format!("{SESSION} {};", without_public.unwrap_or_default());
-        statements.push_str(include_str!("run_statement.sql"));
+        if let Some(statement) = without_public {
+            // As in a run, it stays where it belongs to somebody else.
+            match session.doing("drop the schema public").batch(statement).await {
+                Err(error) if error.sqlstate() == Some("42501") => {}
+                outcome => outcome?,
+            }
+        }
+        let mut statements = format!("{SESSION}\n{}", include_str!("run_statement.sql"));
         if let Some(role) = target.owner {
             statements.push_str(&include_str!("stand_in.sql").replace("stand_in;", &format!("{role};")));
         }

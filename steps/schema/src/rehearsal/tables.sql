@@ -1,7 +1,24 @@
 -- The tables with rows, and the columns that a row is given by: no generated ones. Tables of extensions and those that name
 -- roles, which the target may lack, are left out. Where indexes or statistics have expressions, the planner would evaluate
 -- what it can of them.
-SELECT n.nspname::text AS schema,
+WITH RECURSIVE parts (part, whole) AS (
+    SELECT t.oid, t.typarray FROM pg_catalog.pg_type t WHERE t.typarray <> 0
+    UNION ALL
+    SELECT t.typbasetype, t.oid FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
+    UNION ALL
+    SELECT a.atttypid, c.reltype
+      FROM pg_catalog.pg_attribute a
+      JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+     WHERE c.reltype <> 0 AND a.attnum > 0 AND NOT a.attisdropped
+), naming_roles (type) AS (
+    SELECT t.oid
+      FROM pg_catalog.pg_type t
+     WHERE t.oid IN ('pg_catalog.regrole'::pg_catalog.regtype, 'pg_catalog.aclitem'::pg_catalog.regtype)
+    UNION
+    SELECT p.whole FROM naming_roles r JOIN parts p ON p.part = r.type
+)
+SELECT c.oid AS oid,
+       n.nspname::text AS schema,
        c.relname::text AS name,
        pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) AS columns,
        pg_catalog.pg_table_size(c.oid) AS bytes,
@@ -32,9 +49,7 @@ SELECT n.nspname::text AS schema,
                      FROM pg_catalog.pg_attribute r
                     WHERE r.attrelid = c.oid
                       AND r.attnum > 0
-                      AND r.atttypid IN ('pg_catalog.regrole'::pg_catalog.regtype,
-                                         'pg_catalog.regrole[]'::pg_catalog.regtype,
-                                         'pg_catalog.aclitem'::pg_catalog.regtype,
-                                         'pg_catalog.aclitem[]'::pg_catalog.regtype))
+                      AND NOT r.attisdropped
+                      AND r.atttypid IN (SELECT type FROM naming_roles))
  GROUP BY n.nspname, c.relname, c.oid
  ORDER BY c.oid
