@@ -55,6 +55,7 @@ mod rows_in_the_way;
 mod script;
 mod seal;
 mod sizes;
+mod spelling;
 mod unreadable;
 mod unsafe_checks;
 

@@ -18,6 +18,7 @@ use crate::pieces::{RESTORE, attempt_entry, attempt_statements};
 use crate::raw::sendable;
 use crate::refusals::{Refusals, is_indispensable, is_refusal, needed_by, refused};
 use crate::script::script;
+use crate::spelling::Spelling;
 use crate::unsafe_checks;
 use libpgdump::ObjectType;
 use pghaul_contracts::{EffectKey, UnsafeCheck};
@@ -47,6 +48,7 @@ pub(crate) struct Restorer<'a> {
     done: BTreeSet<String>,
     passes: Passes<'a>,
     not_null: NotNullNames,
+    spelling: Spelling,
     owners: Owners,
     /// Whether no rights are granted.
     no_privileges: bool,
@@ -63,6 +65,7 @@ impl<'a> Restorer<'a> {
         let target = ctx.target_for_reading().await?;
         let done = effects(&target, EffectKey::SCHEMA).await?;
         let not_null = NotNullNames::of(archive, target.server_version());
+        let spelling = Spelling::of(target.server_version());
         let owners = Owners::of(ctx, &target).await?;
         drop(target);
         let held_back = match ctx.method() {
@@ -76,6 +79,7 @@ impl<'a> Restorer<'a> {
             done,
             passes: Passes::of(archive, ctx.method()),
             not_null,
+            spelling,
             owners,
             no_privileges: ctx.mapping().no_privileges,
             refusals: Refusals::of(ctx),
@@ -314,7 +318,8 @@ impl<'a> Restorer<'a> {
                 let (before, after) = self.not_null.around(entry)?;
                 let without = unsafe_checks::dropping(self.checks, entry)?;
                 let script = before + &script(entry, statements, held, &self.owners)? + &without + &after;
-                operators::found(self.archive, entry, script)
+                let script = operators::found(self.archive, entry, script)?;
+                Ok(self.spelling.spelt(entry, script))
             }
         }
     }

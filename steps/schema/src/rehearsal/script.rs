@@ -11,6 +11,7 @@ use crate::owner::Owners;
 use crate::passes::Passes;
 use crate::raw::sendable;
 use crate::script::script;
+use crate::spelling::Spelling;
 use crate::{foreign_keys, operators, unsafe_checks};
 use libpgdump::ObjectType;
 use pghaul_contracts::UnsafeCheck;
@@ -43,6 +44,7 @@ pub(super) struct Script {
     pub(super) archive: Archive,
     pub(super) checks: Vec<UnsafeCheck>,
     not_null: NotNullNames,
+    spelling: Spelling,
     /// Entries that are left out, with all that depends on them.
     left_out: BTreeSet<i32>,
     /// Tables and domains that depend on a function of users, or on what is different in a rehearsal.
@@ -80,6 +82,7 @@ impl Script {
         distant.extend(&left_out);
         Self {
             not_null: NotNullNames::of(&archive, target.version),
+            spelling: Spelling::of(target.version),
             calling: named(&archive, |entry| calling.contains(&entry.id)),
             distant: named(&archive, |entry| distant.contains(&entry.id)),
             left_out,
@@ -109,7 +112,9 @@ impl Script {
         let (before, after) = self.not_null.around(entry)?;
         let without = unsafe_checks::dropping(&self.checks, entry)?;
         let script = before + &script(entry, &statements, None, &Owners::All)? + &without + &after;
-        let script = operators::found(&self.archive, entry, script)?;
+        let script = self
+            .spelling
+            .spelt(entry, operators::found(&self.archive, entry, script)?);
         Ok(sendable(&script, self.archive.encoding()).into_owned() + "\n")
     }
 
