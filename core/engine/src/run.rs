@@ -21,7 +21,7 @@ use pghaul_step::check::{
 };
 use pghaul_step::retry::patiently;
 use pghaul_step::step::ErasedStep;
-use pghaul_step::throwaway::drop_abandoned;
+use pghaul_step::throwaway::{self, drop_abandoned};
 use pghaul_step::{Cluster, Descriptor, Notes, Registry, RunContext};
 use std::sync::Arc;
 use std::time::Duration;
@@ -420,8 +420,11 @@ pub async fn candidates(source: &Server<Source>) -> Result<Vec<Candidate>, Failu
     let session = maintenance_for_reading(source).await?;
     // Databases of rehearsals are gone soon.
     let sql = "SELECT datname::text FROM pg_catalog.pg_database \
-               WHERE datname !~ '^pghaul_rehearsal_[0-9]+_[0-9]+_[0-9]+$' ORDER BY datname::text COLLATE \"C\"";
-    let rows = session.doing("list the databases").query(sql, &[]).await?;
+               WHERE datname !~ $1::text ORDER BY datname::text COLLATE \"C\"";
+    let rows = session
+        .doing("list the databases")
+        .query(sql, &[&throwaway::NAMES])
+        .await?;
     let mut candidates = Vec::with_capacity(rows.len());
     for row in rows {
         let name: String = row.get(0);

@@ -18,6 +18,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// 55006 object_in_use.
 const IN_USE: &str = "55006";
 
+/// The names of all throwaway databases, as a regular expression of PostgreSQL.
+pub const NAMES: &str = "^pghaul_rehearsal_[0-9]+_[0-9]+_[0-9]+$";
+
 /// A database that only its owner and superusers can enter, and that its owner drops.
 pub struct ThrowawayDatabase {
     server: Server<Target>,
@@ -108,7 +111,7 @@ pub struct Throwaway {
 /// When the server can't be asked.
 pub async fn throwaways<S: SideMarker>(session: &Session<S, ReadOnly>) -> Result<Vec<Throwaway>, PgError> {
     let doing = session.doing("look for databases of rehearsals");
-    let rows = doing.query(include_str!("throwaways.sql"), &[]).await?;
+    let rows = doing.query(include_str!("throwaways.sql"), &[&NAMES]).await?;
     let found = |row: &Row| Throwaway {
         name: row.get("name"),
         in_use: row.get("in_use"),

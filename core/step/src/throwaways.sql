@@ -1,5 +1,6 @@
--- The databases of rehearsals, each with whether the session whose process and start its name gives is still there. The
--- start may be hidden, from the session itself (then the name gives 0) or from this one; then the process counts.
+-- The databases of rehearsals, whose names $1 matches, each with whether the session whose process and start its name
+-- gives is still there. The start may be hidden, from the session itself (then the name gives 0) or from this one; then
+-- the process counts.
 SELECT d.datname::text AS name,
        EXISTS (SELECT 1
                  FROM pg_catalog.pg_stat_activity a
@@ -10,5 +11,5 @@ SELECT d.datname::text AS name,
   FROM pg_catalog.pg_database d,
        LATERAL (SELECT pg_catalog.split_part(d.datname::text, '_', 3) AS process,
                        pg_catalog.split_part(d.datname::text, '_', 4) AS start) AS n
- WHERE d.datname ~ '^pghaul_rehearsal_[0-9]+_[0-9]+_[0-9]+$'
+ WHERE d.datname ~ $1::text
  ORDER BY d.datname

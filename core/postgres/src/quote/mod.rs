@@ -5,7 +5,7 @@
 
 mod key_words;
 
-use pghaul_core::TableName;
+use pghaul_core::{TableName, quoted_name};
 use std::fmt;
 use std::str::FromStr;
 
@@ -111,28 +111,13 @@ impl FromStr for QualifiedName {
 
     /// Takes what `Display` writes: both names quoted.
     fn from_str(quoted: &str) -> Result<Self, QuoteError> {
-        let (schema, rest) = unquoted(quoted)?;
-        let rest = rest.strip_prefix('.').ok_or(QuoteError::NotQuoted)?;
-        match unquoted(rest)? {
-            (name, "") => Self::new(schema, name),
+        let (schema, rest) = quoted
+            .strip_prefix('"')
+            .and_then(quoted_name)
+            .ok_or(QuoteError::NotQuoted)?;
+        match rest.strip_prefix(".\"").and_then(quoted_name) {
+            Some((name, "")) => Self::new(schema, name),
             _ => Err(QuoteError::NotQuoted),
-        }
-    }
-}
-
-/// The name that a text begins with, quoted there, and what follows it.
-fn unquoted(text: &str) -> Result<(String, &str), QuoteError> {
-    let mut rest = text.strip_prefix('"').ok_or(QuoteError::NotQuoted)?;
-    let mut name = String::new();
-    loop {
-        let (part, after) = rest.split_once('"').ok_or(QuoteError::NotQuoted)?;
-        name.push_str(part);
-        match after.strip_prefix('"') {
-            Some(after) => {
-                name.push('"');
-                rest = after;
-            }
-            None => return Ok((name, after)),
         }
     }
 }

@@ -50,8 +50,14 @@ impl Check for Extensions {
         let existing = ctx.target_database().await?;
         let there = match &existing {
             Some(session) => installed(&**session).await?,
-            // What every new database has.
-            None => BTreeMap::from([("plpgsql".to_owned(), Installed::default())]),
+            // What every new database has, without a relation of its own.
+            None => BTreeMap::from([(
+                "plpgsql".to_owned(),
+                Installed {
+                    version: String::new(),
+                    members: Some(Vec::new()),
+                },
+            )]),
         };
         let look = Look {
             ctx,
@@ -78,7 +84,6 @@ impl Check for Extensions {
 }
 
 /// An extension as a database has it, or would have it.
-#[derive(Default)]
 struct Installed {
     version: String,
     /// Not known where it could not be tried.
@@ -178,7 +183,6 @@ impl Look<'_> {
         let of_source = on_source.members.as_deref().unwrap_or_default();
         let added = match &on_target.members {
             Some(of_target) => members::missing(of_source, of_target),
-            None if target.is_empty() => members::missing(of_source, &[]),
             None => Vec::new(),
         };
         if !added.is_empty() {
