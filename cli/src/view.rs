@@ -6,7 +6,7 @@ use pghaul_core::event::{Incomplete, Proof, Runner};
 use pghaul_core::journal::Head;
 use pghaul_core::machine::DatabaseRecord;
 use pghaul_core::status::{method_label, overall};
-use pghaul_core::{DatabaseName, DatabaseState, Failure, Method, Migration, MigrationId, Phase};
+use pghaul_core::{DatabaseName, DatabaseState, Failure, Method, Migration, MigrationId, Phase, TablePlan};
 use pghaul_engine::Lag;
 use pghaul_engine::standing::Copied;
 use pghaul_step::Standing;
@@ -336,9 +336,7 @@ impl DatabaseView {
             error: record.failure.clone(),
             problems: Vec::new(),
             reasons,
-            tables: proof
-                .map(|p| p.tables)
-                .or_else(|| planned.map(|plan| held_tables(plan))),
+            tables: complete_tables(record).or_else(|| planned.map(|plan| held_tables(plan))),
             rows: proof.and_then(|p| p.rows),
             incomplete: match record.state {
                 DatabaseState::Removing | DatabaseState::Removed => record.left.clone(),
@@ -407,6 +405,17 @@ impl DatabaseView {
         self.phase = Phase::Failed;
         self.error = Some(failure);
     }
+}
+
+/// How many tables are complete on the target: the proof's, and those that the removal has copied once more.
+fn complete_tables(record: &DatabaseRecord) -> Option<u64> {
+    let proof = record.proof.as_ref()?;
+    if !record.completed || record.method() != Some(Method::Replication) {
+        return Some(proof.tables);
+    }
+    let is_left = |table: &&TablePlan| record.left.iter().any(|item| item.object == table.object());
+    let deferred = record.plan.iter().flat_map(|plan| plan.deferred());
+    Some(proof.tables + deferred.filter(|table| !is_left(table)).count() as u64)
 }
 
 /// How many tables with rows of its own the plan has.

@@ -8,6 +8,7 @@ use crate::report::{legible, sentence};
 use crate::view::View;
 use pghaul_core::event::{Created, Note, Retry, Runner, Wait};
 use pghaul_core::{DatabaseEvent, DatabaseName, Envelope, Event, Finding, MigrationEvent, StepEvent};
+use pghaul_step::shell_word;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -53,7 +54,13 @@ impl Steps {
         let anew = match event {
             StepEvent::StepStarted => self.open.insert(name.to_owned()),
             StepEvent::StepFinished { .. } | StepEvent::StepFailed { .. } => !self.open.remove(name),
-            StepEvent::StepRecorded { .. } | StepEvent::ItemFinished { .. } | StepEvent::StepUndone => false,
+            // What is noted of a step that has ended, and that it was undone weeks later, are no work of it.
+            StepEvent::StepRecorded { .. } | StepEvent::ItemFinished { .. } | StepEvent::StepUndone => {
+                if !self.open.contains(name) {
+                    return;
+                }
+                false
+            }
         };
         let end = self.bars.len();
         let place = *self.places.entry(name.to_owned()).or_insert(end);
@@ -215,11 +222,17 @@ fn run_of(runner: &Runner, at: Option<Moment>) -> Run {
         command: runner.command.clone(),
         who: runner.identity(),
         version: runner.pghaul.clone().unwrap_or_default(),
-        command_line: invocation.map(|i| i.command_line.join(" ")).unwrap_or_default(),
+        command_line: invocation.map(|i| typed(&i.command_line)).unwrap_or_default(),
         reason: runner.reason(),
         span,
         ending: None,
     }
+}
+
+/// As somebody would type it into a shell.
+fn typed(command_line: &[String]) -> String {
+    let words: Vec<_> = command_line.iter().map(|word| shell_word(word)).collect();
+    words.join(" ")
 }
 
 impl Progress {
@@ -318,5 +331,38 @@ impl Progress {
         }
         self.times.steps = self.steps.bars;
         self.times
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u8) -> Option<Moment> {
+        Moment::of_event(&format!("2026-11-30T12:00:{second:02}Z"))
+    }
+
+    #[test]
+    fn a_step_that_is_undone_long_after_its_end_has_not_worked_until_then() {
+        let mut steps = Steps::default();
+        let finished = StepEvent::StepFinished {
+            output: Value::Null.into(),
+            version: 1,
+            found: false,
+        };
+        for (event, second) in [
+            (&StepEvent::StepStarted, 1),
+            (&finished, 4),
+            (&StepEvent::StepUndone, 50),
+            (&StepEvent::StepStarted, 51),
+            (&StepEvent::StepUndone, 53),
+        ] {
+            steps.add("schema", event, at(second));
+        }
+        let [bar] = steps.bars.as_slice() else {
+            panic!("one step")
+        };
+        assert_eq!(bar.spans.len(), 2);
+        assert_eq!(bar.took(), Some(Duration::from_secs(5)));
     }
 }

@@ -222,6 +222,11 @@ impl TablePlan {
         self.class == TableClass::Replicate && self.root.is_none()
     }
 
+    /// What entries of `incomplete` call it.
+    pub fn object(&self) -> String {
+        format!("table {}", self.name)
+    }
+
     /// Whether the rows stay as of their copy until the cutover, although the method is replication.
     pub fn deferred(&self) -> bool {
         self.kind == RelationKind::Table

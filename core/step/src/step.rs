@@ -410,16 +410,11 @@ fn erase(output: &impl Serialize) -> Result<JsonText, Failure> {
     JsonText::of(output).map_err(|e| Failure::bug(format!("a step's output is not JSON: {e}")))
 }
 
-/// How a table that is not replicated is listed.
-pub fn deferred_table(table: &pghaul_core::TablePlan) -> String {
-    format!("table {}", table.name)
-}
-
 /// Objects that stay incomplete until the cutover because of a plan: deferred tables.
 pub fn incomplete_tables(plan: &pghaul_core::DatabasePlan) -> Vec<Incomplete> {
     plan.deferred()
         .map(|table| Incomplete {
-            object: deferred_table(table),
+            object: table.object(),
             why: match &table.class {
                 pghaul_core::TableClass::NoIdentity { why } => {
                     format!("not replicated: it has no usable replica identity ({why})")

@@ -6,11 +6,13 @@
 //!
 //! They look for what `pg_upgrade --check` looks for as far as it matters to a dump and to COPY, and for more.
 
+mod conflict;
 mod conflicts;
 mod objects;
 mod types;
 
-pub use conflicts::{Conflict, RestoreConflicts};
+pub use conflict::Conflict;
+pub use conflicts::RestoreConflicts;
 pub use objects::{RemovedObject, RemovedObjects};
 pub use types::{RemovedTypes, TypeProblem};
 

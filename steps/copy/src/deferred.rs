@@ -12,7 +12,7 @@ use pghaul_contracts::{
     CopiedTable, CopyItem, CopyOutput, DeferredCopyOutput, Generation, InitialCopyOutput, Rest,
     SnapshotCopyOutput,
 };
-use pghaul_step::step::{REPLICATION, deferred_table};
+use pghaul_step::step::REPLICATION;
 use pghaul_step::{
     Code, Context, Contract, Database, Descriptor, Failure, Occasion, Probe, Repeats, Step, StepPhase,
     TablePlan,
@@ -61,9 +61,7 @@ impl Step for DeferredCopy {
 
     async fn run(&self, ctx: &Context<Database>) -> Result<DeferredCopyOutput, Failure> {
         let planned = ctx.plan().deferred();
-        let mut tables: Vec<&TablePlan> = planned
-            .filter(|plan| !ctx.is_accepted(&deferred_table(plan)))
-            .collect();
+        let mut tables: Vec<&TablePlan> = planned.filter(|plan| !ctx.is_accepted(&plan.object())).collect();
         let known = last_copies(ctx)?;
         let copy = |plan: &&TablePlan| Some((plan.number, known.get(&plan.number)?.clone()));
         let mut copies: BTreeMap<u32, CopiedTable> = tables.iter().filter_map(copy).collect();
@@ -72,7 +70,7 @@ impl Step for DeferredCopy {
         if !tables.is_empty() {
             refuse_foreign_rows(ctx, &tables, &copies).await?;
             let attempt = next_attempt(ctx, &known)?;
-            let objects: Vec<String> = tables.iter().map(|plan| deferred_table(plan)).collect();
+            let objects: Vec<String> = tables.iter().map(|plan| plan.object()).collect();
             copy_apart(ctx, attempt, tables, Guard::LastCopies(&copies))
                 .await
                 .map_err(|failure| with_way_out(failure, &objects))?;

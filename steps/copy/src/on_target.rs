@@ -6,7 +6,6 @@
 
 use pghaul_contracts::{CopiedTable, EffectKey};
 use pghaul_step::postgres::{QualifiedName, ReadWrite, Session, Target};
-use pghaul_step::step::deferred_table;
 use pghaul_step::{Code, Context, Database, Failure, OwnedTransaction, Side, TablePlan, listed, shell_word};
 use std::collections::BTreeMap;
 
@@ -27,7 +26,7 @@ pub(crate) async fn refuse_foreign_rows(
         ctx.check_cancelled()?;
         let copied = copies.get(&plan.number).and_then(|copied| copied.rows);
         if has_foreign_rows(ctx, &mut target, plan, copied).await? {
-            written.push(deferred_table(plan));
+            written.push(plan.object());
         }
     }
     if written.is_empty() {

@@ -4,7 +4,6 @@ use pghaul_contracts::{CopiedTable, CopyItem};
 use pghaul_copy::mark::written_since;
 use pghaul_copy::{CopiedRows, Depth, Since};
 use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source};
-use pghaul_step::step::deferred_table;
 use pghaul_step::{Context, Database, Failure, Incomplete, TablePlan};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +37,7 @@ pub(crate) async fn written<'p>(
                 }
             };
             Some(Incomplete {
-                object: deferred_table(plan),
+                object: plan.object(),
                 why,
                 as_of: Some(as_of),
                 ..Incomplete::default()

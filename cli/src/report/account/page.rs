@@ -3,7 +3,7 @@
 use super::bar::drawn;
 use super::{findings, moment, tables, throughput, took};
 use crate::account::{Account, Bar, Database, Entry, Run};
-use crate::moment::Span;
+use crate::moment::{Moment, Span};
 use crate::report::history::Weight;
 use crate::report::quantity::{bytes, count, duration, plural};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -165,7 +165,7 @@ fn of_database(database: &Database) -> Markup {
             dt { "state" } dd { (view.phase) }
             @if let Some(method) = view.method { dt { "method" } dd { (method_label(method)) } }
             @for reason in &view.reasons { dt { "why" } dd { (reason) } }
-            @if let Some(proven) = &view.as_of { dt { "proven" } dd { time { (proven) } } }
+            @if let Some(proven) = &view.as_of { dt { "proven" } dd { (moment(Moment::of_event(proven))) } }
             @if let Some(tables) = view.tables { dt { "tables in the proof" } dd { (plural(tables, "table")) } }
             @if let Some(failure) = &view.error { dt { "failure" } dd.error { (failure_text(failure)) } }
         }

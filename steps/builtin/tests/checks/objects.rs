@@ -177,6 +177,7 @@ async fn what_a_restore_does_not_bring_back() {
          create table by_range (c regtype primary key) partition by range (c);
          create table of_names (c regrole primary key) partition by list (c);
          create function pg_catalog.helper() returns int language sql as 'select 1';
+         create table information_schema.kept (id serial);
          alter text search configuration simple drop mapping for url;
          create table of_extension (i int primary key); alter extension plpgsql add table of_extension",
     );
@@ -189,6 +190,7 @@ async fn what_a_restore_does_not_bring_back() {
         kinds(&findings),
         [
             "partitions-by-object-names",
+            "rows-in-system-schemas",
             "in-system-schemas",
             "added-to-extensions",
             "changed-text-search"
@@ -199,20 +201,27 @@ async fn what_a_restore_does_not_bring_back() {
         serde_json::json!(["public.by_name", "public.by_range"])
     );
     assert_eq!(
-        findings[1].facts["objects"],
+        findings[1].facts["relations"],
+        serde_json::json!(["table information_schema.kept"])
+    );
+    let hint = findings[1].hint.as_ref().unwrap();
+    let (_, statement) = hint.split_once(": ").unwrap();
+    pair.source.psql(&database, &statement.replace('…', "public"));
+    assert_eq!(
+        findings[2].facts["objects"],
         serde_json::json!(["function pg_catalog.helper()"])
     );
     assert_eq!(
-        findings[2].facts["objects"],
+        findings[3].facts["objects"],
         serde_json::json!([
             "index added on public.of_extension",
             "policy own on public.of_extension"
         ])
     );
-    assert_eq!(findings[3].facts["configurations"], serde_json::json!(["simple"]));
+    assert_eq!(findings[4].facts["configurations"], serde_json::json!(["simple"]));
     pair.source.psql(
         &database,
-        "alter extension plpgsql drop table of_extension; drop table by_name, by_range, of_names, of_extension;
+        "alter extension plpgsql drop table of_extension; drop table kept, by_name, by_range, of_names, of_extension;
          drop function pg_catalog.helper();
          alter text search configuration simple add mapping for url with simple;
          create table parent (i int primary key, \"No Null\" text);

@@ -46,7 +46,11 @@ WITH RECURSIVE relation AS (
                                 ORDER BY a.attnum) AS versions,
            pg_catalog.array_agg(pg_catalog.left(pg_catalog.md5(
                pg_catalog.concat_ws(' ', d.oid, a.attnotnull, a.attstattarget, a.attstorage, a.attidentity,
-                                    a.attacl, a.attoptions)), 8) ORDER BY a.attnum) AS options,
+                                    a.attacl,
+                                    -- Servers keep an option of their own, which changes with the column's type.
+                                    (SELECT pg_catalog.array_agg(o)
+                                       FROM pg_catalog.unnest(a.attoptions) o
+                                      WHERE o !~ '^pg_attver='))), 8) ORDER BY a.attnum) AS options,
            pg_catalog.array_agg(a.atthasdef OR a.attidentity <> '' ORDER BY a.attnum) AS computed
       FROM pg_catalog.pg_attribute a
       JOIN relation r ON r.oid = a.attrelid
