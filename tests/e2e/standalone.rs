@@ -23,6 +23,27 @@ fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// What a manifest says of how packages are compiled for development.
+fn profile(manifest: &Path) -> String {
+    let text = std::fs::read_to_string(manifest).expect("read a manifest");
+    let (_, from) = text.split_once("[profile.dev]").expect("a profile");
+    let lines = from
+        .lines()
+        .take_while(|line| !line.starts_with("[profile.") || line.starts_with("[profile.dev."));
+    let said = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    said.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn it_compiles_libraries_as_the_workspace_does() {
+    let manifest = package().join("Cargo.toml");
+    assert_eq!(
+        profile(&manifest),
+        profile(&package().join("../../../Cargo.toml")),
+        "else all of them are compiled twice"
+    );
+}
+
 #[test]
 fn a_package_of_its_own_has_its_check_its_step_and_its_name() {
     let pair = shared_pair(Kind::Ordinary);
