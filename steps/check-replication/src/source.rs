@@ -1,6 +1,6 @@
 //! The check `replication-source`.
 
-use pghaul_step::postgres::{Server, Source};
+use pghaul_step::postgres::{ReadOnly, Server, Session, Source};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Code, Concern, Failure, Finding, FindingKind, Subject,
     async_trait, quoted,
@@ -26,6 +26,11 @@ pub enum SourceObstacle {
         role: String,
         /// Whether the source is Amazon RDS or Aurora, where membership gives the right.
         rds: bool,
+    },
+    /// The source lets replication use output plugins that do not include PostgreSQL's own.
+    OutputPlugin {
+        /// The setting `output_plugin_libraries`, which minor releases since August 2026 have.
+        libraries: String,
     },
     /// A replication connection failed for another reason, such as a connection pooler.
     ReplicationConnectionRefused {
@@ -54,6 +59,9 @@ impl FindingKind for SourceObstacle {
                     quoted(role)
                 )
             }
+            Self::OutputPlugin { libraries } => {
+                format!("the source's output_plugin_libraries does not list pgoutput: {libraries}")
+            }
             Self::ReplicationConnectionRefused { error, .. } => {
                 format!("the source refuses a replication connection: {error}")
             }
@@ -73,6 +81,13 @@ impl FindingKind for SourceObstacle {
                 format!("GRANT rds_replication TO {};", quoted(role))
             }
             Self::RoleMayNotReplicate { role, .. } => format!("ALTER ROLE {} REPLICATION;", quoted(role)),
+            Self::OutputPlugin { libraries } => {
+                let others: Vec<&str> = plugins(libraries).collect();
+                let all = [others.as_slice(), &[PLUGIN]].concat().join(", ");
+                format!(
+                    "ALTER SYSTEM SET output_plugin_libraries = {all}; SELECT pg_reload_conf(); on the source"
+                )
+            }
             Self::ReplicationConnectionRefused { hint, .. } => return hint.clone(),
         })
     }
@@ -86,6 +101,27 @@ pub struct ReplicationSource;
 /// first logical slot is created.
 fn is_logical(wal_level: &str, rises: bool) -> bool {
     wal_level == "logical" || rises && wal_level == "replica"
+}
+
+const PLUGIN: &str = "pgoutput";
+
+/// The entries of a list of libraries. What is quoted may hold a comma, and is then none of PostgreSQL's anyway.
+fn plugins(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|entry| !matches!(*entry, "" | "\"\""))
+}
+
+/// The setting, where it refuses the plugin, and pghaul's role may see it. Otherwise the slot is refused, and the database is copied.
+async fn refused_plugin(session: &Session<Source, ReadOnly>) -> Result<Option<String>, Failure> {
+    let sql = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'output_plugin_libraries'";
+    let rows = session
+        .doing("read which output plugins are allowed")
+        .query(sql, &[])
+        .await?;
+    let libraries: Option<String> = rows.first().map(|row| row.get(0));
+    let lists_it = |list: &String| plugins(list).any(|entry| entry.trim_matches('"') == PLUGIN);
+    Ok(libraries.filter(|list| !lists_it(list)))
 }
 
 #[async_trait]
@@ -112,6 +148,9 @@ impl Check for ReplicationSource {
         let rises = session.setting("effective_wal_level").await?.is_some();
         if !is_logical(&wal_level, rises) {
             obstacles.push(SourceObstacle::WalLevel { wal_level, rds });
+        }
+        if let Some(libraries) = refused_plugin(&session).await? {
+            obstacles.push(SourceObstacle::OutputPlugin { libraries });
         }
         obstacles.extend(refusal(ctx.source_server(), role, rds).await);
         Ok(obstacles
@@ -141,7 +180,8 @@ async fn refusal(server: &Server<Source>, role: String, rds: bool) -> Option<Sou
 
 #[cfg(test)]
 mod tests {
-    use super::is_logical;
+    use super::{SourceObstacle, is_logical};
+    use pghaul_step::FindingKind as _;
 
     #[test]
     fn a_level_that_rises_by_itself_is_enough() {
@@ -149,5 +189,21 @@ mod tests {
         assert!(is_logical("replica", true));
         assert!(!is_logical("replica", false));
         assert!(!is_logical("minimal", true));
+    }
+
+    #[test]
+    fn what_is_advised_keeps_the_other_plugins() {
+        for (list, advised) in [
+            ("", "pgoutput"),
+            ("\"\"", "pgoutput"),
+            (
+                "test_decoding, \"my Plugin\"",
+                "test_decoding, \"my Plugin\", pgoutput",
+            ),
+        ] {
+            let libraries = list.to_owned();
+            let hint = SourceObstacle::OutputPlugin { libraries }.hint().unwrap();
+            assert!(hint.contains(&format!(" = {advised};")), "{hint}");
+        }
     }
 }

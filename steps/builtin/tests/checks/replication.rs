@@ -16,6 +16,38 @@ async fn the_source_must_decode_its_wal() {
 }
 
 #[tokio::test]
+async fn the_source_must_allow_the_output_plugin() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let known = "select count(*) from pg_settings where name = 'output_plugin_libraries'";
+    if pair.source.psql("postgres", known) == "0" {
+        return;
+    }
+    pair.source.create_database("app");
+    let set = "alter system set output_plugin_libraries = test_decoding, \"Our Plugin\"";
+    pair.source.psql("postgres", set);
+    pair.source.psql("postgres", "select pg_reload_conf()");
+    let bench = Bench::new(&pair, &["app"]);
+    wait_until("the setting is in use", Duration::from_secs(10), || {
+        pair.source
+            .psql("postgres", "show output_plugin_libraries")
+            .contains("Our")
+    });
+    assert_eq!(bench.all().await, ["replication-source: output-plugin"]);
+    let findings = bench.cluster("replication-source").await;
+    let hint = findings[0].hint.as_ref().unwrap().replace("; ", ";\n");
+    for statement in hint.lines().filter_map(|line| line.strip_suffix(';')) {
+        pair.source.psql("postgres", statement);
+    }
+    pair.source.psql("postgres", "select pg_reload_conf()");
+    wait_until("the setting is in use", Duration::from_secs(10), || {
+        pair.source
+            .psql("postgres", "show output_plugin_libraries")
+            .contains("pgoutput")
+    });
+    assert_eq!(bench.all().await, [""; 0], "the hint was right");
+}
+
+#[tokio::test]
 async fn databases_selected_first_get_what_is_left() {
     let source = Settings::new()
         .set("max_replication_slots", "4")
