@@ -107,6 +107,18 @@ const CHANGES: &[Change] = &[
         "table-rewritten",
     ),
     plain(
+        "computed_and_more",
+        Source,
+        "alter table computed_and_more alter v type numeric(10,2) using v * 100, alter v set not null",
+        "table-rewritten",
+    ),
+    plain(
+        "computed_and_more_there",
+        Target,
+        "alter table computed_and_more_there alter v type numeric(10,2) using v * 100, alter v set statistics 7",
+        "table-rewritten",
+    ),
+    plain(
         "replaced",
         Source,
         "alter table replaced drop column v; alter table replaced add column v numeric(10,2)",
@@ -252,7 +264,8 @@ fn are_named(pair: &ClusterPair, database: &str, changes: &[&Change], options: [
     if source.major() > 10 {
         source.psql(
             database,
-            "vacuum full packed; truncate untouched; insert into untouched values (1, 1)",
+            "alter table packed alter v set default 7, alter v set not null; vacuum full packed;
+             truncate untouched; insert into untouched values (1, 1); alter table untouched alter v set not null",
         );
     }
     migration.run().succeeded();

@@ -424,13 +424,14 @@ fn new_columns<'a>(now: &'a Relation, then: &'a FollowedTable) -> impl Iterator<
 }
 
 /// Whether a statement that altered or added a column may have computed its values: the version of the column's row is another one
-/// and no option of it explains that, or it is new and has a default.
+/// and no option of it explains that, or it is new and has a default. An option explains nothing where the transaction that changed it
+/// has also written the table's file anew, as `ALTER TABLE … TYPE … USING …, ALTER … SET NOT NULL` does.
 fn is_altered(now: &Relation, then: &FollowedTable) -> bool {
     let altered = |was: &Column| {
         let Some(is) = column(now, &was.1) else {
             return false;
         };
-        let explained = was.4.is_some() && is.4 != was.4;
+        let explained = was.4.is_some() && is.4 != was.4 && is.3 != Some(now.now.version);
         was.3.is_some() && is.3 != was.3 && !explained
     };
     new_columns(now, then).any(|column| now.may_be_computed(column)) || then.columns.iter().any(altered)

@@ -32,6 +32,8 @@ impl Deref for Relation {
 /// More of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Now {
+    /// The version (`xmin`) of its row in `pg_class`: the same as that of a column's row where one statement has written both.
+    version: i64,
     unlogged: bool,
     /// The catalog knows of no page: so it is after TRUNCATE, until VACUUM or ANALYZE has looked, and for tables without rows.
     without_pages: bool,
@@ -155,6 +157,7 @@ fn relation(row: &Row) -> (TableName, Relation) {
         )),
     };
     let now = Now {
+        version: row.get("version"),
         unlogged: row.get("unlogged"),
         without_pages: row.get("without_pages"),
         has_rows: row.get("has_rows"),

@@ -2,7 +2,7 @@
 -- that $1 names, and its columns. A partition is published through its topmost published ancestor; one whose
 -- DETACH PARTITION CONCURRENTLY is pending has none. What stands in braces depends on the version.
 WITH RECURSIVE relation AS (
-    SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind, c.relpersistence, c.relpages,
+    SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.xmin::text::bigint AS version, c.relkind, c.relpersistence, c.relpages,
            t.xmin::text AS name_version,
            pg_catalog.left(pg_catalog.md5(pg_catalog.concat_ws(' ', t.typowner, t.typacl)), 8) AS name_options,
            n.xmin::text AS schema_version,
@@ -71,6 +71,7 @@ WITH RECURSIVE relation AS (
 SELECT r.oid,
        r.schema,
        r.name,
+       r.version,
        r.name_version,
        r.name_options,
        r.schema_version,
