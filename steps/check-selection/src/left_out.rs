@@ -24,6 +24,9 @@ pub(crate) enum LeftOut {
         database: &'static str,
         /// All that it holds.
         objects: Vec<String>,
+        /// Whether the migration has begun: which databases it moves stays as it is.
+        #[serde(skip)]
+        chosen: bool,
     },
     /// Nobody knows what it holds.
     LeftOutUnseen {
@@ -31,6 +34,9 @@ pub(crate) enum LeftOut {
         database: &'static str,
         /// What the server says.
         error: String,
+        /// Whether the migration has begun.
+        #[serde(skip)]
+        chosen: bool,
     },
 }
 
@@ -41,7 +47,9 @@ impl FindingKind for LeftOut {
 
     fn message(&self) -> String {
         match self {
-            Self::LeftOutWithObjects { database, objects } => {
+            Self::LeftOutWithObjects {
+                database, objects, ..
+            } => {
                 let first: Vec<&str> = objects.iter().take(NAMED).map(String::as_str).collect();
                 let others = more(i64::try_from(objects.len()).unwrap_or(i64::MAX), first.len());
                 format!(
@@ -49,7 +57,7 @@ impl FindingKind for LeftOut {
                     first.join(", ")
                 )
             }
-            Self::LeftOutUnseen { database, error } => {
+            Self::LeftOutUnseen { database, error, .. } => {
                 format!(
                     "database {database} is not moved, and whether it holds anything can't be seen: {error}"
                 )
@@ -58,19 +66,40 @@ impl FindingKind for LeftOut {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(match self {
+        let (moved, database, chosen) = match self {
             Self::LeftOutWithObjects {
                 database: "template1",
+                chosen,
                 ..
-            } => "create the same in template1 of the target, so that new databases have it there too; \
-                 --exclude-database template1 says that it is not needed"
-                .to_owned(),
-            Self::LeftOutWithObjects { database, .. } => format!(
-                "--database '*' --database {database} moves it too; --exclude-database {database} says that it is not needed"
+            } => (
+                "create the same in template1 of the target, so that new databases have it there too"
+                    .to_owned(),
+                "template1",
+                chosen,
             ),
-            Self::LeftOutUnseen { database, .. } => format!(
-                "look into it as a role that may connect; --exclude-database {database} says that it is not needed"
+            Self::LeftOutWithObjects {
+                database,
+                chosen: true,
+                ..
+            } => {
+                return Some(format!(
+                    "run --name NAME --database {database} moves it, as another migration"
+                ));
+            }
+            Self::LeftOutWithObjects { database, chosen, .. } => (
+                format!("--database '*' --database {database} moves it too"),
+                *database,
+                chosen,
             ),
+            Self::LeftOutUnseen { database, chosen, .. } => (
+                "look into it as a role that may connect".to_owned(),
+                *database,
+                chosen,
+            ),
+        };
+        Some(match chosen {
+            true => moved,
+            false => format!("{moved}; --exclude-database {database} says that it is not needed"),
         })
     }
 }
@@ -112,14 +141,23 @@ impl Check for LeftOutDatabases {
 }
 
 async fn left_out(ctx: &CheckContext<Cluster>, database: &'static str) -> Result<Option<LeftOut>, Failure> {
+    let chosen = ctx.landscape().migration.is_some();
     match objects(ctx.source_server(), database).await {
         Ok(objects) if objects.is_empty() => Ok(None),
-        Ok(objects) => Ok(Some(LeftOut::LeftOutWithObjects { database, objects })),
+        Ok(objects) => Ok(Some(LeftOut::LeftOutWithObjects {
+            database,
+            objects,
+            chosen,
+        })),
         Err(error) => match error.code() {
             Code::UnknownDatabase => Ok(None),
             Code::PermissionDenied | Code::NotInHba | Code::AuthenticationFailed => {
                 let error = error.message().to_owned();
-                Ok(Some(LeftOut::LeftOutUnseen { database, error }))
+                Ok(Some(LeftOut::LeftOutUnseen {
+                    database,
+                    error,
+                    chosen,
+                }))
             }
             _ => Err(error.into()),
         },

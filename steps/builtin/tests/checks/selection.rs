@@ -80,6 +80,14 @@ async fn databases_that_are_left_out_by_default_may_hold_something() {
     let found = Bench::of(&source, &target, &["app"]).cluster(check).await;
     assert_eq!(kinds(&found), ["left-out-with-objects", "left-out-unseen"]);
 
+    bench.landscape.migration = Some("k3v9x2ab".to_owned());
+    for finding in bench.cluster(check).await {
+        let hint = finding.hint.unwrap();
+        assert!(
+            !hint.contains("'*'") && !hint.contains("--exclude"),
+            "it is refused once a migration has begun: {hint}"
+        );
+    }
     bench.landscape.selection.exclude = vec!["template1".to_owned()];
     bench.landscape.selected.push("postgres".into());
     assert_eq!(bench.cluster(check).await, [], "the hints are right");
