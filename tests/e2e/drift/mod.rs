@@ -92,7 +92,50 @@ fn what_is_done_on_both_sides_is_settled() {
     assert_eq!(named(&migration).len(), 8, "{:#?}", named(&migration));
     pair.target.psql(&database, change);
     assert_eq!(named(&migration), [""; 0]);
-    migration.remove().succeeded();
+
+    // A partition that is made meanwhile is replicated with its tree.
+    let leaf = "create table leaf2 partition of tree for values from (100) to (200)";
+    pair.source.psql(&database, leaf);
+    pair.source.psql(&database, "insert into tree values (150)");
+    let failed = migration.status_of(&database);
+    assert_eq!(failed["failure"]["code"], "plan-changed", "{failed}");
+    pair.target.psql(&database, leaf);
+    migration.run().succeeded();
+    assert_eq!(pair.target.psql(&database, "select * from leaf2"), "150");
+    let found = named(&migration);
+    assert!(
+        found.len() == 1
+            && found
+                .iter()
+                .all(|line| line.starts_with("partition public.leaf2: ")),
+        "{found:#?}"
+    );
+    for side in [&pair.source, &pair.target] {
+        side.psql(&database, "drop table leaf2");
+    }
+    assert_eq!(named(&migration), [""; 0]);
+
+    // What has put the rows into another file, and whether the same statement altered the column, no catalog tells.
+    pair.source.psql(
+        &database,
+        "alter table orders alter n type positive using n * 2; alter table orders alter n set not null;
+         alter table orders add extra int default 5; vacuum full orders",
+    );
+    pair.target.psql(
+        &database,
+        "alter table orders alter n set not null; alter table orders add extra int default 5",
+    );
+    let in_doubt = named(&migration);
+    assert!(
+        in_doubt.len() == 1
+            && in_doubt
+                .iter()
+                .all(|line| line.starts_with("rows of table public.orders: ")),
+        "{in_doubt:#?}"
+    );
+    migration.remove().failed_with(8);
+    let accepting = ["remove", "--accept-incomplete", "rows of table public.orders"];
+    migration.command(&accepting).run().succeeded();
 }
 
 /// Credentials that are made for an hour: nobody knows their names beforehand.
