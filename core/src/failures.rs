@@ -86,7 +86,7 @@ pub fn source_table_new(table: &TableName) -> Failure {
     Failure::new(Code::PlanChanged, message)
         .with_side(Side::Source)
         .with_hint(
-            "drop the table on the source, and run again; or remove this migration and begin a new one",
+            "tables that are made during a migration are not moved: remove this migration and begin a new one; or drop the table where nobody needs it, and run again",
         )
 }
 

@@ -169,6 +169,7 @@ async fn engine(
         copying: Copying::default(),
         kept: Kept::default(),
         accepted: OnceLock::new(),
+        completed_still: OnceLock::new(),
         cancel: CancellationToken::new(),
     };
     Ok(Engine {

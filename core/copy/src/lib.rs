@@ -14,6 +14,7 @@ pub mod format;
 pub mod mark;
 pub mod pipe;
 pub mod rate;
+mod seen;
 pub mod snapshot;
 pub mod tables;
 pub mod unit;

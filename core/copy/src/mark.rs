@@ -5,6 +5,7 @@
 //! a table that looks changed is read: its rows are those of the copy when none is newer than the snapshot and none is
 //! missing.
 
+use crate::seen::Ids;
 use crate::tables::{Table, lock};
 use pghaul_core::{Failure, Mark};
 use pghaul_postgres::{QualifiedName, ReadOnly, Session, Source};
@@ -23,38 +24,6 @@ const FIRST_NORMAL: u64 = 3;
 /// versions of August 2024.
 const NO_VIEWS: &str = "SELECT pg_catalog.set_config(name, 'view, foreign-table', true) FROM pg_catalog.pg_settings \
                         WHERE name = 'restrict_nonsystem_relation_kind'";
-
-/// What a snapshot sees, and when it was taken.
-#[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    snapshot: String,
-    at: String,
-    standby: bool,
-}
-
-impl Seen {
-    /// Reads it in the transaction of the snapshot.
-    pub(crate) async fn read(keeper: &Session<Source, ReadOnly>) -> Result<Self, Failure> {
-        let doing = keeper.doing("read what the snapshot sees");
-        let row = doing.query_one(include_str!("mark_seen.sql"), &[]).await?;
-        Ok(Self {
-            snapshot: row.get("snapshot"),
-            at: row.get("at"),
-            standby: row.get("standby"),
-        })
-    }
-
-    pub(crate) fn mark(&self, table: &Table) -> Mark {
-        Mark {
-            oid: table.oid,
-            file_node: table.file_node,
-            changes: table.changes,
-            snapshot: self.snapshot.clone(),
-            at: self.at.clone(),
-            standby: self.standby,
-        }
-    }
-}
 
 /// A table whose rows were copied.
 #[derive(Debug, Clone)]
@@ -262,15 +231,11 @@ struct Visible {
 
 impl Visible {
     fn parse(text: &str, standby: bool) -> Option<Self> {
-        let mut parts = text.split(':');
-        let (xmin, xmax): (u64, u64) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        let listed = parts.next()?.split(',').filter(|id| !id.is_empty());
-        let in_progress = listed
-            .map(|id| id.parse::<u64>().ok().map(|id| (id & 0xFFFF_FFFF).to_string()))
-            .collect::<Option<Vec<_>>>()?;
+        let ids = Ids::parse(text)?;
+        let in_progress = ids.in_progress.iter().map(|id| (id & 0xFFFF_FFFF).to_string());
         Some(Self {
-            xmax: if standby { xmin } else { xmax },
-            in_progress,
+            xmax: if standby { ids.xmin } else { ids.xmax },
+            in_progress: in_progress.collect(),
         })
     }
 

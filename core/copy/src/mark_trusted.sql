@@ -1,5 +1,5 @@
--- Whether the counters of this database tell what was written since $1: they count, nothing has reset them, and no
--- session may hold back what it has counted. Before PostgreSQL 15 one that idles may do so for as long as it lives; later
+-- Whether the counters of this database tell what was written since $1: they count, nothing has reset them, a crash neither, which
+-- resets all of the server's and does not say so of a database's, and no session may hold back what it has counted. Before PostgreSQL 15 one that idles may do so for as long as it lives; later
 -- ones report within ten seconds. When a session was last active is hidden from roles without pg_read_all_stats.
 SELECT pg_catalog.current_setting('track_counts') = 'on'
        AND NOT pg_catalog.pg_is_in_recovery()
@@ -8,6 +8,13 @@ SELECT pg_catalog.current_setting('track_counts') = 'on'
                          FROM pg_catalog.pg_stat_database d
                         WHERE d.datname = pg_catalog.current_database()
                           AND d.stats_reset >= $1::text::timestamptz)
+       AND NOT EXISTS (SELECT
+                         FROM pg_catalog.pg_stat_bgwriter b
+                        WHERE b.stats_reset >= $1::text::timestamptz)
+       AND NOT EXISTS (SELECT
+                         FROM pg_catalog.pg_db_role_setting s
+                        CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c
+                        WHERE c LIKE 'track\_counts=%')
        AND NOT EXISTS (SELECT
                          FROM pg_catalog.pg_stat_activity a
                         WHERE a.datname = pg_catalog.current_database()

@@ -1,6 +1,6 @@
 //! The snapshot that all tables of a database are copied from.
 
-use crate::mark::Seen;
+use crate::seen::Seen;
 use crate::tables::{self, Table};
 use pghaul_core::catalog::Catalog;
 use pghaul_core::{Code, Failure, Mark, Side, TableName};
@@ -36,7 +36,7 @@ impl Snapshot {
         let large_object_catalogs = tables::read_large_object_catalogs(&keeper).await?;
         keeper.begin_snapshot().await?;
         let id = keeper.export_snapshot().await?;
-        let seen = Seen::read(&keeper).await?;
+        let seen = Seen::read_with_subtransactions(&keeper).await?;
         // A standby has no position of its own to insert at.
         let sql = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
                    ELSE pg_catalog.pg_current_wal_insert_lsn() END::text";

@@ -154,10 +154,10 @@ impl<S: Scope> Context<S> {
 
     /// Whether the user has accepted that an object is incomplete: a removal leaves it as it is.
     pub fn is_accepted(&self, object: &str) -> bool {
-        self.run
-            .accepted
-            .get()
-            .is_some_and(|names| pghaul_core::event::Incomplete::is_named(object, names))
+        let still = self.run.completed_still.get();
+        let accepted = self.run.accepted.get();
+        accepted.is_some_and(|names| pghaul_core::event::Incomplete::is_named(object, names))
+            && still.is_none_or(|objects| !objects.contains(object))
     }
 
     /// Ends the step where the user wants the run to end.

@@ -36,6 +36,9 @@ pub struct RunContext {
     pub kept: Kept,
     /// The incomplete objects that the user has accepted by name: a removal leaves them as they are.
     pub accepted: OnceLock<BTreeSet<String>>,
+    /// Objects that the removal completes although their names are accepted: something else of the same name is incomplete,
+    /// and it may be that which the user has accepted.
+    pub completed_still: OnceLock<BTreeSet<String>>,
     /// Cancelled when the user wants the run to end.
     pub cancel: CancellationToken,
 }

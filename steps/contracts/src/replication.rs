@@ -79,8 +79,9 @@ pub struct Membership {
 }
 
 /// A column: its number, its name, its type; the version (`xmin`) of its row in `pg_attribute`, another one after each statement
-/// that altered it; and a digest of its options, such as default and privileges: when they changed as well, they are why the
-/// version did.
+/// that altered it; a digest of its options, such as default and privileges: when they changed as well, they may be why the
+/// version did; and the same digest with the expression of the default in place of its oid, absent in journals that were written
+/// before that was noted. `ALTER COLUMN … TYPE` makes the default anew, with the same expression.
 ///
 /// There is no version where the column is generated, or where rows that are older than it have a value that only the catalog
 /// knows: VACUUM FULL writes that value into the rows, and the catalog's row anew.
@@ -91,6 +92,7 @@ pub struct Column(
     pub String,
     pub Option<i64>,
     #[serde(default)] pub Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")] pub Option<String>,
 );
 
 impl Contract for PublicationOutput {

@@ -5,7 +5,7 @@
 //! one transaction that empties the table first. The effect key of a table names the attempt.
 
 use crate::crew::Crew;
-use crate::load::{copied, is_constrained, matched, take_snapshot};
+use crate::load::{copied, is_constrained, matched, refuse_new_tables, take_snapshot};
 use crate::written::{items_of_attempt, written};
 use async_trait::async_trait;
 use pghaul_contracts::{
@@ -79,6 +79,7 @@ impl Step for Copy {
         let waiting = ctx.notes().waiting("a snapshot of the source");
         let snapshot = take_snapshot(ctx).await?;
         drop(waiting);
+        refuse_new_tables(ctx, &snapshot).await?;
         let constrained = is_constrained(&*ctx.target_for_reading().await?, &planned).await?;
         let mut loads = matched(ctx, &planned, &snapshot, constrained).await?;
         loads.retain(|load| !kept.contains_key(&load.number));

@@ -3,6 +3,7 @@
 use crate::on_target::GuardedTable;
 use pghaul_contracts::{CopiedTable, CopyItem};
 use pghaul_copy::{Formats, Snapshot, Table};
+use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Right, Row, Session, Source, Target};
 use pghaul_step::retry::patiently;
 use pghaul_step::{Context, CopyFormat, Database, Failure, TableName, TablePlan, failures};
@@ -70,7 +71,6 @@ pub(crate) async fn matched(
     snapshot: &Snapshot,
     constrained: bool,
 ) -> Result<Vec<Load>, Failure> {
-    refuse_new_tables(ctx, snapshot).await?;
     let target = ctx.target_for_reading().await?;
     let encoding = common_encoding(snapshot.keeper(), &target).await?;
     let formats = match ctx.copying().format {
@@ -168,9 +168,16 @@ pub(crate) async fn act_as_replica(target: &Session<Target, ReadWrite>) -> Resul
     })
 }
 
-async fn refuse_new_tables(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<(), Failure> {
+/// Refuses a snapshot in which the source has a table that the plan lacks: nobody would copy its rows.
+///
+/// # Errors
+/// [`Code::PlanChanged`](pghaul_step::Code::PlanChanged) with its name.
+pub(crate) async fn refuse_new_tables(ctx: &Context<Database>, snapshot: &Snapshot) -> Result<(), Failure> {
     let known: BTreeSet<&TableName> = ctx.plan().tables.iter().map(|t| &t.name).collect();
-    let found = snapshot.tables().keys();
+    let tables = snapshot.catalog().await?.relations.tables();
+    let found = tables
+        .filter(|table| table.kind == RelationKind::Table)
+        .map(|table| &table.name);
     let new: Vec<&TableName> = found.filter(|name| !known.contains(name)).collect();
     if new.is_empty() {
         return Ok(());

@@ -12,7 +12,7 @@
 
 use crate::apart::{Guard, copy_apart};
 use crate::crew::Crew;
-use crate::load::{Load, act_as_replica, copied, is_constrained, matched};
+use crate::load::{Load, act_as_replica, copied, is_constrained, matched, refuse_new_tables};
 use crate::written::{items_of_attempt, written};
 use async_trait::async_trait;
 use pghaul_contracts::{
@@ -204,6 +204,7 @@ async fn copy_all(
     attempt: u32,
     planned: &[&TablePlan],
 ) -> Result<BTreeSet<u32>, Failure> {
+    refuse_new_tables(ctx, snapshot).await?;
     let constrained = is_constrained(&*ctx.target_for_reading().await?, planned).await?;
     let mut loads: Vec<Load> = matched(ctx, planned, snapshot, constrained).await?;
     let done = ctx.items::<CopyItem, CopiedTable>()?;

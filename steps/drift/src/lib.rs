@@ -269,7 +269,19 @@ fn incomplete(drift: &Drift) -> Incomplete {
 fn problem(drift: &Drift) -> Failure {
     let Drift { side, object, change } = drift;
     let message = format!("{object} {change} on the {side} after it was moved, so rows may differ");
-    Failure::new(Code::PlanChanged, message).with_side(*side).with_hint(
-        "where no row has changed since, do the same on the other side, or undo it, and run again; otherwise `pghaul run --restart-data` copies the rows again",
-    )
+    // Only a database that is done can be copied again; one that is not yet says the same.
+    let hint = match (side, change) {
+        (Side::Source, Change::Created) => {
+            "where it was renamed, give it back its name, and run again; where it is new, it is not moved: begin a new migration, or drop it where nobody needs it"
+        }
+        (Side::Source, Change::Dropped) => {
+            "where it was renamed, give it back its name, and run again; where it was dropped, drop it on the target too"
+        }
+        _ => {
+            "do the same on the other side, or undo it, and run again; where rows have changed as well, `pghaul run --restart-data` copies them again when the database is done"
+        }
+    };
+    Failure::new(Code::PlanChanged, message)
+        .with_side(*side)
+        .with_hint(hint)
 }

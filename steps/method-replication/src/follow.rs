@@ -139,9 +139,10 @@ impl Step for Follow {
             links: &links,
             then: then(ctx, &links)?,
             on_target: Tables::read(&target, &[]).await?,
+            sends_truncate: source.server_version() >= 110_000,
         };
         let on_source = look.at_source(&source, &mut standing.problems).await?;
-        let mut by_hand = look.renamed_and_back(&on_source);
+        let mut by_hand = look.in_doubt(&on_source);
         for link in &links {
             by_hand.extend(altered::by_others(ctx, &target, &link.subscription).await?);
         }

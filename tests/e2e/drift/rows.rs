@@ -9,6 +9,9 @@ use std::time::Duration;
 const SCHEMA: &str = "
     create table orders (id int primary key, total numeric, n int);
     create table returns (id int primary key, total numeric, n int);
+    create table prices (id int primary key, price int default 1);
+    insert into prices values (1, 1);
+    alter table prices add later int default 5;
     create table tree (id int primary key) partition by range (id);
     create table leaf partition of tree for values from (0) to (100);
     create schema other;

@@ -190,9 +190,10 @@ impl Engine {
         }
         let mut seen = self.watch(&arrived).await?;
         let (mut all, mut left) = (Vec::new(), BTreeMap::new());
-        let mut listed = BTreeSet::new();
+        let (mut listed, mut ambiguous) = (BTreeSet::new(), BTreeSet::new());
         for database in databases {
             let mut reasons = self.reasons_against(database).await?;
+            ambiguous.append(&mut reasons.ambiguous());
             let sessions = seen.remove(database);
             let connected = sessions.as_ref().map(|sessions| sessions.connected);
             reasons
@@ -215,6 +216,7 @@ impl Engine {
             }
             all.push((None, of_cluster));
         }
+        self.run.completed_still.get_or_init(|| ambiguous);
         reasons::refuse_unlisted(removal.accepted(), &listed)?;
         match Reasons::refusal(&all) {
             Some(refusal) => Err(refusal),

@@ -25,6 +25,19 @@ impl Reasons {
         self.incomplete.iter().map(|item| item.object.clone())
     }
 
+    /// The names of what the removal completes that something else has as well, which is left to the user: a table that is not
+    /// replicated, and has other privileges on the source. Who accepts such a name does not give up its rows.
+    pub(super) fn ambiguous(&self) -> BTreeSet<String> {
+        let is_open = |object: &str| {
+            self.incomplete
+                .iter()
+                .any(|item| item.is_open() && item.object == object)
+        };
+        let completed = self.incomplete.iter().filter(|item| item.by_removal);
+        let objects = completed.map(|item| &item.object);
+        objects.filter(|object| is_open(object)).cloned().collect()
+    }
+
     /// Leaves out what is allowed, and returns it.
     pub(super) fn allow(&mut self, removal: &Removal) -> Vec<Incomplete> {
         let mut left = Vec::new();
@@ -36,7 +49,11 @@ impl Reasons {
             }));
             left.append(&mut self.written);
         }
-        let accepted = |item: &Incomplete| Incomplete::is_named(&item.object, removal.accepted());
+        let ambiguous = self.ambiguous();
+        let accepted = |item: &Incomplete| {
+            let completed_still = item.by_removal && ambiguous.contains(&item.object);
+            !completed_still && Incomplete::is_named(&item.object, removal.accepted())
+        };
         // What the removal completes itself is no reason, and nothing is left of it, unless the user leaves it; nor is what is
         // kept for users of the target, which the proof lists.
         self.incomplete.retain(|item| item.is_open() || accepted(item));

@@ -57,8 +57,10 @@ fn rights(acl: &str, owner: &str, mapping: &Mapping, renames: bool) -> Result<St
         return Ok("NULL::pg_catalog.text".to_owned());
     }
     if !mapping.no_owner && !mapping.maps_roles() {
+        // From PostgreSQL 17 on an owner has MAINTAIN as well.
+        let item = r"pg_catalog.regexp_replace(a::pg_catalog.text, '^(.*)=(.*)m[*]?/\1$', '\1=\2/\1')";
         return Ok(format!(
-            "(SELECT pg_catalog.string_agg(a::pg_catalog.text, ',' ORDER BY a::pg_catalog.text COLLATE \"C\") \
+            "(SELECT pg_catalog.string_agg({item}, ',' ORDER BY a::pg_catalog.text COLLATE \"C\") \
              FROM pg_catalog.unnest({acl}) a)"
         ));
     }
@@ -68,7 +70,12 @@ fn rights(acl: &str, owner: &str, mapping: &Mapping, renames: bool) -> Result<St
             "NULL".to_owned(),
             format!("a.grantee IS DISTINCT FROM ({owner})::pg_catalog.oid"),
         ),
-        false => (role("a.grantor", mapping, renames)?, "true".to_owned()),
+        false => (
+            role("a.grantor", mapping, renames)?,
+            format!(
+                "(a.privilege_type <> 'MAINTAIN' OR a.grantee IS DISTINCT FROM ({owner})::pg_catalog.oid)"
+            ),
+        ),
     };
     let right = format!(
         "pg_catalog.concat_ws(' ', CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE {grantee} END, a.privilege_type, a.is_grantable, {grantor})"

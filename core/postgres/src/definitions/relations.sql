@@ -10,7 +10,9 @@ UNION ALL
 -- How they are kept.
 SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, c.relnamespace, 'options',
        pg_catalog.concat_ws('|', c.reloptions, t.spcname, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
-           (SELECT a.amname FROM pg_catalog.pg_am a WHERE a.oid = c.relam),
+           -- PostgreSQL 12 brought others.
+           COALESCE((SELECT a.amname FROM pg_catalog.pg_am a WHERE a.oid = c.relam),
+                    CASE WHEN c.relkind IN ('r', 'm') THEN 'heap' END),
            (SELECT i.indexrelid::pg_catalog.regclass FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident),
            (SELECT pg_catalog.concat_ws('|', s.srvname, f.ftoptions) FROM pg_catalog.pg_foreign_table f
               JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = c.oid))

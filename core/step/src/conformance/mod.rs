@@ -459,6 +459,7 @@ impl Bench {
             copying: Copying::default(),
             kept: Kept::default(),
             accepted: OnceLock::new(),
+            completed_still: OnceLock::new(),
             cancel: CancellationToken::new(),
         }
     }

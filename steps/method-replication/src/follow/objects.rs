@@ -3,7 +3,7 @@
 use super::{Link, Names};
 use crate::halt;
 use crate::publication;
-use crate::relation::{Comparison, Tables, Then, judge, renamed_and_back};
+use crate::relation::{Comparison, NewPartition, Tables, Then, judge, perhaps_computed, renamed_and_back};
 use pghaul_contracts::SlotOutput;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Row, Session, Source, Target};
@@ -16,6 +16,8 @@ pub(super) struct Look<'a> {
     pub(super) links: &'a [Link],
     pub(super) then: Then,
     pub(super) on_target: Tables,
+    /// Whether the source replicates TRUNCATE of any table.
+    pub(super) sends_truncate: bool,
 }
 
 impl Look<'_> {
@@ -25,7 +27,6 @@ impl Look<'_> {
         source: &Session<Source, ReadOnly>,
         problems: &mut Vec<Failure>,
     ) -> Result<Tables, Failure> {
-        let ctx = self.ctx;
         let publications: Vec<&str> = self.links.iter().map(|link| link.publication.as_str()).collect();
         let on_source = Tables::read(source, &publications).await?;
         for link in self.links {
@@ -33,16 +34,20 @@ impl Look<'_> {
             check_slot(source, &link.slot, problems).await?;
         }
         self.check_new_tables(source, &on_source, problems).await?;
-        problems.extend(judge(&Comparison {
-            database: ctx.database(),
-            tables: &ctx.plan().tables,
-            route: ctx.route(),
-            sends_truncate: source.server_version() >= 110_000,
-            then: &self.then,
-            source: &on_source,
-            target: &self.on_target,
-        }));
+        problems.extend(judge(&self.comparison(&on_source)));
         Ok(on_source)
+    }
+
+    fn comparison<'a>(&'a self, on_source: &'a Tables) -> Comparison<'a> {
+        Comparison {
+            database: self.ctx.database(),
+            tables: &self.ctx.plan().tables,
+            route: self.ctx.route(),
+            sends_truncate: self.sends_truncate,
+            then: &self.then,
+            source: on_source,
+            target: &self.on_target,
+        }
     }
 
     /// The subscriptions, and the tables that they list.
@@ -72,8 +77,19 @@ impl Look<'_> {
         triggers.map(incomplete).collect()
     }
 
+    /// What only the user knows to be the same on both sides.
+    pub(super) fn in_doubt(&self, on_source: &Tables) -> Vec<Incomplete> {
+        let mut found = perhaps_computed(&self.comparison(on_source));
+        let new = self.new_tables(on_source).into_iter();
+        let partitions = new.filter_map(|table| self.new_partition(table, on_source));
+        let on_both = partitions.filter(|partition| partition.problem(&self.on_target).is_none());
+        found.extend(on_both.map(|partition| partition.in_doubt()));
+        found.extend(self.renamed_and_back(on_source));
+        found
+    }
+
     /// What was called otherwise for a while, on either side.
-    pub(super) fn renamed_and_back(&self, on_source: &Tables) -> Vec<Incomplete> {
+    fn renamed_and_back(&self, on_source: &Tables) -> Vec<Incomplete> {
         let plan = &self.ctx.plan().tables;
         let sides = [
             (Side::Source, self.then.source.as_ref(), on_source),
@@ -206,17 +222,33 @@ impl Look<'_> {
         Ok(())
     }
 
+    /// The tables of the source that the plan lacks.
+    fn new_tables<'a>(&self, on_source: &'a Tables) -> Vec<&'a TableName> {
+        let known: BTreeSet<&TableName> = self.ctx.plan().tables.iter().map(|t| &t.name).collect();
+        let is_new = |table: &&TableName| {
+            !known.contains(table) && !self.then.knows(Side::Source, on_source.get(table))
+        };
+        on_source.names().filter(is_new).collect()
+    }
+
+    fn new_partition<'a>(&'a self, table: &'a TableName, on_source: &Tables) -> Option<NewPartition<'a>> {
+        NewPartition::find(table, on_source, &self.ctx.plan().tables)
+    }
+
     async fn check_new_tables(
         &self,
         source: &Session<Source, ReadOnly>,
         on_source: &Tables,
         problems: &mut Vec<Failure>,
     ) -> Result<(), Failure> {
-        let known: BTreeSet<&TableName> = self.ctx.plan().tables.iter().map(|t| &t.name).collect();
-        let is_new = |table: &&TableName| {
-            !known.contains(table) && !self.then.knows(Side::Source, on_source.get(table))
-        };
-        let mut new: Vec<&TableName> = on_source.names().filter(is_new).collect();
+        let mut new = self.new_tables(on_source);
+        new.retain(|table| match self.new_partition(table, on_source) {
+            None => true,
+            Some(partition) => {
+                problems.extend(partition.problem(&self.on_target));
+                false
+            }
+        });
         if !new.is_empty()
             && let Some(selected) = self.ctx.selected(source).await?
         {
@@ -225,7 +257,7 @@ impl Look<'_> {
         for table in new {
             let message = format!("table not replicated: {table} is new on the source since the plan");
             problems.push(Failure::new(Code::PlanChanged, message).with_side(Side::Source).with_hint(
-                "drop the table on the source, or begin a new migration; tables that are made during a migration are not moved",
+                "tables that are made during a migration are not moved: begin a new migration; or drop the table where nobody needs it, and run again",
             ));
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! compared by oid, by its way through the publication, and by its columns with what the journal knows of it. Journals of
 //! programs that did not note that are compared by names, and by what both sides are now.
 
+use super::computed::{Computed, OlderRows, computed, older_rows};
 use super::{Baseline, Relation, Tables};
 use pghaul_contracts::{Column, FollowedTable};
 use pghaul_step::{Code, DatabaseName, Failure, Route, Side, TableClass, TablePlan, plan};
@@ -353,8 +354,7 @@ impl OneTable<'_> {
             (Side::Source, source, self.then_on_source()),
             (Side::Target, target, self.then_on_target()),
         ] {
-            let Some(then) = then else { continue };
-            if now.file != then.file && is_altered(now, then) {
+            if then.is_some_and(|then| computed(now, then) == Computed::Yes) {
                 let message = format!(
                     "table {name} was altered on the {side}, and its rows are in another file than when it was copied: values that ALTER TABLE computes are not replicated"
                 );
@@ -362,7 +362,7 @@ impl OneTable<'_> {
             }
         }
         let (then, then_on_target) = (self.then_on_source()?, self.then_on_target()?);
-        if let Some(column) = new_columns(source, then).find(|column| !same_missing(column, source, target)) {
+        if let OlderRows::Different(column) = older_rows((source, then), (target, then_on_target)) {
             let message = format!(
                 "column {column} of table {name} was added with different values for the rows that were there, on the source and on the target"
             );
@@ -398,46 +398,4 @@ impl OneTable<'_> {
 
 fn column<'a>(table: &'a FollowedTable, name: &str) -> Option<&'a Column> {
     table.columns.iter().find(|Column(_, n, ..)| n == name)
-}
-
-impl Relation {
-    /// Whether a column is not generated and has a default, or is an identity.
-    fn may_be_computed(&self, column: &str) -> bool {
-        let place = self.columns.iter().position(|Column(_, n, ..)| n == column);
-        let computed = place.and_then(|place| self.now.computed.get(place).copied());
-        computed.unwrap_or(true) && !self.older_rows(column).1
-    }
-
-    /// What rows that are older than a column have in it; and whether it is generated.
-    fn older_rows(&self, column: &str) -> (Option<&str>, bool) {
-        let place = self.columns.iter().position(|Column(_, n, ..)| n == column);
-        let missing = place.and_then(|place| self.now.missing.get(place)?.as_deref());
-        let generated = place.and_then(|place| self.now.generated.get(place).copied());
-        (missing, generated.unwrap_or(false))
-    }
-}
-
-/// The columns that a table has now and had not then.
-fn new_columns<'a>(now: &'a Relation, then: &'a FollowedTable) -> impl Iterator<Item = &'a str> {
-    let columns = now.columns.iter().map(|Column(_, name, ..)| name.as_str());
-    columns.filter(|name| column(then, name).is_none())
-}
-
-/// Whether a statement that altered or added a column may have computed its values: the version of the column's row is another one
-/// and no option of it explains that, or it is new and has a default. An option explains nothing where the transaction that changed it
-/// has also written the table's file anew, as `ALTER TABLE … TYPE … USING …, ALTER … SET NOT NULL` does.
-fn is_altered(now: &Relation, then: &FollowedTable) -> bool {
-    let altered = |was: &Column| {
-        let Some(is) = column(now, &was.1) else {
-            return false;
-        };
-        let explained = was.4.is_some() && is.4 != was.4 && is.3 != Some(now.now.version);
-        was.3.is_some() && is.3 != was.3 && !explained
-    };
-    new_columns(now, then).any(|column| now.may_be_computed(column)) || then.columns.iter().any(altered)
-}
-
-fn same_missing(column: &str, source: &Relation, target: &Relation) -> bool {
-    let ((on_source, generated), (on_target, _)) = (source.older_rows(column), target.older_rows(column));
-    generated || on_source == on_target
 }

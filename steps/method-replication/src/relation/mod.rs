@@ -1,9 +1,14 @@
 //! The tables of one side as replication sees them, and whether they still are the ones that were published and copied.
 
+mod computed;
 mod drift;
+mod in_doubt;
+mod partition;
 mod renamed;
 
 pub(crate) use drift::{Comparison, Then, judge};
+pub(crate) use in_doubt::perhaps_computed;
+pub(crate) use partition::NewPartition;
 pub(crate) use renamed::renamed_and_back;
 
 use pghaul_contracts::{Column, FollowedTable, Membership, NameVersion};
@@ -47,10 +52,36 @@ struct Now {
     firing: Vec<String>,
     /// Of each column, whether it is generated.
     generated: Vec<bool>,
-    /// Of each column, whether it has a default or is an identity: a statement that adds one may compute values.
-    computed: Vec<bool>,
+    /// Of each column.
+    defaults: Vec<ColumnDefault>,
     /// Of each column, the value of rows that are older than it (`attmissingval`). Never shown.
     missing: Vec<Option<String>>,
+}
+
+/// What a column has in rows that do not name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ColumnDefault {
+    None,
+    /// The same value for each row.
+    Constant,
+    /// An expression, which may be volatile, or an identity.
+    Computed,
+}
+
+impl Relation {
+    fn default_at(&self, place: usize) -> ColumnDefault {
+        let default = self.now.defaults.get(place).copied();
+        default.unwrap_or(ColumnDefault::Computed)
+    }
+
+    fn is_generated(&self, place: usize) -> bool {
+        self.now.generated.get(place).copied().unwrap_or(false)
+    }
+
+    /// What rows that are older than the column have in it, as long as only the catalog knows.
+    fn missing_at(&self, place: usize) -> Option<&str> {
+        self.now.missing.get(place)?.as_deref()
+    }
 }
 
 /// Tables by the plan's numbers, as the journal has them.
@@ -136,19 +167,22 @@ fn relation(row: &Row) -> (TableName, Relation) {
     let types: Vec<String> = row.get::<_, Option<_>>("types").unwrap_or_default();
     let versions: Vec<Option<i64>> = row.get::<_, Option<_>>("versions").unwrap_or_default();
     let options: Vec<Option<String>> = row.get::<_, Option<_>>("options").unwrap_or_default();
+    let meanings: Vec<Option<String>> = row.get::<_, Option<_>>("meanings").unwrap_or_default();
+    let defaults: Vec<String> = row.get::<_, Option<_>>("defaults").unwrap_or_default();
     let columns = numbers
         .into_iter()
         .zip(names)
         .zip(types)
         .zip(versions)
-        .zip(options);
+        .zip(options)
+        .zip(meanings);
     let noted = FollowedTable {
         oid: row.get("oid"),
         file: row.get("file"),
         publication: membership,
         columns: columns
-            .map(|((((number, name), of_type), version), options)| {
-                Column(number, name, of_type, version, options)
+            .map(|(((((number, name), of_type), version), options), meaning)| {
+                Column(number, name, of_type, version, options, meaning)
             })
             .collect(),
         named: Some((
@@ -165,9 +199,17 @@ fn relation(row: &Row) -> (TableName, Relation) {
         topmost: row.get("topmost"),
         firing: row.get::<_, Option<_>>("firing").unwrap_or_default(),
         generated: row.get::<_, Option<_>>("generated").unwrap_or_default(),
-        computed: row.get::<_, Option<_>>("computed").unwrap_or_default(),
+        defaults: defaults.iter().map(|default| default_of(default)).collect(),
         missing: row.get::<_, Option<_>>("missing").unwrap_or_default(),
     };
     let name = TableName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"));
     (name, Relation { noted, now })
+}
+
+fn default_of(letter: &str) -> ColumnDefault {
+    match letter {
+        "n" => ColumnDefault::None,
+        "c" => ColumnDefault::Constant,
+        _ => ColumnDefault::Computed,
+    }
 }

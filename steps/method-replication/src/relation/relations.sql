@@ -46,15 +46,21 @@ WITH RECURSIVE relation AS (
                                 ORDER BY a.attnum) AS versions,
            pg_catalog.array_agg(pg_catalog.left(pg_catalog.md5(
                pg_catalog.concat_ws(' ', d.oid, a.attnotnull, a.attstattarget, a.attstorage, a.attidentity,
-                                    a.attacl,
-                                    -- Servers keep an option of their own, which changes with the column's type.
-                                    (SELECT pg_catalog.array_agg(o)
-                                       FROM pg_catalog.unnest(a.attoptions) o
-                                      WHERE o !~ '^pg_attver='))), 8) ORDER BY a.attnum) AS options,
-           pg_catalog.array_agg(a.atthasdef OR a.attidentity <> '' ORDER BY a.attnum) AS computed
+                                    a.attacl, o.own)), 8) ORDER BY a.attnum) AS options,
+           pg_catalog.array_agg(pg_catalog.left(pg_catalog.md5(
+               pg_catalog.concat_ws(' ', pg_catalog.regexp_replace(d.adbin::text, ' :location -?[0-9]+', '', 'g'), a.attnotnull,
+                                    a.attstattarget, a.attstorage, a.attidentity, a.attacl, o.own)), 8)
+                                ORDER BY a.attnum) AS meanings,
+           pg_catalog.array_agg(CASE WHEN a.attidentity <> '' THEN 'v' WHEN NOT a.atthasdef THEN 'n'
+                                     WHEN d.adbin::text LIKE '{CONST %' THEN 'c' ELSE 'v' END
+                                ORDER BY a.attnum) AS defaults
       FROM pg_catalog.pg_attribute a
       JOIN relation r ON r.oid = a.attrelid
       LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+      -- The server's own option pg_attver, of minor versions of November 2026, changes with the column's type.
+     CROSS JOIN LATERAL (SELECT pg_catalog.array_agg(option) AS own
+                           FROM pg_catalog.unnest(a.attoptions) AS option
+                          WHERE option !~ '^pg_attver=') o
      WHERE a.attnum > 0
        AND NOT a.attisdropped
      GROUP BY a.attrelid
@@ -93,7 +99,8 @@ SELECT r.oid,
        a.missing,
        a.versions,
        a.options,
-       a.computed
+       a.meanings,
+       a.defaults
   FROM relation r
   LEFT JOIN parent o ON o.inhrelid = r.oid
   LEFT JOIN published p ON p.oid = r.oid
