@@ -192,6 +192,11 @@ pub(super) const ROWS: &[(&str, Answer, Answer)] = &[
         Listed,
         Listed,
     ),
+    (
+        "alter table orders rename to t; alter table t rename to orders",
+        Listed,
+        Listed,
+    ),
     ("truncate orders", Nothing, Failed("table-rewritten")),
     (
         "alter table orders set schema other",

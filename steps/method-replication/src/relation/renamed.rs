@@ -35,9 +35,6 @@ pub(crate) fn renamed_and_back(
             changed.insert(format!("schema {}", table.name.schema));
         }
     }
-    if changed.len() < 2 {
-        return Vec::new();
-    }
     let incomplete = |object| Incomplete {
         object,
         why: format!(
