@@ -480,4 +480,6 @@ pub(crate) struct DemoArgs {
 }
 
 #[cfg(test)]
+mod named;
+#[cfg(test)]
 mod tests;

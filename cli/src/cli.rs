@@ -7,6 +7,7 @@ use crate::exit_code::ExitCode;
 use crate::invocation;
 use crate::logging;
 use crate::printer::Printer;
+use crate::typed::Typed;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use pghaul_core::event::Invocation;
 use pghaul_core::{Code, Failure};
@@ -98,7 +99,7 @@ impl Cli {
     /// Reads the process' arguments, does what they say, and says how it ended.
     pub fn run(self) -> std::process::ExitCode {
         crate::signals::leave_no_core();
-        let (line, invocation) = match self.parse() {
+        let (line, invocation, typed) = match self.parse() {
             Ok(parsed) => parsed,
             Err(error) => {
                 // Help and the version go to stdout, mistakes to stderr; a closed pipe is no error.
@@ -111,13 +112,12 @@ impl Cli {
                 .into();
             }
         };
-        let name = self.name.map_or("pghaul", |(name, _)| name);
-        let printer = Printer::new(line.general.color, line.general.quiet).of_program(name);
+        let printer = Printer::new(line.general.color, line.general.quiet).with_commands(typed);
         logging::start(&printer, line.general.verbose, line.general.quiet);
         self.start(line, invocation, &printer).into()
     }
 
-    fn parse(&self) -> Result<(CommandLine, Invocation), clap::Error> {
+    fn parse(&self) -> Result<(CommandLine, Invocation, Typed), clap::Error> {
         let mut command = CommandLine::command();
         if let Some((name, version)) = self.name {
             command = command.name(name).bin_name(name).version(version);
@@ -125,7 +125,8 @@ impl Cli {
         command.build();
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         let invocation = invocation::of_process(&command, &matches);
-        Ok((CommandLine::from_arg_matches(&matches)?, invocation))
+        let typed = Typed::new(self.name.map_or("pghaul", |(name, _)| name), &matches);
+        Ok((CommandLine::from_arg_matches(&matches)?, invocation, typed))
     }
 
     fn start(self, line: CommandLine, invocation: Invocation, printer: &Printer) -> ExitCode {

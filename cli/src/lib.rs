@@ -9,6 +9,7 @@
 //! - `args` is the command line as it is written; `command` has a module for each command
 //! - `configuration` adds the steps and checks that are no code of the program
 //! - `journals` finds the journal and the migration in it, `servers` the two servers
+//! - `typed` makes the commands in messages ones that can be typed as they are
 //! - `invocation` is who started this process and how, `redacted` keeps secrets out of it
 //! - `anchor` keeps the journal's head outside of it
 //! - `runner` is a process that has the lock: it opens, journals its start and its end
@@ -45,6 +46,7 @@ mod side_by_side;
 mod signals;
 mod size;
 mod style;
+mod typed;
 mod view;
 
 pub use cli::Cli;

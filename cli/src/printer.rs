@@ -5,14 +5,11 @@
 
 use crate::drawing::Drawing;
 use crate::report::{failure, legible};
+use crate::typed::Typed;
 use pghaul_core::{Code, Failure};
-use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// The name that texts have, to be replaced by that of another program.
-const PGHAUL: &str = "pghaul";
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -35,7 +32,7 @@ pub(crate) struct Printer {
     drawing: Drawing,
     draws: bool,
     closed: Arc<AtomicBool>,
-    program: &'static str,
+    typed: Typed,
 }
 
 impl Printer {
@@ -56,22 +53,14 @@ impl Printer {
             drawing: Drawing::default(),
             draws,
             closed: Arc::new(AtomicBool::new(false)),
-            program: PGHAUL,
+            typed: Typed::default(),
         }
     }
 
-    /// The same for a program with another name, which the commands in its texts then have.
-    pub(crate) fn of_program(mut self, name: &'static str) -> Self {
-        self.program = name;
+    /// The same for texts whose commands are to be typed so.
+    pub(crate) fn with_commands(mut self, typed: Typed) -> Self {
+        self.typed = typed;
         self
-    }
-
-    /// A text in which commands to type have the name of the program.
-    fn named<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.program {
-            PGHAUL => Cow::Borrowed(text),
-            other => Cow::Owned(text.replace("`pghaul ", &format!("`{other} "))),
-        }
     }
 
     /// Whether progress can be drawn.
@@ -120,7 +109,7 @@ impl Printer {
     /// # Errors
     /// When stdout can't be written, such as when its disk is full.
     pub(crate) fn answer(&self, text: &str) -> Result<(), Failure> {
-        self.write(&shown(&self.named(text), self.color_stdout))
+        self.write(&shown(&self.typed.complete(text), self.color_stdout))
     }
 
     fn write(&self, text: &str) -> Result<(), Failure> {
@@ -149,7 +138,7 @@ impl Printer {
     pub(crate) fn frame(&self, lines: &[String]) -> Result<(), Failure> {
         let lines = lines
             .iter()
-            .map(|line| shown(&self.named(line), self.color_stdout) + "\u{1b}[K");
+            .map(|line| shown(&self.typed.complete(line), self.color_stdout) + "\u{1b}[K");
         let text = lines.collect::<Vec<_>>().join("\r\n");
         self.write(&format!("\u{1b}[H{text}\u{1b}[J"))
     }
@@ -167,7 +156,15 @@ impl Printer {
     /// # Errors
     /// As [`answer`](Self::answer).
     pub(crate) fn json(&self, value: &serde_json::Value) -> Result<(), Failure> {
-        self.answer(&format!("{value:#}\n"))
+        self.json_text(&format!("{value:#}\n"))
+    }
+
+    /// A part of an answer in JSON. Its commands get no options: these may hold quotation marks.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub(crate) fn json_text(&self, text: &str) -> Result<(), Failure> {
+        self.write(&shown(&self.typed.named(text), self.color_stdout))
     }
 
     /// A line for whoever watches, on stderr; not when `--quiet` is given.
@@ -184,7 +181,7 @@ impl Printer {
 
     /// Text on stderr as it is. What can't be written there has nowhere else to go.
     pub(crate) fn to_stderr(&self, text: &str) {
-        let text = shown(&self.named(text), self.color_stderr);
+        let text = shown(&self.typed.complete(text), self.color_stderr);
         self.drawing.suspend(|| {
             let _ = io::stderr().lock().write_all(text.as_bytes());
         });

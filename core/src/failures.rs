@@ -5,73 +5,92 @@
 
 use crate::catalog::TableName;
 use crate::failure::{Code, Failure, Side};
+use crate::id::DatabaseName;
+use crate::shell::shell_word;
 
-/// What makes a replicated database whole again whose schema on the target is intact.
-const RESTART_DATA: &str =
-    "`pghaul run --restart-data DATABASE` discards what was copied to the target and copies it again";
+/// The command, to be typed as it is, that makes a replicated database whole again whose schema on the target is intact.
+pub fn restart_data(database: &DatabaseName) -> String {
+    format!("pghaul run --restart-data {}", shell_word(database.as_str()))
+}
 
-fn replicated_anew(code: Code, side: Side, message: String, first: &str) -> Failure {
+/// The same with what it does.
+pub fn copied_anew(database: &DatabaseName) -> String {
+    format!(
+        "`{}` discards what was copied of this database and copies it again",
+        restart_data(database)
+    )
+}
+
+fn replicated_anew(database: &DatabaseName, code: Code, side: Side, message: String, first: &str) -> Failure {
     Failure::new(code, message)
         .with_side(side)
-        .with_hint(format!("{first}; then {RESTART_DATA}"))
+        .with_hint(format!("{first}; then {}", copied_anew(database)))
 }
 
 /// A replication slot on the source is gone.
-pub fn slot_gone(slot: &str) -> Failure {
+pub fn slot_gone(database: &DatabaseName, slot: &str) -> Failure {
     let message = format!("the replication slot {slot} is gone");
     let first = "find out who drops slots on the source";
-    replicated_anew(Code::SlotLost, Side::Source, message, first)
+    replicated_anew(database, Code::SlotLost, Side::Source, message, first)
 }
 
 /// A replication slot on the source is there, but WAL that it needs was removed.
-pub fn slot_lost_wal(slot: &str) -> Failure {
+pub fn slot_lost_wal(database: &DatabaseName, slot: &str) -> Failure {
     let message = format!("the replication slot {slot} has lost WAL that was still needed");
     let first = "raise max_slot_wal_keep_size on the source";
-    replicated_anew(Code::SlotLost, Side::Source, message, first)
+    replicated_anew(database, Code::SlotLost, Side::Source, message, first)
 }
 
 /// Changes were read from a slot before the subscription existed.
-pub fn slot_consumed(slot: &str) -> Failure {
+pub fn slot_consumed(database: &DatabaseName, slot: &str) -> Failure {
     let message = format!("changes were read from the replication slot {slot}, and the target lacks them");
     let first = "find out who reads slots on the source";
-    replicated_anew(Code::StateLost, Side::Source, message, first)
+    replicated_anew(database, Code::StateLost, Side::Source, message, first)
 }
 
 /// A publication, a subscription or what belongs to one is gone or was altered.
-pub fn replication_changed(side: Side, message: impl Into<String>) -> Failure {
+pub fn replication_changed(database: &DatabaseName, side: Side, message: impl Into<String>) -> Failure {
     let first = "find out who changes what pghaul has made";
-    replicated_anew(Code::StateLost, side, message.into(), first)
+    replicated_anew(database, Code::StateLost, side, message.into(), first)
 }
 
 /// A table that was complete on the target is not: the server was taken back in time, or the table was emptied.
-pub fn copy_forgotten(table: &TableName) -> Failure {
+pub fn copy_forgotten(database: &DatabaseName, table: &TableName) -> Failure {
     let message = format!("the target has lost table {table}, which was complete");
     let first = "find out whether the target was restored from a backup";
-    replicated_anew(Code::StateLost, Side::Target, message, first)
+    replicated_anew(database, Code::StateLost, Side::Target, message, first)
 }
 
-/// A planned table is missing on the target. `replicated`: whether it can be copied again.
-pub fn target_table_gone(table: &TableName, replicated: bool) -> Failure {
+/// A planned table is missing on the target. `replicated`: the database, where it can be copied again.
+pub fn target_table_gone(table: &TableName, replicated: Option<&DatabaseName>) -> Failure {
     let message = format!("table {table} is gone from the target");
     let failure = Failure::new(Code::StateLost, message).with_side(Side::Target);
-    if replicated {
+    if let Some(database) = replicated {
         return failure.with_hint(format!(
-            "rename it back, or create it as pg_dump --schema-only shows it; then {RESTART_DATA}"
+            "rename it back, or create it as pg_dump --schema-only shows it; then {}",
+            copied_anew(database)
         ));
     }
-    failure.with_hint(format!("rename it back, and run again; {DUMP_ANEW}"))
+    // A dump has no way to copy a single table again.
+    failure.with_hint(format!(
+        "rename it back, and run again; where its rows are gone, {BEGIN_ANEW}"
+    ))
 }
 
-/// A dump has no way to copy a single table again.
-const DUMP_ANEW: &str = "where its rows are gone, remove this migration with --force, rename the target database, and begin a new migration";
+/// What always helps, and loses nothing: what is on the target stays there under another name.
+pub const BEGIN_ANEW: &str =
+    "`pghaul remove --force`, rename the target database, and begin a new migration with `pghaul run`";
 
-/// A column of a planned table is on the source and not on the target. `replicated`: whether its table can be copied again.
-pub fn target_column_gone(table: &TableName, column: &str, replicated: bool) -> Failure {
+/// A column of a planned table is on the source and not on the target. `replicated`: the database, where its table can
+/// be copied again.
+pub fn target_column_gone(table: &TableName, column: &str, replicated: Option<&DatabaseName>) -> Failure {
     let message = format!("column {column} of table {table} is on the source and not on the target");
-    let again = if replicated {
-        format!("where the target had it and its values are gone, add it, then {RESTART_DATA}")
-    } else {
-        DUMP_ANEW.to_owned()
+    let again = match replicated {
+        Some(database) => format!(
+            "where the target had it and its values are gone, add it, then {}",
+            copied_anew(database)
+        ),
+        None => format!("where its values are gone, {BEGIN_ANEW}"),
     };
     Failure::new(Code::PlanChanged, message)
         .with_side(Side::Target)
@@ -85,18 +104,21 @@ pub fn source_table_new(table: &TableName) -> Failure {
     let message = format!("table {table} is new on the source since the plan, and is not moved");
     Failure::new(Code::PlanChanged, message)
         .with_side(Side::Source)
-        .with_hint(
-            "tables that are made during a migration are not moved: remove this migration and begin a new one; or drop the table where nobody needs it, and run again",
-        )
+        .with_hint(new_table())
+}
+
+/// What to do about a table that the source has since the plan: nobody knows whether it is needed.
+pub fn new_table() -> String {
+    format!("to move it as well: {BEGIN_ANEW}; where nobody needs it, drop it on the source, and run again")
 }
 
 /// The schema of the source has changed since the plan.
 pub fn source_changed(message: impl Into<String>) -> Failure {
     Failure::new(Code::PlanChanged, message)
         .with_side(Side::Source)
-        .with_hint(
-            "the schema of the source must not change during a migration: undo the change and run again; or remove this migration and begin a new one",
-        )
+        .with_hint(format!(
+            "the schema of the source must not change during a migration: undo the change, and run again; or {BEGIN_ANEW}"
+        ))
 }
 
 /// The target database has no schema `pghaul`: another copy of the journal has removed the migration, or a user has dropped
@@ -108,7 +130,7 @@ pub fn owner_row_gone() -> Failure {
     )
     .with_side(Side::Target)
     .with_hint(
-        "where a newer copy of this journal has completed or removed the migration, nothing is left to do: use that copy; otherwise `pghaul remove --force` takes away what is left on the source, and leaves the target database as it is",
+        "where a newer copy of this journal has completed or removed the migration, nothing is left to do: use that copy; otherwise `pghaul remove --force` takes away what pghaul has left on both servers; rows and tables stay",
     )
 }
 
@@ -136,16 +158,17 @@ mod tests {
     #[test]
     fn no_hint_touches_a_target_that_may_be_in_use() {
         let table = TableName::new("public", "t");
+        let database = DatabaseName::new("it's My \"DB\"");
         let all = [
-            slot_gone("s"),
-            slot_lost_wal("s"),
-            slot_consumed("s"),
-            replication_changed(Side::Target, "x"),
-            copy_forgotten(&table),
-            target_table_gone(&table, true),
-            target_table_gone(&table, false),
-            target_column_gone(&table, "c", true),
-            target_column_gone(&table, "c", false),
+            slot_gone(&database, "s"),
+            slot_lost_wal(&database, "s"),
+            slot_consumed(&database, "s"),
+            replication_changed(&database, Side::Target, "x"),
+            copy_forgotten(&database, &table),
+            target_table_gone(&table, Some(&database)),
+            target_table_gone(&table, None),
+            target_column_gone(&table, "c", Some(&database)),
+            target_column_gone(&table, "c", None),
             source_table_new(&table),
             owner_row_gone(),
             owner_row_of_another(),
@@ -154,6 +177,9 @@ mod tests {
         for failure in all {
             let hint = failure.hint.expect("every one says what to do");
             assert!(!hint.contains("drop the target"), "{hint}");
+            assert!(!hint.starts_with("drop"), "{hint}");
+            let typed = r#"--restart-data 'it'\''s My "DB"'`"#;
+            assert!(!hint.contains("--restart-data") || hint.contains(typed), "{hint}");
         }
         assert!(
             !owner_row_gone()

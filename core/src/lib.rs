@@ -11,7 +11,7 @@
 //! 5. [`machine`] holds the state machines; their one transition function serves live runs and replay.
 //! 6. [`status`] derives what users see from the states.
 //! 7. [`journal`] is the trait that a durable store implements.
-//! 8. [`escape`] says how names are shown, [`json`] keeps what steps note.
+//! 8. [`escape`] says how names are shown, [`shell`] how they are typed, [`json`] keeps what steps note.
 //!
 //! No tokio, no SQL, no clock, no randomness: time and ids come in as values. A test keeps it so.
 
@@ -31,6 +31,7 @@ pub mod machine;
 pub mod mapping;
 pub mod plan;
 pub mod selection;
+pub mod shell;
 pub mod status;
 
 pub use acceptance::Acceptance;
@@ -46,3 +47,4 @@ pub use json::JsonText;
 pub use machine::{DatabaseState, IllegalTransition, Migration, Phase, StepState};
 pub use mapping::{Mapping, Renaming, quoted_name};
 pub use plan::{DatabasePlan, InitialCopy, Method, Route, TableClass, TablePlan};
+pub use shell::shell_word;

@@ -301,7 +301,7 @@ impl StoreError {
                 "nothing was changed: the journal is newer than the export; go on with the journal"
             }
             Self::Parted { .. } => {
-                "two machines worked on this migration; the target knows the right journal: `pghaul run` with the other one is refused"
+                "two machines worked on this migration; the target knows the right journal: a run with the other one is refused"
             }
             Self::Io { .. } | Self::Sqlite { .. } => {
                 "see the cause; run again when it is fixed: it continues after the last event written"

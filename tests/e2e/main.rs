@@ -24,6 +24,7 @@ mod extensions;
 mod failover_slots;
 mod failures;
 mod forty_kills;
+mod hints;
 mod hostile;
 mod incomplete;
 mod keep_finished;

@@ -25,7 +25,7 @@ pub(super) fn show(session: &Session, args: &StatusArgs, view: &View) -> Result<
         // One line each, so that a program can read them as they come.
         (true, Some(_)) => session
             .printer
-            .answer(&format!("{}\n", report::json::status(view))),
+            .json_text(&format!("{}\n", report::json::status(view))),
         (true, None) => session.printer.json(&report::json::status(view)),
         (false, _) => session.printer.answer(&report::status::text(view)),
     }

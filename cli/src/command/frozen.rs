@@ -83,8 +83,8 @@ fn way_out(migration: &Migration) -> String {
         .as_ref()
         .map_or("OLD", |created| created.name.as_str());
     format!(
-        "leave it out to go on; or take this migration away with `pghaul remove --name {old}`, and begin another one with \
-         these options and another --name"
+        "leave it out to go on; or `pghaul remove --name {old}`, which ends this migration, rename what it has made on the target, \
+         and begin another one with these options and another --name"
     )
 }
 

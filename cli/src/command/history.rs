@@ -143,12 +143,10 @@ async fn follow(
 }
 
 fn show(session: &Session, args: &HistoryArgs, envelope: &Envelope) -> Result<(), Failure> {
-    let text = if args.json {
+    if args.json {
         let value = history::json(envelope)
             .map_err(|e| Failure::new(Code::Bug, "an event can't be shown").with_cause(e))?;
-        format!("{value}\n")
-    } else {
-        history::line(envelope)
-    };
-    session.printer.answer(&text)
+        return session.printer.json_text(&format!("{value}\n"));
+    }
+    session.printer.answer(&history::line(envelope))
 }

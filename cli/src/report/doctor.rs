@@ -7,7 +7,7 @@ use crate::style::{BOLD, DIM, ERROR, GOOD, paint};
 use pghaul_core::{MigrationId, Side, escaped};
 use pghaul_engine::doctor::{Remain, Trouble, Unseen, What};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A migration of the journal.
 #[derive(Debug, Clone)]
@@ -34,6 +34,16 @@ impl Diagnosis {
             .retain(|(r, _)| r.migration.as_ref() == Some(migration));
         own.whose.retain(|id, _| id == migration);
         own
+    }
+
+    /// The migrations that no journal here can remove.
+    fn without_journal(&self) -> BTreeSet<&MigrationId> {
+        let is_left = |troubles: &[Trouble]| {
+            let mut troubles = troubles.iter();
+            troubles.any(|trouble| matches!(trouble, Trouble::Orphaned | Trouble::Unknown))
+        };
+        let left = self.remains.iter().filter(|(_, troubles)| is_left(troubles));
+        left.filter_map(|(remain, _)| remain.migration.as_ref()).collect()
     }
 
     /// Whether something is wrong.
@@ -72,6 +82,12 @@ pub(crate) fn text(diagnosis: &Diagnosis) -> String {
             ));
         }
         text.push('\n');
+    }
+    for id in diagnosis.without_journal() {
+        text.push_str(&format!(
+            "migration {id}: pghaul remove with the journal that it began with ends it; where that is lost or says that it has ended: \
+             `pghaul doctor --drop {id}`, which drops no data\n\n"
+        ));
     }
     let ailing = diagnosis.remains.iter().filter(|(_, t)| !t.is_empty()).count();
     text.push_str(&match (diagnosis.remains.len(), ailing) {

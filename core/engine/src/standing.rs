@@ -211,7 +211,7 @@ impl Engine {
         for (database, names) in slots {
             let mut most = Ok(0);
             for name in &names {
-                most = match (most, retained(&source, name, now).await?) {
+                most = match (most, retained(&database, &source, name, now).await?) {
                     (Ok(most), Ok(retained)) => Ok(most.max(retained)),
                     (Err(failure), _) | (_, Err(failure)) => Err(failure),
                 };
@@ -224,13 +224,16 @@ impl Engine {
 
 /// The WAL in bytes that a slot retains, or why it can't be used any more.
 async fn retained(
+    database: &DatabaseName,
     source: &Session<Source, ReadOnly>,
     name: &str,
     now: Lsn,
 ) -> Result<Result<u64, Failure>, Failure> {
     Ok(match source.slot(name).await? {
-        None => Err(failures::slot_gone(name)),
-        Some(slot) if slot.wal_status.as_deref() == Some("lost") => Err(failures::slot_lost_wal(name)),
+        None => Err(failures::slot_gone(database, name)),
+        Some(slot) if slot.wal_status.as_deref() == Some("lost") => {
+            Err(failures::slot_lost_wal(database, name))
+        }
         Some(slot) => Ok(slot.restart_lsn.map_or(0, |restart| now.bytes_since(restart))),
     })
 }

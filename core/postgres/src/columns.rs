@@ -40,7 +40,7 @@ impl Columns {
             .tables
             .iter()
             .filter(|t| t.class == TableClass::Replicate || t.copied_by_us(route));
-        let replicated = route != Route::Dump;
+        let replicated = (route != Route::Dump).then_some(&plan.database);
         ours.filter_map(|table| {
             Some(match self.lacks(source, &table.name)? {
                 Lack::Table => failures::target_table_gone(&table.name, replicated),

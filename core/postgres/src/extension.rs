@@ -162,6 +162,7 @@ mod tests {
                 create_role: true,
                 bypasses_row_security: false,
                 member_of: member_of.iter().map(ToString::to_string).collect(),
+                inherits: true,
             },
         }
     }

@@ -1,9 +1,13 @@
 //! From an author's enum to a [`Finding`].
 
-use pghaul_core::{CheckName, Concern, Finding, Severity, Subject};
+use pghaul_core::{CheckName, Concern, Finding, Renaming, Severity, Subject, shell_word};
 use pghaul_postgres::Ident;
+use pghaul_postgres::catalog::RoleFacts;
 use serde::Serialize;
 use serde_json::Value;
+
+/// From this version on each membership says whether it gives the rights of the role.
+const MEMBERSHIPS_HAVE_OPTIONS: u32 = 160_000;
 
 /// How many names a sentence lists before it says "and … more".
 const LISTED: usize = 5;
@@ -91,13 +95,14 @@ pub fn quoted(name: &str) -> String {
     Ident::new(name).map_or_else(|_| name.to_owned(), |name| name.short())
 }
 
-/// A word of a POSIX shell's command line, quoted only where needed, for hints to paste: the shell expands nothing in it.
-pub fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,@%+=".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+/// The statements that give a role the rights of others.
+pub fn membership(role: &RoleFacts, server_version: u32, of: &[String]) -> String {
+    let of: Vec<String> = of.iter().map(|other| quoted(other)).collect();
+    let (of, role_name) = (of.join(", "), quoted(&role.name));
+    match (server_version >= MEMBERSHIPS_HAVE_OPTIONS, role.inherits) {
+        (true, _) => format!("GRANT {of} TO {role_name} WITH INHERIT TRUE;"),
+        (false, true) => format!("GRANT {of} TO {role_name};"),
+        (false, false) => format!("GRANT {of} TO {role_name}; ALTER ROLE {role_name} INHERIT;"),
     }
 }
 
@@ -114,6 +119,12 @@ pub fn exclude_database(name: &str) -> String {
     shell_word(&option)
 }
 
+/// The option that lets another role take the place of one of the source, as a word of a shell's command line.
+pub fn map_role(old: &str, new: &str) -> String {
+    let (old, new) = (Some(old.to_owned()), new.to_owned());
+    shell_word(&format!("--map-role={}", Renaming { old, new }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,27 +139,18 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_takes_a_name_as_it_is() {
-        for name in [
-            "shop",
-            "",
-            "My Shop",
-            "$(touch x)",
-            "it's `id`",
-            "a\"b\\c",
-            "*",
-            "-x\ny",
-            "~",
-            "é!",
-        ] {
-            let command = format!("printf %s {}", shell_word(name));
-            let said = std::process::Command::new("sh")
-                .args(["-c", &command])
-                .output()
-                .unwrap();
-            assert_eq!(String::from_utf8(said.stdout).unwrap(), name, "{command}");
-        }
-        assert_eq!(shell_word("my-shop"), "my-shop");
+    fn a_role_is_mapped_whatever_its_name_is() {
+        assert_eq!(map_role("postgres", "admin"), "--map-role=postgres=admin");
+        let quoted = map_role("a=b", "it's");
+        assert_eq!(quoted, r#"'--map-role="a=b"=it'\''s'"#);
+        assert_eq!(
+            "\"a=b\"=it's".parse().map(|r: Renaming| r.new),
+            Ok("it's".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_pattern_matches_the_name_alone() {
         assert_eq!(exclude_database("shop"), "--exclude-database=shop");
         assert_eq!(
             exclude_database("it's [a*]"),

@@ -57,7 +57,7 @@ pub use check::{Check, CheckContext, CheckDescriptor};
 pub use context::Context;
 pub use contract::{Contract, Itemized};
 pub use fault::Faults;
-pub use finding::{FindingKind, exclude_database, listed, quoted, shell_word};
+pub use finding::{FindingKind, exclude_database, listed, map_role, membership, quoted};
 pub use home::{Expressions, Home};
 pub use kept::Kept;
 pub use lookout::SharedSession;
@@ -83,5 +83,6 @@ pub use pghaul_core::selection;
 pub use pghaul_core::{
     Code, Concern, DatabaseName, DatabasePlan, Failure, Finding, JsonText, Mapping, Mark, Method, Severity,
     Side, Subject, TableClass, TableName, TablePlan, catalog, escaped, failures, hex, plan, quoted_name,
+    shell_word,
 };
 pub use pghaul_postgres as postgres;

@@ -34,6 +34,9 @@ pub enum ReplicationObject {
     TargetSubscribes {
         /// The subscriptions.
         subscriptions: Vec<String>,
+        /// The database, as the target names it.
+        #[serde(skip)]
+        database: String,
     },
     /// Objects of another migration of pghaul.
     LeftBehind {
@@ -44,6 +47,9 @@ pub enum ReplicationObject {
         /// What removes them.
         #[serde(skip)]
         statements: Vec<String>,
+        /// The database, as that server names it.
+        #[serde(skip)]
+        database: String,
     },
 }
 
@@ -72,7 +78,7 @@ impl FindingKind for ReplicationObject {
                  the source",
                 subscriptions,
             ),
-            Self::TargetSubscribes { subscriptions } => said(
+            Self::TargetSubscribes { subscriptions, .. } => said(
                 "the database on the target gets rows through subscriptions, besides ours",
                 subscriptions,
             ),
@@ -95,12 +101,22 @@ impl FindingKind for ReplicationObject {
             Self::SourceSubscribes { .. } => {
                 "at the cutover, disable them on the source, and create them on the target with copy_data = false".to_owned()
             }
-            Self::TargetSubscribes { subscriptions } => format!(
-                "on the target, for each that nobody needs: DROP SUBSCRIPTION {};",
+            Self::TargetSubscribes {
+                subscriptions,
+                database,
+            } => format!(
+                "on the target, in database {}, for each that nobody needs: DROP SUBSCRIPTION {};",
+                quoted(database),
                 first(subscriptions)
             ),
-            Self::LeftBehind { side, statements, .. } => format!(
-                "pghaul remove with its journal removes them; where that is lost, on the {side}: {}",
+            Self::LeftBehind {
+                side,
+                statements,
+                database,
+                ..
+            } => format!(
+                "pghaul remove with its journal removes them; where that is lost, on the {side}, in database {}: {}",
+                quoted(database),
                 statements.join(" ")
             ),
         })
@@ -148,8 +164,12 @@ impl Check for ReplicationObjects {
             some(of_others(&objects, "slot")).map(|slots| ReplicationObject::Consumers { slots }),
             some(of_others(&objects, "subscription"))
                 .map(|subscriptions| ReplicationObject::SourceSubscribes { subscriptions }),
-            some(of_others(&there, "subscription"))
-                .map(|subscriptions| ReplicationObject::TargetSubscribes { subscriptions }),
+            some(of_others(&there, "subscription")).map(|subscriptions| {
+                ReplicationObject::TargetSubscribes {
+                    subscriptions,
+                    database: ctx.target_name().to_string(),
+                }
+            }),
             left_behind(ctx, Side::Target, &there)?,
             left_behind(ctx, Side::Source, &objects)?,
         ];
@@ -205,9 +225,14 @@ fn left_behind(
             ),
         });
     }
-    Ok((!names.is_empty()).then_some(ReplicationObject::LeftBehind {
+    let database = match side {
+        Side::Source => ctx.database(),
+        Side::Target => ctx.target_name(),
+    };
+    Ok((!names.is_empty()).then(|| ReplicationObject::LeftBehind {
         side,
         objects: names,
         statements,
+        database: database.to_string(),
     }))
 }

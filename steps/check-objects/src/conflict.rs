@@ -139,7 +139,7 @@ impl FindingKind for Conflict {
                 )
             }
             Self::NotNullOnlyInParent { columns } => {
-                let first = columns.first().and_then(|column| column.rsplit_once('.'));
+                let first = columns.first().and_then(|column| of_table(column));
                 let (table, column) = first.unwrap_or(("…", "…"));
                 format!("for each: ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;")
             }
@@ -149,4 +149,15 @@ impl FindingKind for Conflict {
             }
         })
     }
+}
+
+/// The table and the column of a quoted name: the dot between them is the last one that is not within quotes.
+fn of_table(column: &str) -> Option<(&str, &str)> {
+    let mut dots = column.rmatch_indices('.').map(|(place, _)| place);
+    let place = dots.find(|place| {
+        column
+            .get(*place..)
+            .is_some_and(|rest| rest.matches('"').count() % 2 == 0)
+    })?;
+    Some((column.get(..place)?, column.get(place + 1..)?))
 }

@@ -9,7 +9,7 @@ use pghaul_step::postgres::extension::Extensions;
 use pghaul_step::postgres::{QualifiedName, ReadOnly, Session, Source, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Concern, Database, Failure, Finding, FindingKind, Severity,
-    Side, Subject, async_trait, listed, quoted,
+    Side, Subject, async_trait, listed, membership, quoted,
 };
 use serde::Serialize;
 
@@ -81,6 +81,9 @@ pub enum DatabaseObstacle {
         tables: Vec<String>,
         /// Their owners.
         owners: Vec<String>,
+        /// The statements that let the role act as the owners.
+        #[serde(skip)]
+        statements: String,
     },
 }
 
@@ -171,8 +174,8 @@ impl FindingKind for DatabaseObstacle {
             } => Some(format!(
                 "ALTER SYSTEM SET {setting} = {needed}; and restart the {side}: that is enough for all databases"
             )),
-            Self::NoCreatePrivilege { database, role, .. } => Some(format!(
-                "GRANT CREATE ON DATABASE {} TO {};",
+            Self::NoCreatePrivilege { side, database, role } => Some(format!(
+                "on the {side}: GRANT CREATE ON DATABASE {} TO {};",
                 quoted(database),
                 quoted(role)
             )),
@@ -186,10 +189,9 @@ impl FindingKind for DatabaseObstacle {
                 Some("give the database a name in ASCII, for as long as it is moved".to_owned())
             }
             Self::ByAivenExtras { .. } | Self::PublicationRefused { .. } => None,
-            Self::NotOwner { role, owners, .. } => {
-                let owners: Vec<String> = owners.iter().map(|owner| quoted(owner)).collect();
-                Some(format!("GRANT {} TO {};", owners.join(", "), quoted(role)))
-            }
+            Self::NotOwner { statements, .. } => Some(format!(
+                "on the source: {statements} or connect to the source as a superuser"
+            )),
         }
     }
 }
@@ -382,8 +384,10 @@ async fn foreign_tables(
     if tables.is_empty() {
         return Ok(None);
     }
+    let role = session.role().await?;
     Ok(Some(DatabaseObstacle::NotOwner {
-        role: session.role().await?.name,
+        statements: membership(&role, session.server_version(), &owners),
+        role: role.name,
         tables,
         owners,
     }))

@@ -146,7 +146,7 @@ impl FindingKind for TargetObstacle {
                 format!("ALTER SYSTEM SET {setting} = {needed}; and restart the target: that is enough for all databases")
             }
             Self::NoSyncWorkers => {
-                "ALTER SYSTEM SET max_sync_workers_per_subscription = 2; and on the target: SELECT pg_reload_conf();"
+                "on the target: ALTER SYSTEM SET max_sync_workers_per_subscription = 2; SELECT pg_reload_conf();"
                     .to_owned()
             }
             Self::CannotSubscribe {
@@ -154,7 +154,7 @@ impl FindingKind for TargetObstacle {
                 grantable: true,
             } => {
                 format!(
-                    "as a superuser: GRANT pg_create_subscription TO {};",
+                    "as a superuser of the target: GRANT pg_create_subscription TO {} WITH INHERIT TRUE;",
                     quoted(role)
                 )
             }
@@ -238,8 +238,7 @@ async fn subscription_obstacle(
     };
     let role = session.role().await?;
     let grantable = session.server_version() >= GRANTS_SUBSCRIPTIONS;
-    let granted = role.member_of.iter().any(|of| of == "pg_create_subscription");
-    if !role.superuser && granted && !may_create(session).await? {
+    if !role.superuser && grantable && is_granted(session).await? && !may_create(session).await? {
         if !probe::has_password(secret) {
             return cluster(TargetObstacle::PasswordMissing { role: role.name });
         }
@@ -321,6 +320,16 @@ async fn try_to_reach(
         return Ok((outcome, Subject::Database(database.clone())));
     }
     Ok((outcome, Subject::Cluster))
+}
+
+/// Whether the role has the rights of the role that may subscribe: a membership without INHERIT gives none.
+async fn is_granted(session: &Session<Target, ReadOnly>) -> Result<bool, Failure> {
+    let sql = "SELECT pg_catalog.pg_has_role('pg_create_subscription', 'USAGE')";
+    Ok(session
+        .doing("look for the right to subscribe")
+        .query_one(sql, &[])
+        .await?
+        .get(0))
 }
 
 async fn may_create(session: &Session<Target, ReadOnly>) -> Result<bool, Failure> {

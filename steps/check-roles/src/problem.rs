@@ -1,6 +1,6 @@
 //! What is found about roles.
 
-use pghaul_step::{FindingKind, Severity, listed, quoted};
+use pghaul_step::{FindingKind, Severity, listed, map_role, quoted};
 use serde::Serialize;
 
 /// Roles, passwords or settings that do not arrive as they are.
@@ -198,27 +198,32 @@ impl FindingKind for RoleProblem {
                  BY {0}; then: DROP ROLE {0};",
                 first(roles)
             ),
-            Self::SuperusersRefused { roles, .. } => format!(
-                "on the source, for each: ALTER ROLE {} NOSUPERUSER; or create it on the target beforehand",
-                first(roles)
-            ),
+            Self::SuperusersRefused { roles, allowed } => {
+                let old = roles.first().map(String::as_str).unwrap_or_default();
+                let new = allowed.first().map(String::as_str).unwrap_or_default();
+                format!(
+                    "create each on the target beforehand: CREATE ROLE {} LOGIN; or let another role take its place there: {}",
+                    first(roles),
+                    map_role(old, new)
+                )
+            }
             Self::AttributesLost { .. } => {
                 "let a superuser create them on the target beforehand, or give the attributes afterwards"
                     .to_owned()
             }
             Self::PasswordsHidden { reader, roles } => format!(
-                "as a superuser of the source: GRANT SELECT ON pg_catalog.pg_authid TO {}; or afterwards on the target: \
-                 ALTER ROLE {} PASSWORD '…';",
+                "as a superuser of the source: GRANT SELECT ON pg_catalog.pg_authid TO {}; or afterwards on the target, in psql: \
+                 \\password {}",
                 quoted(reader),
                 first(roles)
             ),
             Self::Md5Passwords { roles } => format!(
-                "set them anew on the source: SET password_encryption = 'scram-sha-256'; ALTER ROLE {} PASSWORD '…';",
+                "set them anew on the source, in psql: SET password_encryption = 'scram-sha-256'; \\password {}",
                 first(roles)
             ),
             Self::UnknownPasswords { roles } => {
                 format!(
-                    "set them anew on the source: ALTER ROLE {} PASSWORD '…';",
+                    "set them anew on the source, in psql: \\password {}",
                     first(roles)
                 )
             }
@@ -241,10 +246,10 @@ impl FindingKind for RoleProblem {
             }
             Self::MappedToNobody { roles } => format!("on the target: CREATE ROLE {};", first(roles)),
             Self::PasswordsOfOldNames { roles } => {
-                format!("afterwards on the target: ALTER ROLE {} PASSWORD '…';", first(roles))
+                format!("afterwards on the target, in psql: \\password {}", first(roles))
             }
             Self::SettingsOfAllRoles { settings } => format!(
-                "on the target, for each that it should have: ALTER ROLE ALL SET {} TO '…';",
+                "on the target, for each that it should have: ALTER ROLE ALL SET {} TO <value>;",
                 settings.first().map(String::as_str).unwrap_or_default()
             ),
         })

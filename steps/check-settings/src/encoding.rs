@@ -3,6 +3,7 @@
 use pghaul_step::postgres::{ReadOnly, Session, SideMarker};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Severity, async_trait,
+    quoted,
 };
 use serde::Serialize;
 
@@ -18,6 +19,9 @@ pub enum EncodingProblem {
         source: String,
         /// The encoding on the target.
         target: String,
+        /// The database, as the target names it.
+        #[serde(skip)]
+        database: String,
     },
     /// The database exists on the target, with another sort order or other character classes.
     LocaleDiffers {
@@ -25,6 +29,9 @@ pub enum EncodingProblem {
         source: String,
         /// The same on the target.
         target: String,
+        /// The database, as the target names it, unless this migration fills it already.
+        #[serde(skip)]
+        database: Option<String>,
     },
 }
 
@@ -43,11 +50,11 @@ impl FindingKind for EncodingProblem {
                                not UTF-8 can't be read, and the target's database gets the same encoding"
                     .to_owned()
             }
-            Self::EncodingDiffers { source, target } => format!(
+            Self::EncodingDiffers { source, target, .. } => format!(
                 "the database's encoding is {source} on the source and {target} on the target, which does not hold \
                  all of its texts"
             ),
-            Self::LocaleDiffers { source, target } => format!(
+            Self::LocaleDiffers { source, target, .. } => format!(
                 "the database's locale is {source} on the source and {target} on the target: texts are sorted and \
                  compared otherwise"
             ),
@@ -55,16 +62,24 @@ impl FindingKind for EncodingProblem {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::SqlAscii => {
+        match self {
+            Self::SqlAscii => Some(
                 "to get a checked encoding, move the database with pg_dump --encoding and pg_restore instead"
-                    .to_owned()
-            }
-            Self::EncodingDiffers { .. } | Self::LocaleDiffers { .. } => {
-                "drop the empty database on the target: it is created as it is on the source".to_owned()
-            }
-        })
+                    .to_owned(),
+            ),
+            Self::EncodingDiffers { database, .. } => Some(anew(database)),
+            Self::LocaleDiffers { database, .. } => database.as_deref().map(anew),
+        }
     }
+}
+
+fn anew(database: &str) -> String {
+    format!(
+        "on the target: ALTER DATABASE {0} RENAME TO {1}; or, where nothing is in it, DROP DATABASE {0}; it is then created as it \
+         is on the source",
+        quoted(database),
+        quoted(&format!("{database}_old"))
+    )
 }
 
 /// The check `encoding`: do texts survive the way into the target's database?
@@ -94,7 +109,7 @@ impl Check for Encoding {
         if there.encoding == "SQL_ASCII" {
             found.push(EncodingProblem::SqlAscii);
         }
-        found.extend(here.and_then(|here| differs(&there, &here)));
+        found.extend(here.and_then(|here| differs(ctx, &there, &here)));
         Ok(found
             .iter()
             .map(|problem| problem.about("encoding", super::database(ctx)))
@@ -128,16 +143,19 @@ async fn facts<S: SideMarker>(
 }
 
 /// What is wrong with a database that exists already. UTF8 holds the texts of every checked encoding.
-fn differs(source: &Facts, target: &Facts) -> Option<EncodingProblem> {
+fn differs(ctx: &CheckContext<Database>, source: &Facts, target: &Facts) -> Option<EncodingProblem> {
+    let database = ctx.target_name().to_string();
     if source.encoding != target.encoding && (target.encoding != "UTF8" || source.encoding == "SQL_ASCII") {
         return Some(EncodingProblem::EncodingDiffers {
             source: source.encoding.clone(),
             target: target.encoding.clone(),
+            database,
         });
     }
     (source.locale != target.locale).then(|| EncodingProblem::LocaleDiffers {
         source: source.locale.clone(),
         target: target.locale.clone(),
+        database: (!ctx.landscape().ours.contains(ctx.database())).then_some(database),
     })
 }
 

@@ -31,7 +31,8 @@ impl FindingKind for NameTaken {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::SchemaPghaulExists { of_pghaul: true } => {
-                "end that migration with pghaul remove; if its journal is lost: DROP SCHEMA pghaul CASCADE;"
+                "end that migration with pghaul remove; if its journal is lost, on the source, in this database: \
+                 DROP TABLE pghaul.owner, pghaul.effect; DROP SCHEMA pghaul;"
                     .to_owned()
             }
             Self::SchemaPghaulExists { of_pghaul: false } => {

@@ -4,7 +4,7 @@ use pghaul_step::catalog::{self, Relation};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Subject, async_trait,
-    quoted,
+    membership, quoted,
 };
 use serde::Serialize;
 
@@ -24,6 +24,9 @@ pub enum HiddenRows {
         forced: bool,
         /// pghaul's role.
         role: String,
+        /// The statements that let the role act as the owner.
+        #[serde(skip)]
+        statements: String,
     },
 }
 
@@ -42,15 +45,15 @@ impl FindingKind for HiddenRows {
 
     fn hint(&self) -> Option<String> {
         let Self::RowsMayBeHidden {
-            owner, forced, role, ..
+            forced,
+            role,
+            statements,
+            ..
         } = self;
         let role = quoted(role);
         Some(match forced {
             true => format!("as a superuser: ALTER ROLE {role} BYPASSRLS;"),
-            false => format!(
-                "as a superuser: ALTER ROLE {role} BYPASSRLS; or: GRANT {} TO {role};",
-                quoted(owner)
-            ),
+            false => format!("as a superuser: ALTER ROLE {role} BYPASSRLS; or: {statements}"),
         })
     }
 }
@@ -93,6 +96,7 @@ impl Check for RowSecurity {
                 owner: relation.owner.to_string(),
                 forced: relation.row_security == catalog::RowSecurity::Forced,
                 role: role.name.clone(),
+                statements: membership(&role, session.server_version(), &[relation.owner.to_string()]),
             };
             let subject = Subject::Object {
                 database: ctx.database().clone(),

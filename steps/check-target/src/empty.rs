@@ -4,7 +4,7 @@ use pghaul_step::postgres::{ReadOnly, Session, Target};
 use pghaul_step::quantity::more;
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Code, Database, Failure, Finding, FindingKind, async_trait,
-    ownership, quoted,
+    exclude_database, ownership, quoted,
 };
 use serde::Serialize;
 
@@ -16,6 +16,9 @@ pub enum NotFree {
     NotEmpty {
         /// The database.
         database: String,
+        /// The option that leaves it out, which names it as the source does.
+        #[serde(skip)]
+        exclude: String,
         /// How many relations, functions and types.
         count: i64,
         /// The first of them.
@@ -37,6 +40,7 @@ impl FindingKind for NotFree {
                 database,
                 count,
                 first,
+                ..
             } => {
                 let rest = more(*count, first.len());
                 format!(
@@ -61,15 +65,20 @@ impl FindingKind for NotFree {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotEmpty { database, .. } => format!(
+            Self::NotEmpty {
+                database, exclude, ..
+            } => format!(
                 "if an earlier migration has filled it, that one is finished, and applications may use it: leave it out with \
-                 --exclude-database; otherwise rename it: ALTER DATABASE {0} RENAME TO …; or drop it, where you know that \
+                 {exclude}; otherwise rename it: ALTER DATABASE {} RENAME TO {}; or drop it, where you know that \
                  nothing in it is needed",
-                quoted(database)
+                quoted(database),
+                quoted(&format!("{database}_old"))
             ),
-            Self::BelongsToAnother { .. } => {
-                "end that migration first, with the journal that it began with: pghaul remove".to_owned()
-            }
+            Self::BelongsToAnother { migration, .. } => format!(
+                "end that migration first, with the journal that it began with: pghaul remove; where that is lost: `pghaul doctor \
+                 --drop {}`, which drops no data",
+                migration.as_deref().unwrap_or("ID")
+            ),
         })
     }
 }
@@ -106,7 +115,7 @@ impl Check for TargetEmpty {
             }),
             // A dump that is done leaves no owner behind, and what it has filled is meant to be full.
             Ok(None) if ctx.landscape().ours.contains(ctx.database()) => None,
-            Ok(None) => contents(&session, name).await?,
+            Ok(None) => contents(&session, ctx).await?,
             Err(failure) if failure.code == Code::PermissionDenied => Some(NotFree::BelongsToAnother {
                 database: name.to_owned(),
                 migration: None,
@@ -120,7 +129,10 @@ impl Check for TargetEmpty {
     }
 }
 
-async fn contents(session: &Session<Target, ReadOnly>, database: &str) -> Result<Option<NotFree>, Failure> {
+async fn contents(
+    session: &Session<Target, ReadOnly>,
+    ctx: &CheckContext<Database>,
+) -> Result<Option<NotFree>, Failure> {
     let rows = session
         .doing("see whether it is empty")
         .query(include_str!("contents.sql"), &[])
@@ -129,7 +141,8 @@ async fn contents(session: &Session<Target, ReadOnly>, database: &str) -> Result
     let count = row.get("count");
     let first = rows.iter().map(|row| row.get("object")).collect();
     Ok(Some(NotFree::NotEmpty {
-        database: database.to_owned(),
+        database: ctx.target_name().to_string(),
+        exclude: exclude_database(ctx.database().as_str()),
         count,
         first,
     }))

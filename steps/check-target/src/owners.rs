@@ -5,8 +5,8 @@ use pghaul_step::owners::{Concerned, HAS_OPTIONS, Part, Reach, concerned, reach}
 use pghaul_step::postgres::{ReadOnly, Right, Row, Session, SideMarker, Target};
 use pghaul_step::renaming::renamed;
 use pghaul_step::{
-    Check, CheckContext, CheckDescriptor, Database, Failure, Finding, FindingKind, Mapping, Severity,
-    async_trait, quoted,
+    Check, CheckContext, CheckDescriptor, Database, DatabaseName, Failure, Finding, FindingKind, Mapping,
+    Severity, async_trait, map_role, quoted,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,9 @@ pub enum OwnerProblem {
         role: String,
         /// pghaul's role on the target.
         by: String,
+        /// The database, as the target names it.
+        #[serde(skip)]
+        database: String,
     },
     /// Rights on objects can't be granted by the role that has granted them on the source.
     GrantorOutOfReach {
@@ -41,6 +44,9 @@ pub enum OwnerProblem {
         role: String,
         /// pghaul's role on the target.
         by: String,
+        /// Whether the grantor is a superuser on the target.
+        #[serde(skip)]
+        superuser: bool,
         /// Whether a membership there has the options INHERIT and SET.
         options: bool,
         /// The objects.
@@ -86,7 +92,7 @@ impl FindingKind for OwnerProblem {
                 objects.len(),
                 each(objects)
             ),
-            Self::DatabaseOwnerOutOfReach { role, by } => format!(
+            Self::DatabaseOwnerOutOfReach { role, by, .. } => format!(
                 "role {0} on the target can't make role {1} the owner of the database: it will belong to role {0}",
                 quoted(by),
                 quoted(role),
@@ -137,16 +143,22 @@ impl FindingKind for OwnerProblem {
                 member(role, by, *options),
                 quoted(by)
             ),
-            Self::OwnerOutOfReach { by, .. } => format!(
-                "give them to another role on the source, with ALTER … OWNER TO; or connect to the target as a superuser; \
-                 {accept} they belong to role {}",
-                quoted(by)
+            Self::OwnerOutOfReach { role, by, .. } => format!(
+                "connect to the target as a superuser; {accept} they belong to role {}; or let that role take the place of {} \
+                 everywhere: {}; or give them to another role on the source, with ALTER … OWNER TO",
+                quoted(by),
+                quoted(role),
+                map_role(role, by)
             ),
-            Self::DatabaseOwnerOutOfReach { role, .. } => {
+            Self::DatabaseOwnerOutOfReach { role, database, .. } => {
                 format!(
-                    "afterwards, as a superuser: ALTER DATABASE … OWNER TO {};",
+                    "afterwards, as a superuser of the target: ALTER DATABASE {} OWNER TO {};",
+                    quoted(database),
                     quoted(role)
                 )
+            }
+            Self::GrantorOutOfReach { superuser: true, .. } => {
+                format!("connect to the target as a superuser; {accept} these rights are missing")
             }
             Self::GrantorOutOfReach {
                 role, by, options, ..
@@ -209,7 +221,14 @@ impl Check for Owners {
             problems.push(OwnerProblem::RoleDoesNotInherit { by: role.name });
         } else {
             let beyond: Vec<&Concerned> = concerned.iter().filter(out_of_reach).collect();
-            problems.extend(judge(&beyond, &reach, &role.name, version >= HAS_OPTIONS));
+            let judged = judge(
+                &beyond,
+                &reach,
+                &role.name,
+                version >= HAS_OPTIONS,
+                ctx.target_name(),
+            );
+            problems.extend(judged);
         }
         problems.extend(judge_public(ctx, &*source, &target).await?);
         let found = problems
@@ -225,6 +244,7 @@ fn judge(
     reach: &BTreeMap<String, Reach>,
     by: &str,
     options: bool,
+    database: &DatabaseName,
 ) -> Vec<OwnerProblem> {
     let mut owned: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut granted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -237,6 +257,7 @@ fn judge(
             Part::OwnsDatabase => problems.push(OwnerProblem::DatabaseOwnerOutOfReach {
                 role: concerned.role.clone(),
                 by: by.to_owned(),
+                database: database.to_string(),
             }),
             Part::Owns => owned.entry(&concerned.role).or_default().push(object),
             Part::Grants => granted.entry(&concerned.role).or_default().push(object),
@@ -257,6 +278,7 @@ fn judge(
         granted
             .into_iter()
             .map(|(role, objects)| OwnerProblem::GrantorOutOfReach {
+                superuser: reach.get(role) == Some(&Reach::Superuser),
                 role: role.to_owned(),
                 by: by.to_owned(),
                 options,

@@ -58,24 +58,24 @@ impl FindingKind for MissingRight {
                 format!(
                     "ALTER ROLE {} CREATEDB; or: {}",
                     quoted(role),
-                    each("CREATE DATABASE", databases)
+                    each("CREATE DATABASE", databases, &format!(" OWNER {}", quoted(role)))
                 )
             }
             Self::CannotCreateRoles { role, roles } => {
                 format!(
                     "ALTER ROLE {} CREATEROLE; or: {}",
                     quoted(role),
-                    each("CREATE ROLE", roles)
+                    each("CREATE ROLE", roles, "")
                 )
             }
         })
     }
 }
 
-fn each(command: &str, names: &[String]) -> String {
+fn each(command: &str, names: &[String], options: &str) -> String {
     names
         .iter()
-        .map(|name| format!("{command} {};", quoted(name)))
+        .map(|name| format!("{command} {}{options};", quoted(name)))
         .collect::<Vec<_>>()
         .join(" ")
 }

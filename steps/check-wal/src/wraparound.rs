@@ -47,7 +47,9 @@ impl FindingKind for NearWraparound {
 
     fn hint(&self) -> Option<String> {
         let Self::NearWraparound { databases, .. } = self;
-        let first = databases.first().map(|name| shell_word(name)).unwrap_or_default();
+        // Nobody enters template0, which autovacuum reaches all the same.
+        let entered = databases.iter().find(|name| *name != "template0");
+        let first = entered.map(|name| shell_word(name)).unwrap_or_default();
         Some(format!(
             "before the migration: vacuumdb --freeze {first}; and end old transactions, prepared ones, and slots that \
              nobody needs"

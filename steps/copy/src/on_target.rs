@@ -161,7 +161,8 @@ impl GuardedTable {
 
 /// The command that leaves objects as they are.
 pub(crate) fn accepting(objects: &[String]) -> String {
-    let first = objects.first().map(|first| shell_word(first)).unwrap_or_default();
-    let more = if objects.len() > 1 { " …" } else { "" };
-    format!("pghaul remove --accept-incomplete {first}{more}")
+    let options = objects
+        .iter()
+        .map(|object| format!(" --accept-incomplete {}", shell_word(object)));
+    format!("pghaul remove{}", options.collect::<String>())
 }

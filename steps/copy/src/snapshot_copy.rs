@@ -22,8 +22,8 @@ use pghaul_copy::Snapshot;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
-    Code, Context, Contract, Database, Descriptor, Failure, Incomplete, InitialCopy, Probe, Route, Side,
-    Step, StepPhase, TablePlan, failures, shell_word,
+    Code, Context, Contract, Database, DatabaseName, Descriptor, Failure, Incomplete, InitialCopy, Probe,
+    Route, Side, Step, StepPhase, TablePlan, failures,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -147,7 +147,7 @@ impl SnapshotCopy {
                 if workers_can {
                     Ok(InitialCopy::Server)
                 } else {
-                    Err(nobody_can(ctx.database().as_str()))
+                    Err(nobody_can(ctx.database()))
                 }
             }
             Generation::First if workers_can => Ok(ctx.copying().rest),
@@ -179,15 +179,15 @@ async fn may_publish(ctx: &Context<Database>, units: &BTreeSet<u32>) -> Result<b
 }
 
 /// The snapshot is gone, and a second one can't be used.
-fn nobody_can(database: &str) -> Failure {
+fn nobody_can(database: &DatabaseName) -> Failure {
     Failure::new(
         Code::PermissionDenied,
         "the copy was interrupted, and pghaul's role may not publish the tables that are left, so that the target's workers could copy them",
     )
     .with_side(Side::Source)
     .with_hint(format!(
-        "let the role own the tables, and run again; or `pghaul run --restart-data {}` discards what was copied and copies it again",
-        shell_word(database)
+        "let the role own the tables, and run again; or {}",
+        failures::copied_anew(database)
     ))
 }
 
@@ -265,7 +265,7 @@ async fn unfinished(
         .map(|plan| published_as(plan))
         .collect();
     if let Some(plan) = gone.iter().find(|plan| !units.contains(&published_as(plan))) {
-        return Err(failures::copy_forgotten(&plan.name));
+        return Err(failures::copy_forgotten(ctx.database(), &plan.name));
     }
     ctx.items_finished(&items).await?;
     Ok(rest)

@@ -13,8 +13,9 @@ use pghaul_step::drift::{Change, Definitions, Drift, Sides, changed, drift};
 use pghaul_step::plan::{HeldBackKind, RelationKind};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
-    Cluster, Code, Context, Contract, Database, Descriptor, Failure, Incomplete, Method, Occasion, Probe,
-    Proof, Repeats, Side, Standing, Step, StepPhase, TableName, quoted, quoted_name,
+    Cluster, Code, Context, Contract, Database, DatabaseName, Descriptor, Failure, Incomplete, Method,
+    Occasion, Probe, Proof, Repeats, Side, Standing, Step, StepPhase, TableName, failures, quoted,
+    quoted_name,
 };
 use std::collections::BTreeSet;
 
@@ -59,7 +60,7 @@ impl Step for ClusterDefinitions {
             source: &source,
             target: &target,
         };
-        Ok(Some(standing(&drift(changed, now), Rows::NotLookedAt)))
+        Ok(Some(standing(None, &drift(changed, now), Rows::NotLookedAt)))
     }
 }
 
@@ -160,7 +161,7 @@ impl Step for TargetDefinitions {
             Method::Replication => Rows::ProvenElsewhere,
             Method::Dump => Rows::NotLookedAt,
         };
-        Ok(Some(standing(&drift(found, now), rows)))
+        Ok(Some(standing(Some(ctx.database()), &drift(found, now), rows)))
     }
 }
 
@@ -237,22 +238,43 @@ enum Rows {
     NotLookedAt,
 }
 
-fn standing(found: &[Drift], rows: Rows) -> Standing {
+fn standing(database: Option<&DatabaseName>, found: &[Drift], rows: Rows) -> Standing {
     let is_problem = |drift: &&Drift| rows == Rows::NotLookedAt && drift.concerns_rows();
     let (problems, listed): (Vec<&Drift>, Vec<&Drift>) = found.iter().partition(is_problem);
+    let missing: Vec<&str> = listed.iter().filter_map(|drift| missing_table(drift)).collect();
     Standing {
         proof: Proof {
-            incomplete: listed.into_iter().map(incomplete).collect(),
+            incomplete: listed
+                .into_iter()
+                .map(|drift| incomplete(drift, &missing))
+                .collect(),
             ..Proof::default()
         },
-        problems: problems.into_iter().map(problem).collect(),
+        problems: problems
+            .into_iter()
+            .map(|drift| problem(database, drift))
+            .collect(),
         ..Standing::default()
     }
 }
 
-fn incomplete(drift: &Drift) -> Incomplete {
+/// The table that one side has and the other has not: another step says what is to be done about its rows, and in which order.
+fn missing_table(drift: &Drift) -> Option<&str> {
+    let is_missing = match (drift.side, &drift.change) {
+        (_, Change::Dropped) | (Side::Source, Change::Created) => drift.concerns_rows(),
+        _ => false,
+    };
+    drift.object.strip_prefix("table ").filter(|_| is_missing)
+}
+
+fn incomplete(drift: &Drift, missing: &[&str]) -> Incomplete {
     let Drift { side, object, change } = drift;
+    let is_of = |table: &&str| {
+        let rest = object.strip_suffix(*table);
+        rest.is_some_and(|rest| rest == "table " || rest.ends_with(" on "))
+    };
     let action = match (side, change) {
+        _ if missing.iter().any(is_of) => "see first what has failed",
         (Side::Source, Change::Created) => "create it on the target too",
         (Side::Source, Change::Dropped) => "do so on the target too",
         (Side::Source, Change::Altered(_)) => "alter it on the target too",
@@ -266,19 +288,25 @@ fn incomplete(drift: &Drift) -> Incomplete {
     }
 }
 
-fn problem(drift: &Drift) -> Failure {
+fn problem(database: Option<&DatabaseName>, drift: &Drift) -> Failure {
     let Drift { side, object, change } = drift;
     let message = format!("{object} {change} on the {side} after it was moved, so rows may differ");
     // Only a database that is done can be copied again; one that is not yet says the same.
     let hint = match (side, change) {
         (Side::Source, Change::Created) => {
             "where it was renamed, give it back its name, and run again; where it is new, it is not moved: begin a new migration, or drop it where nobody needs it"
+                .to_owned()
         }
         (Side::Source, Change::Dropped) => {
             "where it was renamed, give it back its name, and run again; where it was dropped, drop it on the target too"
+                .to_owned()
         }
         _ => {
-            "do the same on the other side, or undo it, and run again; where rows have changed as well, `pghaul run --restart-data` copies them again when the database is done"
+            let again = database.map(|name| format!("; otherwise {}", failures::copied_anew(name)));
+            format!(
+                "where no row has changed since, do the same on the other side, or undo it, and run again{}",
+                again.unwrap_or_default()
+            )
         }
     };
     Failure::new(Code::PlanChanged, message)

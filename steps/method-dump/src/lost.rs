@@ -37,7 +37,7 @@ pub(super) async fn look(ctx: &Context<Database>, then: &CompleteOutput) -> Resu
     let copied = ctx.plan().tables.iter().filter(|t| t.copied_by_us(Route::Dump));
     let gone = copied.filter(|table| !found.has(&table.name));
     Ok(gone
-        .map(|table| failures::target_table_gone(&table.name, false))
+        .map(|table| failures::target_table_gone(&table.name, None))
         .collect())
 }
 
@@ -49,6 +49,7 @@ fn went_back(sentence: &str, first: &str) -> Failure {
         .with_side(Side::Target)
         .with_cause(sentence)
         .with_hint(format!(
-            "{first}where the server was put back or failed over, bring back its later state, and run again; where that is gone, remove this migration with --force, rename the target database, and begin a new migration"
+            "{first}where the server was put back or failed over, bring back its later state, and run again; where that is gone, {}",
+            failures::BEGIN_ANEW
         ))
 }

@@ -5,7 +5,7 @@
 
 use pghaul_contracts::EffectKey;
 use pghaul_step::postgres::{Doing, ReadWrite, Right, Session, Target};
-use pghaul_step::{Context, Database, Failure, Incomplete, OwnedTransaction, ownership};
+use pghaul_step::{Context, Database, Failure, Incomplete, OwnedTransaction, failures, ownership};
 
 /// The version of PostgreSQL that brought `SKIP`, and a count of the errors.
 const SKIP: u32 = 150_000;
@@ -53,8 +53,8 @@ pub(crate) async fn by_others(
     Ok(Some(Incomplete {
         object: format!("subscription {name}"),
         why: format!(
-            "was altered on the target by somebody else than pghaul, and its worker has failed: where a transaction was skipped (ALTER SUBSCRIPTION … SKIP), its rows are missing, and `pghaul run --restart-data {}` copies again; accept it where none was",
-            ctx.database()
+            "was altered on the target by somebody else than pghaul, and its worker has failed: where a transaction was skipped (ALTER SUBSCRIPTION … SKIP), its rows are missing, and `{}` copies again; accept it where none was",
+            failures::restart_data(ctx.database())
         ),
         ..Incomplete::default()
     }))

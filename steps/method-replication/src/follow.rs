@@ -25,8 +25,8 @@ use pghaul_step::postgres::{Lsn, ReadOnly, Session, Source};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::step::incomplete_tables;
 use pghaul_step::{
-    Context, Contract, Database, Descriptor, Failure, Probe, Progress, Proof, Route, Side, Standing, Step,
-    StepPhase, TableName, TablePlan, failures,
+    Context, Contract, Database, DatabaseName, Descriptor, Failure, Probe, Progress, Proof, Route, Side,
+    Standing, Step, StepPhase, TableName, TablePlan, failures,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -190,7 +190,7 @@ async fn come_near(
     ));
     loop {
         ctx.check_cancelled()?;
-        let confirmed = confirmed(source, &link.slot.name).await?;
+        let confirmed = confirmed(ctx.database(), source, &link.slot.name).await?;
         let distance = fence.bytes_since(confirmed);
         if distance <= NEAR {
             return Ok(());
@@ -199,7 +199,7 @@ async fn come_near(
             (nearest, since) = (distance, Instant::now());
         }
         if since.elapsed() > NO_PROGRESS {
-            return Err(stuck(&link.subscription));
+            return Err(stuck(ctx.database(), &link.subscription));
         }
         ctx.progress(Progress::Waiting {
             what: format!("the target to apply {distance} bytes of WAL"),
@@ -257,6 +257,7 @@ fn check_copies(
             let left_to_the_server = rest.contains(&table.root.unwrap_or(table.number));
             if !left_to_the_server && item.is_none_or(|item| item.as_of != point) {
                 problems.push(failures::replication_changed(
+                    ctx.database(),
                     Side::Target,
                     format!(
                         "table {} was not copied from the snapshot of its slot",
@@ -274,11 +275,17 @@ fn check_copies(
     Ok(rows)
 }
 
-async fn confirmed(source: &Session<Source, ReadOnly>, name: &str) -> Result<Lsn, Failure> {
+async fn confirmed(
+    database: &DatabaseName,
+    source: &Session<Source, ReadOnly>,
+    name: &str,
+) -> Result<Lsn, Failure> {
     match source.slot(name).await? {
-        Some(slot) if slot.wal_status.as_deref() == Some("lost") => Err(failures::slot_lost_wal(name)),
+        Some(slot) if slot.wal_status.as_deref() == Some("lost") => {
+            Err(failures::slot_lost_wal(database, name))
+        }
         Some(slot) => Ok(slot.confirmed_flush_lsn.unwrap_or_default()),
-        None => Err(failures::slot_gone(name)),
+        None => Err(failures::slot_gone(database, name)),
     }
 }
 

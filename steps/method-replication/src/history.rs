@@ -9,7 +9,7 @@ use crate::failover;
 use crate::publication::{marks, set_marks};
 use pghaul_contracts::{EffectKey, PublicationOutput, SlotOutput};
 use pghaul_step::postgres::{Lsn, ReadOnly, Right, Session, Source, Target};
-use pghaul_step::{Code, Context, Database, Failure, Positions, Proof, ServerPosition, Side};
+use pghaul_step::{Code, Context, Database, Failure, Positions, Proof, ServerPosition, Side, failures};
 
 /// Where both servers are.
 pub(crate) async fn positions<R: Right>(
@@ -215,13 +215,16 @@ fn failure(ctx: &Context<Database>, side: Side, sentence: &str) -> Failure {
             "changes that it had confirmed may be missing, and the source does not send them again",
         ),
     };
-    Failure::new(code, format!("the {side} may be in an earlier state than one that was proven: {missing}"))
-        .with_side(side)
-        .with_cause(sentence)
-        .with_hint(format!(
-            "`pghaul run --restart-data {}` discards what was copied of this database and copies it again; see the page about failover",
-            ctx.database()
-        ))
+    Failure::new(
+        code,
+        format!("the {side} may be in an earlier state than one that was proven: {missing}"),
+    )
+    .with_side(side)
+    .with_cause(sentence)
+    .with_hint(format!(
+        "{}; see the page about failover",
+        failures::copied_anew(ctx.database())
+    ))
 }
 
 #[cfg(test)]

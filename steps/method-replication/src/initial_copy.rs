@@ -9,7 +9,8 @@ use pghaul_contracts::{
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Session, Source, Target};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Code, Context, Contract, Database, Descriptor, Failure, Probe, Progress, Side, Step, StepPhase, failures,
+    Code, Context, Contract, Database, DatabaseName, Descriptor, Failure, Probe, Progress, Side, Step,
+    StepPhase, failures,
 };
 use std::time::{Duration, Instant};
 
@@ -127,17 +128,17 @@ async fn await_workers(ctx: &Context<Database>, generation: Generation) -> Resul
             return Ok(look.tables.unsigned_abs());
         }
         match source.slot(&slot_name).await? {
-            None => return Err(failures::slot_gone(&slot_name)),
+            None => return Err(failures::slot_gone(ctx.database(), &slot_name)),
             Some(slot) if slot.wal_status.as_deref() == Some("lost") => {
-                return Err(failures::slot_lost_wal(&slot_name));
+                return Err(failures::slot_lost_wal(ctx.database(), &slot_name));
             }
             Some(_) => {}
         }
         if patience.is_at_its_end(look) {
-            return Err(stuck(&subscription));
+            return Err(stuck(ctx.database(), &subscription));
         }
         if let Some(table) = orphan_twice(&source, &target, &subscription).await? {
-            return Err(orphaned(&table));
+            return Err(orphaned(ctx.database(), &table));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
@@ -179,17 +180,18 @@ async fn orphans(
     Ok(orphans)
 }
 
-fn orphaned(table: &str) -> Failure {
+fn orphaned(database: &DatabaseName, table: &str) -> Failure {
     let message = format!("the replication slot of the worker that copies table {table} is gone");
-    failures::replication_changed(Side::Source, message)
+    failures::replication_changed(database, Side::Source, message)
 }
 
 /// SQL does not tell why a worker failed: only the target's log does.
-pub(crate) fn stuck(subscription: &str) -> Failure {
+pub(crate) fn stuck(database: &DatabaseName, subscription: &str) -> Failure {
     Failure::new(Code::ApplyFailed, format!("the workers of subscription {subscription} fail again and again"))
         .with_side(Side::Target)
         .with_hint(format!(
-            "the reason is in the target's log: look for ERROR lines of `logical replication` workers for subscription \"{subscription}\" (none at all: no worker is free, see max_logical_replication_workers); fix it, then run again: it goes on"
+            "the reason is in the target's log: look for ERROR lines of `logical replication` workers for subscription \"{subscription}\" (none at all: no worker is free, see max_logical_replication_workers); fix it, then run again: it goes on; where it names a table of another name than the source has now, or what can't be fixed, {}",
+            failures::copied_anew(database)
         ))
 }
 

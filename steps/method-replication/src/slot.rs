@@ -9,7 +9,8 @@ use pghaul_copy::{PgOrFailure, SlotWithSnapshot, Snapshot};
 use pghaul_step::postgres::{Lsn, PgError, RELEASE_TIMEOUT, ReadOnly, Session, Source};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{
-    Context, Contract, Database, Descriptor, Failure, Probe, Progress, Route, Step, StepPhase, failures,
+    Context, Contract, Database, DatabaseName, Descriptor, Failure, Probe, Progress, Route, Step, StepPhase,
+    failures,
 };
 use std::time::{Duration, Instant};
 
@@ -69,12 +70,12 @@ impl Step for Slot {
         let source = ctx.source().await?;
         let Some(slot) = source.slot(&name).await? else {
             return Ok(match self.0.output::<SlotOutput>(ctx)? {
-                Some(known) if known.name == name => Probe::Lost(failures::slot_gone(&name)),
+                Some(known) if known.name == name => Probe::Lost(failures::slot_gone(ctx.database(), &name)),
                 _ => Probe::Partial,
             });
         };
         if slot.wal_status.as_deref() == Some("lost") {
-            return Ok(Probe::Lost(failures::slot_lost_wal(&name)));
+            return Ok(Probe::Lost(failures::slot_lost_wal(ctx.database(), &name)));
         }
         match (self.0.output::<SlotOutput>(ctx)?, slot.confirmed_flush_lsn) {
             (Some(known), _) if known.name == name => Ok(Probe::Present(known)),
@@ -91,7 +92,7 @@ impl Step for Slot {
         }
         if self.0 == Generation::Second {
             // Without the first one, all of this would be in vain.
-            refuse_consumed_slot(&*ctx.source().await?, &ctx.finished()?).await?;
+            refuse_consumed_slot(ctx.database(), &*ctx.source().await?, &ctx.finished()?).await?;
         }
         let name = new_name(ctx, self.0).await?;
         let point = match ctx.route() {
@@ -275,13 +276,14 @@ pub(crate) async fn drop_slot(ctx: &Context<Database>, name: &str) -> Result<(),
 /// The copied rows are those of the slot's consistent point: changes that somebody has taken from the slot since
 /// would be missing for ever.
 pub(crate) async fn refuse_consumed_slot(
+    database: &DatabaseName,
     source: &Session<Source, ReadOnly>,
     slot: &SlotOutput,
 ) -> Result<(), Failure> {
     let found = source.slot(&slot.name).await?;
     match found {
         Some(found) if found.confirmed_flush_lsn == Some(slot.consistent_point) => Ok(()),
-        Some(_) => Err(failures::slot_consumed(&slot.name)),
-        None => Err(failures::slot_gone(&slot.name)),
+        Some(_) => Err(failures::slot_consumed(database, &slot.name)),
+        None => Err(failures::slot_gone(database, &slot.name)),
     }
 }

@@ -183,7 +183,7 @@ impl Subscription {
         let workers_copy_now = ctx.route() == Route::ReplicationByServer;
         let slot: SlotOutput = self.0.finished(ctx)?;
         if !workers_copy_now {
-            refuse_consumed_slot(&source, &slot).await?;
+            refuse_consumed_slot(ctx.database(), &source, &slot).await?;
         }
         let publication = self.0.finished::<PublicationOutput>(ctx)?.name;
         let name = new_name(ctx, self.0).await?;

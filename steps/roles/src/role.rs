@@ -312,6 +312,7 @@ mod tests {
             create_role: true,
             bypasses_row_security: false,
             member_of: Vec::new(),
+            inherits: true,
         };
         Creator { facts, version }
     }

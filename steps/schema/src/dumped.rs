@@ -6,7 +6,7 @@ use crate::seal;
 use crate::unsafe_checks;
 use crate::{keywords, left_out};
 use pghaul_contracts::{EffectKey, SchemaOutput, UnsafeCheck};
-use pghaul_step::{Code, Context, Database, Failure, Side};
+use pghaul_step::{Code, Context, Database, Failure, Side, failures};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,7 +63,9 @@ async fn read(ctx: &Context<Database>) -> Result<Read, Failure> {
                 "the schema was restored in part, its archive of then is gone or damaged, and another dump of it differs",
             )
             .with_side(Side::Source)
-            .with_hint("give the directory of the journal back its archive, or undo what has changed since: the schema of the source, or the version of pg_dump; then run again; or remove this migration, rename the target database, and begin a new migration"));
+            .with_hint(format!("give the directory of the journal back its archive, or undo what has changed since: the schema of the source, or the version of pg_dump; then run again; or {}",
+                failures::BEGIN_ANEW
+            )));
         }
         _ => {
             let source = ctx.source().await?;

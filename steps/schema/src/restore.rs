@@ -27,6 +27,7 @@ use pghaul_step::plan::{HeldBack, HeldBackKind};
 use pghaul_step::postgres::{ReadWrite, Session, Target};
 use pghaul_step::{
     Code, Context, Database, Expressions, Failure, Home, Incomplete, Method, OwnedTransaction, Progress,
+    failures,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -391,8 +392,10 @@ fn failed(entry: &Entry, failure: Failure) -> Failure {
             // The general one says less than what follows.
             let own = failure.hint.clone().filter(|_| failure.code != Code::ServerError);
             let hint = own.unwrap_or_else(|| {
-                "fix the cause on the target, or change the object on the source and begin a new migration"
-                    .to_owned()
+                format!(
+                    "fix the cause on the target, and run again; or change the object on the source, {}",
+                    failures::BEGIN_ANEW
+                )
             });
             Failure {
                 code,

@@ -203,6 +203,11 @@ pub(super) const ROWS: &[(&str, Answer, Answer)] = &[
         Failed("table-rewritten"),
     ),
     ("vacuum full prices", Nothing, Nothing),
+    (
+        "alter table orders rename to t; alter table t rename to orders",
+        Listed,
+        Listed,
+    ),
     ("truncate orders", Nothing, Failed("table-rewritten")),
     (
         "alter table orders set schema other",

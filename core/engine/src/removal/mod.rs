@@ -3,6 +3,7 @@
 //! It closes with a proof or not at all: everything that the source holds is on the target, and nobody writes to the
 //! source meanwhile; or the user accepts what is left, which the journal then keeps.
 
+mod bookkeeping;
 mod following;
 mod reasons;
 mod writers;
@@ -341,6 +342,9 @@ impl Engine {
             return journey.append(DatabaseEvent::Removed).await;
         };
         journey.claim().await?;
+        if removal.leaves_anything() {
+            journey.establish_again().await?;
+        }
         let mut despite = None;
         if state == DatabaseState::Syncing {
             match self.settle(journey, removal, &mut left).await {

@@ -99,11 +99,12 @@ impl Reasons {
                     .to_owned(),
             );
         }
-        if hints.is_empty() && any(|r| !r.incomplete.is_empty()) {
-            hints.push(
-                "complete this by hand, before or after; `pghaul remove --accept-incomplete OBJECT` accepts that an object is missing, by its name here, in which `*` stands for any text; `--incomplete` leaves all of them to you; both still see to it that all else is on the target"
-                    .to_owned(),
-            );
+        let first = all.iter().find_map(|(_, reasons)| reasons.incomplete.first());
+        if let Some(first) = first.filter(|_| hints.is_empty()) {
+            hints.push(format!(
+                "complete this by hand, before or after; `pghaul remove --accept-incomplete {}` accepts that the first is missing, by its name here, in which `*` stands for any text, and may name several; `--incomplete` leaves all of them to you; both still see to it that all else is on the target",
+                shell_word(&first.object)
+            ));
         }
         if hints.is_empty() {
             return None;

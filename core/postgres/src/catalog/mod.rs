@@ -62,6 +62,8 @@ pub struct RoleFacts {
     pub bypasses_row_security: bool,
     /// The roles that it is a member of, also through others; empty for a superuser, who needs none.
     pub member_of: Vec<String>,
+    /// The attribute INHERIT: whether it has the rights of those roles. From PostgreSQL 16 on each membership says so itself.
+    pub inherits: bool,
 }
 
 impl RoleFacts {
@@ -258,6 +260,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
                     create_role: columns.get(4)?,
                     bypasses_row_security: columns.get(5)?,
                     member_of: columns.get(6)?,
+                    inherits: columns.get(7)?,
                 })
             },
         );

@@ -10,6 +10,7 @@ SELECT r.rolname,
              WHERE m.oid <> r.oid
                AND NOT r.rolsuper
                AND pg_catalog.pg_has_role(r.oid, m.oid, 'MEMBER')
-             ORDER BY m.rolname)
+             ORDER BY m.rolname),
+       r.rolinherit
 FROM pg_catalog.pg_roles AS r
 WHERE r.rolname = current_user

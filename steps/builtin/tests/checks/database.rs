@@ -41,6 +41,25 @@ async fn a_schema_of_our_name() {
         broken_by("taken", "create schema pghaul").await,
         ["reserved-schema: schema-pghaul-exists"]
     );
+    let (pair, database) = shop("bookkeeping");
+    pair.source.psql(
+        &database,
+        "create schema pghaul; create table pghaul.owner (migration text); create table pghaul.effect (key text);
+         create view of_a_user as select * from pghaul.owner",
+    );
+    let bench = Bench::new(pair, &[&database]);
+    let findings = bench.database("reserved-schema", &database).await;
+    let (_, statements) = findings[0]
+        .hint
+        .as_ref()
+        .unwrap()
+        .split_once("database: ")
+        .unwrap();
+    let refused = pair.source.try_psql(&database, statements).unwrap_err();
+    assert!(refused.to_string().contains("of_a_user"), "{refused}");
+    pair.source
+        .psql(&database, &format!("drop view of_a_user; {statements}"));
+    assert_eq!(bench.all().await, [""; 0], "the hint was right");
 }
 
 #[tokio::test]

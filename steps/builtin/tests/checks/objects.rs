@@ -224,9 +224,9 @@ async fn what_a_restore_does_not_bring_back() {
         "alter extension plpgsql drop table of_extension; drop table kept, by_name, by_range, of_names, of_extension;
          drop function pg_catalog.helper();
          alter text search configuration simple add mapping for url with simple;
-         create table parent (i int primary key, \"No Null\" text);
+         create table parent (i int primary key, \"No. \"\"Null\" text);
          create table child (primary key (i)) inherits (parent);
-         alter table only parent alter \"No Null\" set not null",
+         alter table only parent alter \"No. \"\"Null\" set not null",
     );
     assert_eq!(bench.all().await, ["restore-conflicts: not-null-only-in-parent"]);
     let findings = bench.database("restore-conflicts", &database).await;
@@ -239,7 +239,7 @@ async fn what_a_restore_does_not_bring_back() {
     pair.source
         .try_psql(
             &database,
-            "create unique index concurrently twice on parent (\"No Null\")",
+            "create unique index concurrently twice on parent (\"No. \"\"Null\")",
         )
         .unwrap_err();
     assert_eq!(bench.all().await, ["restore-conflicts: invalid-indexes"]);

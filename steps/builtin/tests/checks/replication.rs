@@ -218,6 +218,21 @@ async fn a_role_with_pg_create_subscription_may_subscribe() {
     let source = pair.source.conninfo_as("replicator", "r", "postgres");
     let bench = Bench::of(&source, &target, &[&database]);
     assert_eq!(kinds(&bench.cluster("replication-target").await), ["not-tried"]);
+    // A membership without INHERIT lets nobody subscribe.
+    let grant = "grant pg_create_subscription to subscriber with inherit false";
+    pair.target.psql("postgres", grant);
+    let findings = bench.cluster("replication-target").await;
+    assert_eq!(kinds(&findings), ["cannot-subscribe"]);
+    let hint = findings[0].hint.as_ref().unwrap();
+    pair.target.psql(
+        "postgres",
+        hint.strip_prefix("as a superuser of the target: ").unwrap(),
+    );
+    assert_eq!(
+        kinds(&bench.cluster("replication-target").await),
+        ["not-tried"],
+        "the hint was right"
+    );
     pair.target
         .psql("postgres", "grant create on database postgres to subscriber");
     assert_eq!(bench.cluster("replication-target").await, []);

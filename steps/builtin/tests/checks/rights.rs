@@ -78,6 +78,28 @@ async fn what_a_role_may_not_do_on_the_source() {
     pair.source.psql("app", "alter table t owner to team");
     assert_eq!(bench.cluster("replication-source").await, []);
     assert_eq!(bench.database("replication-database", "app").await, []);
+    // A membership does not help a role that does not inherit.
+    pair.source.psql("app", "revoke team from plain; alter role plain noinherit; alter table t enable row level security; grant select on t to plain");
+    for check in ["replication-database", "row-security"] {
+        let findings = bench.database(check, "app").await;
+        let hint = findings[0].hint.as_ref().unwrap();
+        let statements = hint.split(": ").last().unwrap();
+        pair.source.psql(
+            "app",
+            statements.trim_end_matches(" or connect to the source as a superuser"),
+        );
+        assert_eq!(
+            bench.database(check, "app").await,
+            [],
+            "the hint was right: {hint}"
+        );
+        pair.source
+            .psql("app", "revoke team from plain; alter role plain noinherit");
+    }
+    pair.source.psql(
+        "app",
+        "grant team to plain; alter role plain inherit; alter table t disable row level security",
+    );
 
     pair.source
         .psql("postgres", "revoke connect on database app from public");
@@ -105,7 +127,7 @@ async fn what_a_role_may_not_do_on_the_target() {
     );
     assert_eq!(
         findings[0].hint.as_deref(),
-        Some("ALTER ROLE plain CREATEDB; or: CREATE DATABASE app;")
+        Some("ALTER ROLE plain CREATEDB; or: CREATE DATABASE app OWNER plain;")
     );
     assert_eq!(
         findings[1].hint.as_deref(),

@@ -134,8 +134,13 @@ async fn texts_must_fit_into_the_target() {
         "postgres",
         &format!("create database {database} encoding 'LATIN1' locale 'C' template template0"),
     );
-    let bench = Bench::new(pair, &[&database]);
+    let mut bench = Bench::new(pair, &[&database]);
     assert_eq!(bench.all().await, ["encoding: encoding-differs"]);
+    let findings = bench.database("encoding", &database).await;
+    let hint = findings[0].hint.as_ref().unwrap();
+    let rename = hint.find(&format!("ALTER DATABASE {database} RENAME TO"));
+    let drop = hint.find(&format!("DROP DATABASE {database}"));
+    assert!(rename.is_some() && rename < drop, "{hint}");
     pair.target.psql("postgres", &format!("drop database {database}"));
     pair.target.psql(
         "postgres",
@@ -144,6 +149,13 @@ async fn texts_must_fit_into_the_target() {
     assert_eq!(bench.all().await, ["encoding: locale-differs"]);
     let findings = bench.database("encoding", &database).await;
     assert_eq!(findings[0].severity, Severity::Warning);
+    assert!(findings[0].hint.is_some());
+    bench.landscape.ours = vec![database.as_str().into()];
+    let filled = bench.database("encoding", &database).await;
+    assert_eq!(
+        filled[0].hint, None,
+        "nobody is told to drop what the migration fills"
+    );
     assert_eq!(
         (&findings[0].facts["source"], &findings[0].facts["target"]),
         (&"C.UTF-8".into(), &"C".into())

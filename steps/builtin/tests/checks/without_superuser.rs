@@ -64,6 +64,20 @@ async fn owners_that_the_target_has_already() {
         ["database-owner-out-of-reach", "owner-out-of-reach"]
     );
     assert_eq!(findings[1].facts["superuser"], true);
+    let of_database = findings[0].hint.as_ref().unwrap();
+    assert!(
+        of_database.ends_with("ALTER DATABASE app OWNER TO ours;"),
+        "{of_database}"
+    );
+    let of_objects = findings[1].hint.as_ref().unwrap();
+    assert!(
+        of_objects.starts_with("connect to the target as a superuser"),
+        "{of_objects}"
+    );
+    assert!(
+        of_objects.contains(" --map-role=ours=mover; or give them"),
+        "{of_objects}"
+    );
     assert_eq!(objects(&findings[1]), ["table s.t", "schema s"]);
     pair.source.psql(
         "app",

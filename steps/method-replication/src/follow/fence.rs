@@ -3,7 +3,7 @@
 use super::Link;
 use crate::initial_copy::stuck;
 use pghaul_step::postgres::{Lsn, ReadOnly, ReadWrite, Session, Source, Target};
-use pghaul_step::{Context, Database, Failure, Standing};
+use pghaul_step::{Context, Database, DatabaseName, Failure, Standing};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -64,8 +64,8 @@ impl<'a> Watched<'a> {
         self.fails(confirmed) || (confirmed <= self.confirmed && restarted)
     }
 
-    fn problem(&self) -> Failure {
-        let problem = stuck(&self.link.subscription);
+    fn problem(&self, database: &DatabaseName) -> Failure {
+        let problem = stuck(database, &self.link.subscription);
         match self.failed {
             0 => problem,
             errors => problem.with_cause(format!(
@@ -130,7 +130,7 @@ pub(super) async fn await_fence(
         let stuck = stuck.filter(|(w, at)| w.fails(**at) || (is_over && w.is_stuck(**at)));
         standing
             .problems
-            .extend(stuck.map(|(watched, _)| watched.problem()));
+            .extend(stuck.map(|(watched, _)| watched.problem(ctx.database())));
         if is_over || !standing.problems.is_empty() {
             return Ok(());
         }

@@ -7,7 +7,9 @@ use crate::relation::{Comparison, NewPartition, Tables, Then, judge, perhaps_com
 use pghaul_contracts::SlotOutput;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Row, Session, Source, Target};
-use pghaul_step::{Code, Context, Database, Failure, Incomplete, Side, TableName, failures};
+use pghaul_step::{
+    Code, Context, Database, DatabaseName, Failure, Incomplete, Side, TableName, failures, quoted,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What everything is compared with.
@@ -31,7 +33,7 @@ impl Look<'_> {
         let on_source = Tables::read(source, &publications).await?;
         for link in self.links {
             self.check_publication(source, link, &on_source, problems).await?;
-            check_slot(source, &link.slot, problems).await?;
+            check_slot(self.ctx.database(), source, &link.slot, problems).await?;
         }
         self.check_new_tables(source, &on_source, problems).await?;
         problems.extend(judge(&self.comparison(&on_source)));
@@ -97,7 +99,7 @@ impl Look<'_> {
         ];
         sides
             .into_iter()
-            .flat_map(|(side, then, now)| renamed_and_back(side, plan, then, now))
+            .flat_map(|(side, then, now)| renamed_and_back(self.ctx.database(), side, plan, then, now))
             .collect()
     }
 
@@ -112,6 +114,7 @@ impl Look<'_> {
         let name = &link.subscription;
         let Some(subscription) = target.subscription(name).await? else {
             problems.push(failures::replication_changed(
+                self.ctx.database(),
                 Side::Target,
                 format!("the subscription {name} is gone"),
             ));
@@ -121,6 +124,7 @@ impl Look<'_> {
             || subscription.publications != [link.publication.as_str()]
         {
             problems.push(failures::replication_changed(
+                self.ctx.database(),
                 Side::Target,
                 format!("the subscription {name} was altered"),
             ));
@@ -135,7 +139,8 @@ impl Look<'_> {
                 (
                     format!("the subscription {name} is disabled"),
                     format!(
-                        "see the target's log for the reason, fix it, then: ALTER SUBSCRIPTION \"{name}\" ENABLE"
+                        "see the target's log for the reason, fix it, then in database {} of the target: ALTER SUBSCRIPTION \"{name}\" ENABLE;",
+                        quoted(self.ctx.target_database().as_str())
                     ),
                 )
             };
@@ -188,6 +193,7 @@ impl Look<'_> {
         let trees = tables.any(|t| t.kind == RelationKind::PartitionedTable && link.tables.contains(&t.name));
         match source.publication(name).await? {
             None => problems.push(failures::replication_changed(
+                self.ctx.database(),
                 Side::Source,
                 format!("the publication {name} is gone"),
             )),
@@ -256,9 +262,11 @@ impl Look<'_> {
         }
         for table in new {
             let message = format!("table not replicated: {table} is new on the source since the plan");
-            problems.push(Failure::new(Code::PlanChanged, message).with_side(Side::Source).with_hint(
-                "tables that are made during a migration are not moved: begin a new migration; or drop the table where nobody needs it, and run again",
-            ));
+            problems.push(
+                Failure::new(Code::PlanChanged, message)
+                    .with_side(Side::Source)
+                    .with_hint(failures::new_table()),
+            );
         }
         Ok(())
     }
@@ -268,10 +276,7 @@ impl Look<'_> {
 fn altered(ctx: &Context<Database>, side: Side, message: String) -> Failure {
     Failure::new(Code::PublicationChanged, message)
         .with_side(side)
-        .with_hint(format!(
-            "`pghaul run --restart-data {}` discards what was copied of this database and copies it again",
-            ctx.database()
-        ))
+        .with_hint(failures::copied_anew(ctx.database()))
 }
 
 fn table_name(row: &Row) -> TableName {
@@ -279,18 +284,20 @@ fn table_name(row: &Row) -> TableName {
 }
 
 async fn check_slot(
+    database: &DatabaseName,
     source: &Session<Source, ReadOnly>,
     expected: &SlotOutput,
     problems: &mut Vec<Failure>,
 ) -> Result<(), Failure> {
     let name = &expected.name;
     match source.slot(name).await? {
-        None => problems.push(failures::slot_gone(name)),
+        None => problems.push(failures::slot_gone(database, name)),
         Some(slot) if slot.wal_status.as_deref() == Some("lost") => {
-            problems.push(failures::slot_lost_wal(name))
+            problems.push(failures::slot_lost_wal(database, name))
         }
         Some(slot) if slot.plugin.as_deref() != Some("pgoutput") => {
             problems.push(failures::replication_changed(
+                database,
                 Side::Source,
                 format!("the replication slot {name} is not ours"),
             ));

@@ -7,7 +7,8 @@
 use super::computed::{Computed, OlderRows, computed, older_rows};
 use super::{Baseline, Relation, Tables};
 use pghaul_contracts::{Column, FollowedTable};
-use pghaul_step::{Code, DatabaseName, Failure, Route, Side, TableClass, TablePlan, plan};
+use pghaul_step::postgres::QualifiedName;
+use pghaul_step::{Code, DatabaseName, Failure, Route, Side, TableClass, TablePlan, failures, plan};
 use plan::RelationKind;
 use std::collections::BTreeSet;
 
@@ -108,14 +109,11 @@ impl OneTable<'_> {
     fn failure(&self, code: Code, side: Side, message: String) -> Failure {
         Failure::new(code, message)
             .with_side(side)
-            .with_hint(self.restart(
-                "`",
-                "` discards what was copied of this database and copies it again",
-            ))
+            .with_hint(failures::copied_anew(self.all.database))
     }
 
     fn restart(&self, before: &str, after: &str) -> String {
-        format!("{before}pghaul run --restart-data {}{after}", self.all.database)
+        format!("{before}{}{after}", failures::restart_data(self.all.database))
     }
 
     /// Whether the table of this name is the one that it was.
@@ -136,7 +134,7 @@ impl OneTable<'_> {
                     format!("table {name} is called {} on the {side} now", other),
                 )
                 .with_hint(format!(
-                    "changes are applied by name: give it back its name and schema, and run again; where that does not help, {}",
+                    "changes are applied by name: give it back its name and schema, and run again; where it was written to meanwhile, {}; create no table of the other name on the target: these changes would go there, or nowhere",
                     self.restart("`", "` copies everything again")
                 )),
             ),
@@ -166,9 +164,10 @@ impl OneTable<'_> {
     fn dropped_on_source(&self) -> Failure {
         let name = &self.table.name;
         let message = format!("table {name} is gone from the source, and still on the target");
-        self.failure(Code::TableDropped, Side::Source, message).with_hint(
-            "drop it on the target too, and run again; or create it again on the source and begin a new migration",
-        )
+        self.failure(Code::TableDropped, Side::Source, message).with_hint(format!(
+            "where its rows are needed, they are still on the target: create it again on the source with them, then {}; where nobody needs them, drop it on the target too, and run again",
+            failures::BEGIN_ANEW
+        ))
     }
 
     fn dropped_on_target(&self) -> Failure {
@@ -264,8 +263,9 @@ impl OneTable<'_> {
         if target.now.unlogged {
             let message =
                 format!("table {name} is unlogged on the target: it is empty after a crash of the server");
+            let quoted = QualifiedName::try_from(name).map_or_else(|_| name.to_string(), |name| name.short());
             let hint = self.restart(
-                &format!("ALTER TABLE {name} SET LOGGED on the target, and run again; where its server has crashed since, `"),
+                &format!("on the target: ALTER TABLE {quoted} SET LOGGED; then run again; where its server has crashed since, `"),
                 "` copies everything again",
             );
             return Some(

@@ -1,15 +1,17 @@
 //! Names that were changed, and are what they were.
 //!
-//! Changes are applied by name. A table that had another name for a while may have had that of a second one, and its changes
-//! have gone there without an error. One alone can't have: its changes found no table, and the worker failed.
+//! Changes are applied by name. What was changed while a table had another name has gone, without an error, to a table of the
+//! target that had that name: a second one that is replicated, or one that is not, whose changes are skipped. Without such a
+//! table the worker has failed, which a user may have ended by creating one.
 
 use super::drift::is_followed;
 use super::{Baseline, Tables};
-use pghaul_step::{Incomplete, Side, TablePlan};
+use pghaul_step::{DatabaseName, Incomplete, Side, TablePlan, failures};
 use std::collections::BTreeSet;
 
-/// Tables and schemas whose names may have been exchanged, and exchanged back.
+/// Tables and schemas whose names were changed, and changed back.
 pub(crate) fn renamed_and_back(
+    database: &DatabaseName,
     side: Side,
     plan: &[TablePlan],
     then: Option<&Baseline>,
@@ -33,13 +35,11 @@ pub(crate) fn renamed_and_back(
             changed.insert(format!("schema {}", table.name.schema));
         }
     }
-    if changed.len() < 2 {
-        return Vec::new();
-    }
     let incomplete = |object| Incomplete {
         object,
         why: format!(
-            "was renamed on the {side}, or given away, and is what it was again: accept it where it has not had the name of another one meanwhile; where it has, changes were applied to the wrong table, and `pghaul run --restart-data` copies again"
+            "was renamed on the {side}, or given away, and is what it was again: accept it where it was not written to meanwhile; where it was, changes were applied to the wrong table or to none, and `{}` copies again",
+            failures::restart_data(database)
         ),
         ..Incomplete::default()
     };

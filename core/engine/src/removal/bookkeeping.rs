@@ -1,0 +1,38 @@
+//! A forced removal from a target database that has lost the schema `pghaul`.
+
+use crate::database::Journey;
+use pghaul_core::{Code, Failure};
+use pghaul_postgres::{ReadWrite, Session, Target};
+use pghaul_step::Ownership;
+use pghaul_step::ownership::is_established;
+
+impl Journey<'_> {
+    /// Creates the schema again where it is gone and a subscription of this migration is not: nothing of pghaul writes without
+    /// it, and the removal, which drops it in the end, would be refused as everything else is.
+    ///
+    /// # Errors
+    /// When the target can't be asked or written.
+    pub(super) async fn establish_again(&self) -> Result<(), Failure> {
+        let target = self.target_database();
+        let mut session: Session<Target, ReadWrite> = match self.run.target.connect(target.as_str()).await {
+            Ok(session) => session,
+            Err(error) if error.code() == Code::UnknownDatabase => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if is_established(&session).await? {
+            return Ok(());
+        }
+        let prefix = format!("pghaul_{}_", self.run.migration);
+        let doing = session.doing("look for subscriptions of this migration");
+        let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_subscription s \
+                     JOIN pg_catalog.pg_database d ON d.oid = s.subdbid AND d.datname = pg_catalog.current_database() \
+                    WHERE pg_catalog.strpos(s.subname::text, $1) = 1)";
+        if !doing.query_one(sql, &[&prefix]).await?.get::<_, bool>(0) {
+            return Ok(());
+        }
+        tracing::warn!(database = %self.database, "the target has lost the schema pghaul: it is created again for the removal");
+        Ownership::new(self.run.migration.clone(), self.run.epoch)
+            .establish(&mut session, &self.run.recorder.head())
+            .await
+    }
+}
