@@ -125,7 +125,7 @@ impl Cli {
         command.build();
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         let invocation = invocation::of_process(&command, &matches);
-        let typed = Typed::new(self.name.map_or("pghaul", |(name, _)| name), &matches);
+        let typed = Typed::new(self.name.map_or("pghaul", |(name, _)| name), command, &matches);
         Ok((CommandLine::from_arg_matches(&matches)?, invocation, typed))
     }
 

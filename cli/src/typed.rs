@@ -1,10 +1,10 @@
 //! Commands in messages, so that they can be typed as they are: with the name of the program, and with the journal and the
 //! migration that this command was given.
 
-use crate::args::CommandLine;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, CommandFactory as _};
+use clap::{ArgMatches, Command};
 use pghaul_core::shell_word;
+use std::sync::Arc;
 
 /// The name that texts have, to be replaced by that of another program.
 const PGHAUL: &str = "pghaul";
@@ -18,6 +18,8 @@ pub(crate) struct Typed {
     program: &'static str,
     /// Options with their values, as words of a command line.
     repeated: Vec<(&'static str, String)>,
+    /// The command line as it is defined.
+    command: Arc<Command>,
 }
 
 impl Default for Typed {
@@ -25,13 +27,14 @@ impl Default for Typed {
         Self {
             program: PGHAUL,
             repeated: Vec::new(),
+            command: Arc::new(Command::new(PGHAUL)),
         }
     }
 }
 
 impl Typed {
-    /// For a program of this name, started with these arguments. What the environment gives, it gives again.
-    pub(crate) fn new(program: &'static str, matches: &ArgMatches) -> Self {
+    /// For a program of this name, with this command line, all of it built, and started with these arguments. What the environment gives, it gives again.
+    pub(crate) fn new(program: &'static str, command: Command, matches: &ArgMatches) -> Self {
         let mut innermost = matches;
         while let Some((_, inner)) = innermost.subcommand() {
             innermost = inner;
@@ -45,6 +48,7 @@ impl Typed {
         Self {
             program,
             repeated: REPEATED.into_iter().filter_map(given).collect(),
+            command: Arc::new(command),
         }
     }
 
@@ -59,9 +63,7 @@ impl Typed {
         if self.repeated.is_empty() || !text.contains("pghaul ") {
             return self.named(text);
         }
-        let mut command = CommandLine::command();
-        command.build();
-        self.each(text, |words| self.lacking(&command, words))
+        self.each(text, |words| self.lacking(words))
     }
 
     fn each(&self, text: &str, lacking: impl Fn(&str) -> String) -> String {
@@ -87,8 +89,8 @@ impl Typed {
     }
 
     /// The repeated options that a command takes and does not have.
-    fn lacking(&self, all: &Command, words: &str) -> String {
-        let mut command = all;
+    fn lacking(&self, words: &str) -> String {
+        let mut command = &*self.command;
         for name in command_of(words).split(' ') {
             match command.find_subcommand(name) {
                 Some(found) => command = found,
@@ -137,7 +139,8 @@ mod tests {
         let mut command = CommandLine::command();
         command.build();
         let arguments = std::iter::once("pghaul").chain(arguments.iter().copied());
-        Typed::new("mover", &command.get_matches_from(arguments))
+        let matches = command.clone().get_matches_from(arguments);
+        Typed::new("mover", command, &matches)
     }
 
     #[test]
