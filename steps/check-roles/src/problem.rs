@@ -193,9 +193,10 @@ impl FindingKind for RoleProblem {
     fn hint(&self) -> Option<String> {
         let first = |names: &[String]| names.first().map(|name| quoted(name)).unwrap_or_default();
         Some(match self {
+            // In one transaction: without the first statement, the second would drop what the role owns.
             Self::ReservedNames { roles } => format!(
-                "such a role can't be renamed; on the source, in each database: REASSIGN OWNED BY {0} TO …; DROP OWNED \
-                 BY {0}; then: DROP ROLE {0};",
+                "such a role can't be renamed; on the source, in each database: BEGIN; REASSIGN OWNED BY {0} TO CURRENT_USER; \
+                 DROP OWNED BY {0}; COMMIT; then: DROP ROLE {0};",
                 first(roles)
             ),
             Self::SuperusersRefused { roles, allowed } => {

@@ -42,7 +42,21 @@ async fn names_passwords_and_settings() {
         .iter()
         .filter_map(|finding| finding.hint.as_deref())
         .collect();
-    assert!(hints[0].ends_with("then: DROP ROLE \"pg_Custom\";"), "{hints:?}");
+    // Pasted line by line: what the role owns stays, whichever statement fails.
+    pair.source.psql(
+        "postgres",
+        "create table of_custom (i int); alter table of_custom owner to \"pg_Custom\"",
+    );
+    let (_, statements) = hints[0].split_once("in each database: ").unwrap();
+    let (owned, last) = statements.split_once(" then: ").unwrap();
+    assert_eq!(last, "DROP ROLE \"pg_Custom\";");
+    assert!(
+        owned.starts_with("BEGIN; ") && owned.ends_with(" COMMIT;"),
+        "{owned}"
+    );
+    pair.source.psql("postgres", owned);
+    pair.source
+        .psql("postgres", "select from of_custom; drop table of_custom");
     assert!(hints[1].ends_with("; \\password \"Old One\""), "{hints:?}");
     assert_eq!(
         findings[3].facts["settings"],
