@@ -225,6 +225,12 @@ fn left_behind(
             ),
         });
     }
+    if side == Side::Source && statements.len() > 1 {
+        // The slot of a migration that is alive can't be dropped, and then its publication stays.
+        statements.reverse();
+        statements.insert(0, "BEGIN;".to_owned());
+        statements.push("COMMIT;".to_owned());
+    }
     let database = match side {
         Side::Source => ctx.database(),
         Side::Target => ctx.target_name(),

@@ -70,6 +70,13 @@ async fn what_another_migration_left_behind() {
     );
     bench.landscape.migration = Some("another1".to_owned());
     let findings = bench.database("replication-objects", "app").await;
+    let on_source = findings[1].hint.as_ref().unwrap();
+    let [begin, slot, publication] =
+        ["BEGIN; ", "pg_drop_replication_slot", "DROP PUBLICATION"].map(|part| on_source.find(part).unwrap());
+    assert!(
+        begin < slot && slot < publication && on_source.ends_with(" COMMIT;"),
+        "a slot in use keeps its publication: {on_source}"
+    );
     for (finding, server) in findings.iter().zip([&pair.target, &pair.source]) {
         let hint = finding.hint.as_ref().unwrap();
         for statement in hint.split_once(": ").unwrap().1.split_inclusive("; ") {
