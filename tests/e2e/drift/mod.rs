@@ -13,6 +13,7 @@ const SCHEMA: &str = "
     create type mood as enum ('ok');
     create domain positive as int check (value > 0);
     create table orders (id int primary key, total numeric, n positive);
+    create table codes (id int primary key, code varchar(5));
     create table tree (id int primary key) partition by range (id);
     create table leaf partition of tree for values from (0) to (100);
     create index orders_total on orders (total);
@@ -124,6 +125,19 @@ fn what_is_done_on_both_sides_is_settled() {
     }
     assert_eq!(named(&migration), [""; 0]);
 
+    // A longer type needs no other values.
+    for side in [&pair.target, &pair.source] {
+        side.psql(&database, "alter table codes alter code type varchar(9)");
+    }
+    let retyped = named(&migration);
+    assert!(
+        retyped.len() == 1
+            && retyped
+                .iter()
+                .all(|line| line.contains("another type in column code")),
+        "{retyped:#?}"
+    );
+
     // What has put the rows into another file, and whether the same statement altered the column, no catalog tells.
     pair.source.psql(
         &database,
@@ -135,15 +149,17 @@ fn what_is_done_on_both_sides_is_settled() {
         "alter table orders alter n set not null; alter table orders add extra int default 5",
     );
     let in_doubt = named(&migration);
+    let tables = ["codes", "orders"].map(|table| format!("rows of table public.{table}: "));
     assert!(
-        in_doubt.len() == 1
+        in_doubt.len() == 2
             && in_doubt
                 .iter()
-                .all(|line| line.starts_with("rows of table public.orders: ")),
+                .zip(&tables)
+                .all(|(line, table)| line.starts_with(table)),
         "{in_doubt:#?}"
     );
     migration.remove().failed_with(8);
-    let accepting = ["remove", "--accept-incomplete", "rows of table public.orders"];
+    let accepting = ["remove", "--accept-incomplete", "rows of table *"];
     migration.command(&accepting).run().succeeded();
 }
 

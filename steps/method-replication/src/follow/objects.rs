@@ -3,7 +3,7 @@
 use super::{Link, Names};
 use crate::halt;
 use crate::publication;
-use crate::relation::{Comparison, NewPartition, Tables, Then, judge, perhaps_computed, renamed_and_back};
+use crate::relation::{Comparison, NewPartition, Tables, Then, in_doubt, judge, renamed_and_back};
 use pghaul_contracts::SlotOutput;
 use pghaul_step::plan::RelationKind;
 use pghaul_step::postgres::{ReadOnly, ReadWrite, Row, Session, Source, Target};
@@ -81,7 +81,7 @@ impl Look<'_> {
 
     /// What only the user knows to be the same on both sides.
     pub(super) fn in_doubt(&self, on_source: &Tables) -> Vec<Incomplete> {
-        let mut found = perhaps_computed(&self.comparison(on_source));
+        let mut found = in_doubt(&self.comparison(on_source));
         let new = self.new_tables(on_source).into_iter();
         let partitions = new.filter_map(|table| self.new_partition(table, on_source));
         let on_both = partitions.filter(|partition| partition.problem(&self.on_target).is_none());

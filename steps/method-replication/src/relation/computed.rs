@@ -93,6 +93,13 @@ pub(super) fn older_rows<'a>(
     found
 }
 
+/// A column whose type was another one then.
+pub(super) fn retyped<'a>(now: &'a Relation, then: &FollowedTable) -> Option<&'a str> {
+    let mut columns = now.columns.iter();
+    let found = columns.find(|is| column(then, &is.1).is_some_and(|was| was.2 != is.2))?;
+    Some(found.1.as_str())
+}
+
 fn column<'a>(table: &'a FollowedTable, name: &str) -> Option<&'a Column> {
     table.columns.iter().find(|Column(_, n, ..)| n == name)
 }

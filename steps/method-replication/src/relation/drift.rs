@@ -321,16 +321,17 @@ impl OneTable<'_> {
                 );
                 return changed(message, Side::Source);
             }
-            for (side, then, number) in [
-                (Side::Source, self.then_on_source(), number),
-                (Side::Target, self.then_on_target(), on_target),
+            for (side, now, then, number) in [
+                (Side::Source, source, self.then_on_source(), number),
+                (Side::Target, target, self.then_on_target(), on_target),
             ] {
                 let Some(Column(number_then, _, type_then, ..)) =
                     then.and_then(|then| self::column(then, column))
                 else {
                     continue;
                 };
-                if of_type != type_then {
+                // Where the rows have stayed in their file, no value was computed.
+                if of_type != type_then && then.is_some_and(|then| then.file != now.file) {
                     let message = format!(
                         "column {column} of table {name} was {type_then} on the {side} when it was copied, and is {of_type} now"
                     );

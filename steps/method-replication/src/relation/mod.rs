@@ -7,7 +7,7 @@ mod partition;
 mod renamed;
 
 pub(crate) use drift::{Comparison, Then, judge};
-pub(crate) use in_doubt::perhaps_computed;
+pub(crate) use in_doubt::in_doubt;
 pub(crate) use partition::NewPartition;
 pub(crate) use renamed::renamed_and_back;
 
