@@ -16,6 +16,8 @@ const SCHEMA: &str = "
     create table codes (id int primary key, code varchar(5));
     create table tree (id int primary key) partition by range (id);
     create table leaf partition of tree for values from (0) to (100);
+    create table emptied partition of tree for values from (-100) to (0);
+    insert into tree values (-1);
     create index orders_total on orders (total);
     create function vat(numeric) returns numeric language sql immutable as 'select $1';
     create function touch() returns trigger language plpgsql as 'begin return new; end';
@@ -156,6 +158,19 @@ fn what_is_done_on_both_sides_is_settled() {
                 .iter()
                 .zip(&tables)
                 .all(|(line, table)| line.starts_with(table)),
+        "{in_doubt:#?}"
+    );
+    // Each side has put the partition into another file, and not by the same statement.
+    pair.source.psql(
+        &database,
+        "truncate emptied; insert into tree values (-2); analyze emptied",
+    );
+    pair.target.psql(&database, "vacuum full emptied");
+    let in_doubt = named(&migration);
+    assert!(
+        in_doubt
+            .iter()
+            .any(|line| line.starts_with("rows of table public.emptied: ")),
         "{in_doubt:#?}"
     );
     migration.remove().failed_with(8);
