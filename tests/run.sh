@@ -20,8 +20,8 @@ for variable in $(env | sed -n 's/^\(PG[A-Z_]*\)=.*/\1/p'); do
     esac
 done
 
-# While one test waits for its servers, others can work: most of the time they wait.
-: "${RUST_TEST_THREADS:=$(($(nproc) * 3))}"
+# While one test waits for its servers, another can work; half of the time they wait.
+: "${RUST_TEST_THREADS:=$(($(nproc) * 2))}"
 export RUST_TEST_THREADS
 
 # A shell in the background, or nohup, hands down signals that are ignored, and the tests send them.
