@@ -10,9 +10,9 @@ fn package() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/standalone")
 }
 
-/// A call of cargo for the package, which compiles what the workspace has compiled with the same versions.
-fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+/// A call for the package, which compiles what the workspace has compiled with the same versions.
+fn for_package(arguments: &[&str]) -> Command {
+    let mut command = pghaul_testkit::cargo();
     // Where the workspace is built: another directory would compile everything once more.
     let own = std::env::current_exe().expect("a program");
     let target = own.ancestors().nth(3).expect("target/debug/deps/e2e");
@@ -56,7 +56,7 @@ fn a_package_of_its_own_has_its_check_its_step_and_its_name() {
     for server in [source, target] {
         server.psql(&filled, "create table t (id int primary key)");
     }
-    let output = cargo(&["test", "--quiet", "--tests"])
+    let output = for_package(&["test", "--quiet", "--tests"])
         .env("SOURCE", source.conninfo(&filled))
         .env("TARGET", target.conninfo(&filled))
         .output()

@@ -4,6 +4,24 @@ use crate::postgres::project;
 use std::path::PathBuf;
 use std::process::Command;
 
+/// A call of cargo, as from a shell.
+///
+/// It does not see what cargo tells a test about its package: build scripts that look at the same variables, as that of `ring` does, would
+/// run again for each package, and all that needs them would be compiled again.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"];
+        if of_package
+            .iter()
+            .any(|begin| name.to_string_lossy().starts_with(begin))
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// A binary or an example of the workspace, optimized where this crate is. Cargo decides whether there is anything to
 /// build.
 ///
@@ -13,8 +31,7 @@ use std::process::Command;
 /// # Panics
 /// When it can't be built.
 pub fn built(program: &str) -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo()
         .args(["build", "--quiet", "--workspace", "--bins", "--examples"])
         .arg("--message-format=json-render-diagnostics")
         .args((!cfg!(debug_assertions)).then_some("--release"))

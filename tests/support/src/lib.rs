@@ -51,7 +51,7 @@ mod template;
 mod volume;
 mod wait;
 
-pub use built::built;
+pub use built::{built, cargo};
 pub use cluster::{Cluster, Settings};
 pub use cpu::CpuTime;
 pub use crowd::Crowd;
