@@ -230,7 +230,6 @@ impl Locked {
             copying: equipment.copying,
             kept: Kept::default(),
             accepted: OnceLock::new(),
-            completed_still: OnceLock::new(),
             cancel: equipment.signals.token().clone(),
         };
         let engine = Engine {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 const USAGE: i32 = 2;
+const CHECK_FAILED: i32 = 3;
 const OTHER_RELEASE: i32 = 6;
 
 /// The examples of the documentation.
@@ -201,7 +202,7 @@ fn a_check_in_sql_that_is_wrong_is_named_with_its_line() {
         ),
         (
             "SELECT 1 AS one FROM t",
-            "hint: `search_path` is empty: name each table with its schema",
+            "`search_path` is empty: name each table with its schema",
         ),
         (
             "SELECT 1\n  AS one,\n  nowhere",
@@ -235,18 +236,33 @@ fn a_check_in_sql_that_is_wrong_is_named_with_its_line() {
     for (query, expected) in cases {
         let text = format!("-- message: row {{one}}\n-- timeout: 900ms\n{query};\n");
         fs::write(&file, text).expect("write the check");
-        let outcome = migration
-            .with_options("check")
-            .args(["--sql-checks", &folder])
-            .run();
-        let said = format!("{}{}", outcome.stdout, outcome.stderr);
-        let said: Vec<&str> = said.split_whitespace().collect();
-        assert!(
-            !outcome.status.success() && said.join(" ").contains(expected),
-            "{query}\n{outcome}"
-        );
+        let check = ["check", "--sql-checks", &folder, "--json"];
+        let outcome = migration.command(&check).run().failed_with(CHECK_FAILED);
+        let found = findings(&outcome, &["own-rule"]);
+        let says = |f: &Value| {
+            let texts = [&f["message"], &f["hint"]];
+            texts
+                .iter()
+                .any(|text| text.as_str().is_some_and(|text| text.contains(expected)))
+        };
+        assert!(found.iter().any(says), "{query}\n{outcome}");
     }
     assert_eq!(pair.source.psql(&database, "select count(*) from t"), "0");
+    // The others are made all the same, and who knows better can go on.
+    let second = Path::new(&folder).join("second-rule.sql");
+    fs::write(&file, "-- message: m\nSELECT nowhere").expect("write the check");
+    fs::write(&second, "-- message: found by the second\nSELECT 1").expect("write a check");
+    let check = ["check", "--sql-checks", &folder];
+    let outcome = migration.command(&check).run().failed_with(CHECK_FAILED);
+    assert!(
+        outcome.stdout.contains("the check could not be made"),
+        "{outcome}"
+    );
+    assert!(outcome.stdout.contains("found by the second"), "{outcome}");
+    let accept = ["--accept", "own-rule", "--accept", "second-rule"];
+    let check = migration.command(&check).args(accept).run();
+    assert_ne!(check.status.code(), Some(CHECK_FAILED), "{check}");
+    fs::remove_file(&second).expect("remove the check");
     fs::write(
         Path::new(&folder).join("second.sql"),
         "-- message: m\n-- name: own-rule\nSELECT 1",

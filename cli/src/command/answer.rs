@@ -169,7 +169,6 @@ async fn engine(
         copying: Copying::default(),
         kept: Kept::default(),
         accepted: OnceLock::new(),
-        completed_still: OnceLock::new(),
         cancel: CancellationToken::new(),
     };
     Ok(Engine {

@@ -152,14 +152,6 @@ impl<S: Scope> Context<S> {
         &self.run.cancel
     }
 
-    /// Whether the user has accepted that an object is incomplete: a removal leaves it as it is.
-    pub fn is_accepted(&self, object: &str) -> bool {
-        let still = self.run.completed_still.get();
-        let accepted = self.run.accepted.get();
-        accepted.is_some_and(|names| pghaul_core::event::Incomplete::is_named(object, names))
-            && still.is_none_or(|objects| !objects.contains(object))
-    }
-
     /// Ends the step where the user wants the run to end.
     ///
     /// # Errors
@@ -335,6 +327,12 @@ impl Context<Database> {
         self.run
             .recorder
             .read(|m| m.databases.get(database).and_then(|d| d.proof.clone()))
+    }
+
+    /// Whether the user has accepted that an object is incomplete: a removal leaves it as it is.
+    pub fn is_accepted(&self, object: &str) -> bool {
+        let accepted = self.run.accepted.get();
+        accepted.is_some_and(|accepted| accepted.leaves(self.database(), object))
     }
 
     /// The step's subject.

@@ -21,6 +21,7 @@
 //! - [`workers`]: the pool of workers that all databases share
 //! - `conformance` (a feature of that name): the battery of tests that every step must pass
 
+mod accepted;
 pub mod apply_rights;
 pub mod check;
 #[cfg(feature = "conformance")]
@@ -53,6 +54,7 @@ pub mod step;
 pub mod throwaway;
 pub mod workers;
 
+pub use accepted::Accepted;
 pub use check::{Check, CheckContext, CheckDescriptor};
 pub use context::Context;
 pub use contract::{Contract, Itemized};

@@ -1,5 +1,6 @@
 //! What all steps of one run share.
 
+use crate::accepted::Accepted;
 use crate::check::Secret;
 use crate::kept::Kept;
 use crate::recorder::Recorder;
@@ -7,7 +8,6 @@ use crate::workers::Workers;
 use pghaul_core::plan::{CopyFormat, InitialCopy};
 use pghaul_core::{DatabaseName, Epoch, Failure, MigrationId};
 use pghaul_postgres::{ConnInfo, Resolved, Server, Source, Target};
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use tokio_util::sync::CancellationToken;
@@ -34,11 +34,8 @@ pub struct RunContext {
     pub copying: Copying,
     /// What lives no longer than this run.
     pub kept: Kept,
-    /// The incomplete objects that the user has accepted by name: a removal leaves them as they are.
-    pub accepted: OnceLock<BTreeSet<String>>,
-    /// Objects that the removal completes although their names are accepted: something else of the same name is incomplete,
-    /// and it may be that which the user has accepted.
-    pub completed_still: OnceLock<BTreeSet<String>>,
+    /// What the user has accepted by name, once a removal is not refused.
+    pub accepted: OnceLock<Accepted>,
     /// Cancelled when the user wants the run to end.
     pub cancel: CancellationToken,
 }

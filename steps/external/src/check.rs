@@ -2,6 +2,7 @@
 
 use crate::connection::{READ_ONLY, ServerAccess, ServiceFile};
 use crate::definition::{CheckDefinition, OnCheckFailure};
+use crate::not_made::not_made;
 use crate::program::{Done, Listener, Program, bounded};
 use crate::protocol::{Answer, FoundByProgram, Request, Sent};
 use pghaul_step::registry::is_name;
@@ -9,7 +10,6 @@ use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Code, Concern, Database, DatabaseName, Failure, Finding,
     Scope, Severity, Subject, async_trait,
 };
-use serde_json::Value;
 
 /// A check of the servers as a whole.
 pub(crate) struct ClusterProgramCheck(pub(crate) &'static CheckDefinition);
@@ -68,7 +68,12 @@ impl CheckDefinition {
         match self.ask(ctx, database, &mut findings).await {
             Ok(_) => Ok(findings.found),
             Err(failure) if failure.code == Code::ToolFailed => {
-                findings.found.push(self.not_made(database, &failure));
+                let severity = match self.on_failure {
+                    OnCheckFailure::Error => Severity::Error,
+                    OnCheckFailure::Warning => Severity::Warning,
+                };
+                let finding = not_made(&self.name, database, severity, &failure);
+                findings.found.push(finding);
                 Ok(findings.found)
             }
             Err(failure) => Err(failure),
@@ -104,25 +109,6 @@ impl CheckDefinition {
         program
             .ask(&Sent::Check(&request), &request, &files, findings)
             .await
-    }
-
-    /// That nothing is known is a finding too.
-    fn not_made(&self, database: Option<&DatabaseName>, failure: &Failure) -> Finding {
-        let causes = failure.causes.iter().map(|cause| format!(": {}", bounded(cause)));
-        let message = causes.fold(failure.message.clone(), |message, cause| message + &cause);
-        Finding {
-            check: self.name.as_str().into(),
-            severity: match self.on_failure {
-                OnCheckFailure::Error => Severity::Error,
-                OnCheckFailure::Warning => Severity::Warning,
-            },
-            concern: Concern::Migration,
-            subject: database.map_or(Subject::Cluster, |database| Subject::Database(database.clone())),
-            kind: "not-made".to_owned(),
-            facts: Value::Null,
-            message: format!("the check could not be made: {}", bounded(&message)),
-            hint: failure.hint.clone(),
-        }
     }
 }
 

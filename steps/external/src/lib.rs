@@ -16,6 +16,7 @@ pub mod sql;
 
 mod check;
 mod connection;
+mod not_made;
 mod program;
 mod protocol;
 mod registration;

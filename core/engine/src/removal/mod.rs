@@ -14,7 +14,7 @@ use pghaul_core::event::{Incomplete, Runner};
 use pghaul_core::{
     Code, DatabaseEvent, DatabaseName, DatabaseState, Event, Failure, Method, MigrationEvent, Phase,
 };
-use pghaul_step::{Repeats, StepPhase, UndoReason};
+use pghaul_step::{Accepted, Repeats, StepPhase, UndoReason};
 use reasons::Reasons;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,9 +92,6 @@ impl Engine {
     /// [`Code::NotSafeToRemove`] with the list of what would be left undone; or what stopped the removal.
     pub async fn remove(&self, removal: &Removal) -> Result<(), Failure> {
         self.fence().await?;
-        self.run
-            .accepted
-            .get_or_init(|| removal.accepted().iter().cloned().collect());
         let done = self.all_at_their_end();
         let over =
             |m: &pghaul_core::Migration| m.databases.values().all(|d| d.state == DatabaseState::Removed);
@@ -191,10 +188,10 @@ impl Engine {
         }
         let mut seen = self.watch(&arrived).await?;
         let (mut all, mut left) = (Vec::new(), BTreeMap::new());
-        let (mut listed, mut ambiguous) = (BTreeSet::new(), BTreeSet::new());
+        let (mut listed, mut ambiguous) = (BTreeSet::new(), BTreeMap::new());
         for database in databases {
             let mut reasons = self.reasons_against(database).await?;
-            ambiguous.append(&mut reasons.ambiguous());
+            ambiguous.insert(database.clone(), reasons.ambiguous());
             let sessions = seen.remove(database);
             let connected = sessions.as_ref().map(|sessions| sessions.connected);
             reasons
@@ -217,8 +214,11 @@ impl Engine {
             }
             all.push((None, of_cluster));
         }
-        self.run.completed_still.get_or_init(|| ambiguous);
-        reasons::refuse_unlisted(removal.accepted(), &listed)?;
+        let accepted = removal.accepted();
+        reasons::refuse_unlisted(accepted, &listed)?;
+        self.run
+            .accepted
+            .get_or_init(|| Accepted::new(accepted, ambiguous));
         match Reasons::refusal(&all) {
             Some(refusal) => Err(refusal),
             None => Ok(left),

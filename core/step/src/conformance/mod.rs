@@ -459,7 +459,6 @@ impl Bench {
             copying: Copying::default(),
             kept: Kept::default(),
             accepted: OnceLock::new(),
-            completed_still: OnceLock::new(),
             cancel: CancellationToken::new(),
         }
     }

@@ -29,7 +29,6 @@ fn context(journal: &Arc<InMemory>, source: &str, target: &str) -> Context<Clust
         copying: pghaul_step::Copying::default(),
         kept: pghaul_step::Kept::default(),
         accepted: std::sync::OnceLock::new(),
-        completed_still: std::sync::OnceLock::new(),
         cancel: tokio_util::sync::CancellationToken::new(),
     };
     Context::new(Arc::new(run), "roles".into(), ())

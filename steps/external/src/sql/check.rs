@@ -2,10 +2,11 @@
 
 use super::SqlFile;
 use super::header::wrong;
+use crate::not_made::not_made;
 use pghaul_step::postgres::{PgError, ReadOnly, Server, Session, SideMarker};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Code, Concern, Database, DatabaseName, Failure, Finding,
-    Side, Subject, async_trait, escaped, postgres,
+    Severity, Side, Subject, async_trait, escaped, postgres,
 };
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -37,11 +38,10 @@ impl Check for SqlClusterCheck {
 
     async fn examine(&self, ctx: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
         let (source, target) = (ctx.source_server(), ctx.target_server());
-        let rows = match self.0.side {
-            Side::Source => self.0.rows(source, source.resolved().database()).await?,
-            Side::Target => self.0.rows(target, target.resolved().database()).await?,
-        };
-        self.0.findings(&rows, None)
+        match self.0.side {
+            Side::Source => self.0.found(source, source.resolved().database(), None).await,
+            Side::Target => self.0.found(target, target.resolved().database(), None).await,
+        }
     }
 }
 
@@ -55,17 +55,16 @@ impl Check for SqlDatabaseCheck {
 
     async fn examine(&self, ctx: &CheckContext<Database>) -> Result<Vec<Finding>, Failure> {
         let database = ctx.database();
-        let rows = match self.0.side {
-            Side::Source => self.0.rows(ctx.source_server(), database.as_str()).await?,
+        let (source, target) = (ctx.source_server(), ctx.target_server());
+        match self.0.side {
+            Side::Source => self.0.found(source, database.as_str(), Some(database)).await,
             // Before the first run, the target mostly has no such database.
-            Side::Target if ctx.target_database().await?.is_none() => return Ok(Vec::new()),
+            Side::Target if ctx.target_database().await?.is_none() => Ok(Vec::new()),
             Side::Target => {
-                self.0
-                    .rows(ctx.target_server(), ctx.target_name().as_str())
-                    .await?
+                let name = ctx.target_name();
+                self.0.found(target, name.as_str(), Some(database)).await
             }
-        };
-        self.0.findings(&rows, Some(database))
+        }
     }
 }
 
@@ -75,6 +74,26 @@ impl SqlFile {
             name: &self.name,
             summary: &self.summary,
             after,
+        }
+    }
+
+    /// What the query finds on a server, in the database `place`. A query that can't be run hides nothing of what other checks
+    /// find.
+    async fn found<S: SideMarker>(
+        &self,
+        server: &Server<S>,
+        place: &str,
+        database: Option<&DatabaseName>,
+    ) -> Result<Vec<Finding>, Failure> {
+        let found = match self.rows(server, place).await {
+            Ok(rows) => self.findings(&rows, database),
+            Err(failure) => Err(failure),
+        };
+        match found {
+            Err(failure) if is_of_query(failure.code) => {
+                Ok(vec![not_made(&self.name, database, Severity::Error, &failure)])
+            }
+            found => found,
         }
     }
 
@@ -201,6 +220,20 @@ impl SqlFile {
             hint: self.hint.as_deref().map(filled).transpose()?,
         })
     }
+}
+
+/// Whether the query or its header is at fault, rather than the connection.
+fn is_of_query(code: Code) -> bool {
+    matches!(
+        code,
+        Code::BadInput
+            | Code::LockTimeout
+            | Code::OutOfResources
+            | Code::PermissionDenied
+            | Code::RowSecurity
+            | Code::ServerError
+            | Code::StatementCancelled
+    )
 }
 
 /// The hint in place of pghaul's general one; the server's own hint stays at its end.
