@@ -147,6 +147,23 @@ pub enum Code {
     Bug,
 }
 
+impl Code {
+    /// Whether a statement or a program failed on servers that can be reached: another may succeed.
+    pub fn is_of_statement(self) -> bool {
+        matches!(
+            self,
+            Self::BadInput
+                | Self::LockTimeout
+                | Self::OutOfResources
+                | Self::PermissionDenied
+                | Self::RowSecurity
+                | Self::ServerError
+                | Self::StatementCancelled
+                | Self::ToolFailed
+        )
+    }
+}
+
 /// Something that stops a step, a database or a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

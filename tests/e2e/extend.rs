@@ -233,11 +233,11 @@ fn a_check_in_sql_that_is_wrong_is_named_with_its_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("own-rule.sql");
     let folder = folder.path().display().to_string();
+    let check = || migration.with_options("check").args(["--sql-checks", &folder]);
     for (query, expected) in cases {
         let text = format!("-- message: row {{one}}\n-- timeout: 900ms\n{query};\n");
         fs::write(&file, text).expect("write the check");
-        let check = ["check", "--sql-checks", &folder, "--json"];
-        let outcome = migration.command(&check).run().failed_with(CHECK_FAILED);
+        let outcome = check().args(["--json"]).run().failed_with(CHECK_FAILED);
         let found = findings(&outcome, &["own-rule"]);
         let says = |f: &Value| {
             let texts = [&f["message"], &f["hint"]];
@@ -252,16 +252,15 @@ fn a_check_in_sql_that_is_wrong_is_named_with_its_line() {
     let second = Path::new(&folder).join("second-rule.sql");
     fs::write(&file, "-- message: m\nSELECT nowhere").expect("write the check");
     fs::write(&second, "-- message: found by the second\nSELECT 1").expect("write a check");
-    let check = ["check", "--sql-checks", &folder];
-    let outcome = migration.command(&check).run().failed_with(CHECK_FAILED);
+    let outcome = check().run().failed_with(CHECK_FAILED);
     assert!(
         outcome.stdout.contains("the check could not be made"),
         "{outcome}"
     );
     assert!(outcome.stdout.contains("found by the second"), "{outcome}");
     let accept = ["--accept", "own-rule", "--accept", "second-rule"];
-    let check = migration.command(&check).args(accept).run();
-    assert_ne!(check.status.code(), Some(CHECK_FAILED), "{check}");
+    let accepted = check().args(accept).run();
+    assert_ne!(accepted.status.code(), Some(CHECK_FAILED), "{accepted}");
     fs::remove_file(&second).expect("remove the check");
     fs::write(
         Path::new(&folder).join("second.sql"),

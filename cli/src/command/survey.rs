@@ -31,7 +31,7 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<ExitCode,
         let text = report::plan::text(&survey, &from, &to, Printer::width());
         session.printer.answer(&text)?;
     }
-    Ok(verdict(&survey))
+    verdict(survey)
 }
 
 /// Shows what the checks found.
@@ -45,7 +45,7 @@ pub(crate) async fn check(session: &Session, args: &PlanArgs) -> Result<ExitCode
         let text = report::finding::text(&survey, Printer::width());
         session.printer.answer(&text)?;
     }
-    Ok(readiness(&survey))
+    readiness(survey)
 }
 
 /// Drops the databases that killed checks have left: nobody needs them, whosever they are. Where that fails, `doctor` shows
@@ -62,17 +62,18 @@ pub(super) async fn drop_abandoned_rehearsals(session: &Session, target: &Server
 }
 
 /// Whether a run could begin.
-fn verdict(survey: &Survey) -> ExitCode {
-    match Readiness::of(survey) {
-        Readiness::NotReady => ExitCode::CheckFailed,
-        Readiness::Ready | Readiness::ReadyWithWarnings => ExitCode::Success,
+fn verdict(survey: Survey) -> Result<ExitCode, Failure> {
+    match (Readiness::of(&survey), survey.failure) {
+        (_, Some(failure)) => Err(failure),
+        (Readiness::NotReady, None) => Ok(ExitCode::CheckFailed),
+        (Readiness::Ready | Readiness::ReadyWithWarnings, None) => Ok(ExitCode::Success),
     }
 }
 
 /// The same, telling a run that may surprise from one that won't.
-fn readiness(survey: &Survey) -> ExitCode {
-    match Readiness::of(survey) {
-        Readiness::ReadyWithWarnings => ExitCode::ReadyWithWarnings,
+fn readiness(survey: Survey) -> Result<ExitCode, Failure> {
+    match Readiness::of(&survey) {
+        Readiness::ReadyWithWarnings => Ok(ExitCode::ReadyWithWarnings),
         _ => verdict(survey),
     }
 }

@@ -41,7 +41,7 @@ pub(crate) enum Readiness {
 impl Readiness {
     /// Of what the checks found.
     pub(crate) fn of(survey: &Survey) -> Self {
-        if survey.all_findings().any(Finding::stops_migration) {
+        if survey.failure.is_some() || survey.all_findings().any(Finding::stops_migration) {
             Self::NotReady
         } else if survey.all_findings().any(|f| f.severity > Severity::Note) {
             Self::ReadyWithWarnings
@@ -101,6 +101,9 @@ fn verdict(survey: &Survey) -> String {
             "{}: nothing stops the migration\n",
             paint(of_severity(Severity::Warning), "ready with warnings")
         ),
+        Readiness::NotReady if survey.failure.is_some() => {
+            format!("{}: a check could not be made\n", paint(ERROR, "not ready"))
+        }
         Readiness::NotReady => format!(
             "{}: the migration can't begin\n--accept CHECK[=DATABASE] goes on in spite of the errors of a check\n",
             paint(ERROR, "not ready")
@@ -244,7 +247,7 @@ mod tests {
                 finding("disk", Severity::Warning, Concern::Migration, "who knows"),
             ],
             databases: vec![of("shop", &missing), of("blog", &missing)],
-            wal_bytes_per_second: None,
+            ..Survey::default()
         }
     }
 

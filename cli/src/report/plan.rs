@@ -8,7 +8,7 @@ use super::wrap::wrapped;
 use crate::style::{BOLD, DIM, ERROR, WARNING, paint};
 use pghaul_core::plan::{HeldBack, NotOurs, PlannedObjects, RelationKind, Route};
 use pghaul_core::status::method_label;
-use pghaul_core::{DatabasePlan, Failure, Finding, Method, TableClass, TableName, TablePlan, escaped};
+use pghaul_core::{DatabasePlan, Failure, Method, TableClass, TableName, TablePlan, escaped};
 use pghaul_engine::{Survey, SurveyedDatabase, estimate};
 use pghaul_step::quoted;
 use serde_json::{Value, json};
@@ -287,7 +287,7 @@ pub(crate) fn json(survey: &Survey, from: &str, to: &str) -> Value {
         "source": from,
         "target": to,
         "readiness": Readiness::of(survey).name(),
-        "fit": !survey.all_findings().any(Finding::stops_migration),
+        "fit": Readiness::of(survey) != Readiness::NotReady,
         "needs": {
             "replication_slots": needs.slots,
             "wal_senders": needs.slots,
@@ -303,7 +303,7 @@ pub(crate) fn json(survey: &Survey, from: &str, to: &str) -> Value {
         },
         "databases": survey.databases.iter().map(database_json).collect::<Vec<_>>(),
         "findings": survey.all_findings().collect::<Vec<_>>(),
-        "failure": null,
+        "failure": survey.failure,
     } })
 }
 
@@ -378,9 +378,9 @@ pub(crate) fn findings_json(survey: &Survey) -> Value {
     json!({ "check": {
         "version": SCHEMA_VERSION,
         "readiness": Readiness::of(survey).name(),
-        "fit": !survey.all_findings().any(Finding::stops_migration),
+        "fit": Readiness::of(survey) != Readiness::NotReady,
         "findings": survey.all_findings().collect::<Vec<_>>(),
-        "failure": null,
+        "failure": survey.failure,
     } })
 }
 

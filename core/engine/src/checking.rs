@@ -15,15 +15,17 @@ use std::sync::Arc;
 pub(crate) struct Outcome {
     /// What they found, in the order in which the checks are registered.
     pub(crate) findings: Vec<Finding>,
-    /// The checks that found an error or had to be left out.
+    /// The checks that found an error, could not look or had to be left out.
     pub(crate) failed: BTreeSet<&'static str>,
+    /// Why the first of those that could not look could not.
+    pub(crate) failure: Option<Failure>,
 }
 
 /// Makes all checks of one subject. `failed` names those of wider scope that can't be relied on: what comes
 /// after one of them is left out.
 ///
 /// # Errors
-/// The first check that could not look. The others are dropped.
+/// A server that can't be reached any more: the checks that are still being made are dropped.
 pub(crate) async fn make_all<S: Scope>(
     checks: &[Arc<dyn ErasedCheck<S>>],
     context: &CheckContext<S>,
@@ -38,12 +40,21 @@ pub(crate) async fn make_all<S: Scope>(
     };
     let mut found: Vec<Vec<Finding>> = Vec::new();
     found.resize_with(checks.len(), Vec::new);
+    let mut could_not = None;
     round.start_ready();
     while let Some((position, name, findings)) = round.running.next().await {
-        let mut findings = findings.map_err(|failure| Failure {
+        let findings = findings.map_err(|failure| Failure {
             operation: Some(format!("make the check {name}")),
             ..failure
-        })?;
+        });
+        let mut findings = match findings {
+            Err(failure) if failure.code.is_of_statement() => {
+                round.failed.insert(name);
+                could_not.get_or_insert(failure);
+                Vec::new()
+            }
+            findings => findings?,
+        };
         accept(&context.landscape().accepted, &mut findings);
         if findings.iter().any(Finding::stops_migration) {
             round.failed.insert(name);
@@ -54,7 +65,7 @@ pub(crate) async fn make_all<S: Scope>(
         }
         round.start_ready();
     }
-    round.conclude(found)
+    round.conclude(found, could_not)
 }
 
 type Made = (usize, &'static str, Result<Vec<Finding>, Failure>);
@@ -98,7 +109,7 @@ impl<'a, S: Scope> Round<'a, S> {
         self.running.push(Box::pin(made));
     }
 
-    fn conclude(self, found: Vec<Vec<Finding>>) -> Result<Outcome, Failure> {
+    fn conclude(self, found: Vec<Vec<Finding>>, failure: Option<Failure>) -> Result<Outcome, Failure> {
         // The registry refuses checks that wait for each other.
         if let Some((_, check)) = self.waiting.first() {
             let name = check.descriptor().name;
@@ -110,6 +121,7 @@ impl<'a, S: Scope> Round<'a, S> {
         Ok(Outcome {
             findings: found.into_iter().flatten().collect(),
             failed: self.failed,
+            failure,
         })
     }
 }
@@ -117,7 +129,7 @@ impl<'a, S: Scope> Round<'a, S> {
 #[cfg(test)]
 mod tests {
     use super::make_all;
-    use pghaul_core::Failure;
+    use pghaul_core::{Code, Failure};
     use pghaul_postgres::{ConnInfo, Environment, Server, SideMarker};
     use pghaul_step::{
         Check, CheckContext, CheckDescriptor, Cluster, Finding, FindingKind, Registry, Severity, Subject,
@@ -230,6 +242,45 @@ mod tests {
         assert_eq!(failed, "child grandchild parent");
         let (found, _) = made(&registry, BTreeSet::from(["parent", "warned"])).await;
         assert_eq!(found, "parent warned", "as of a wider scope");
+    }
+
+    /// Fails.
+    struct Fails(&'static str, Code);
+
+    #[async_trait]
+    impl Check for Fails {
+        type Scope = Cluster;
+
+        fn descriptor(&self) -> CheckDescriptor {
+            CheckDescriptor {
+                name: self.0,
+                summary: "fails",
+                after: &[],
+            }
+        }
+
+        async fn examine(&self, _: &CheckContext<Cluster>) -> Result<Vec<Finding>, Failure> {
+            Err(Failure::new(self.1, "no"))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_others_find_is_kept_where_one_could_not_look() {
+        let context = CheckContext::new(nowhere(), nowhere(), Arc::default());
+        let made = async |code| {
+            let registry = Registry::new()
+                .with_cluster_check(Fails("denied", code))
+                .with_cluster_check(finds("after it", &["denied"], Severity::Note))
+                .with_cluster_check(finds("other", &[], Severity::Note));
+            make_all(registry.cluster_checks(), &context, BTreeSet::new()).await
+        };
+        let outcome = made(Code::PermissionDenied).await.unwrap();
+        let found: Vec<&str> = outcome.findings.iter().map(|f| f.check.as_str()).collect();
+        assert_eq!(found, ["other"], "what rests on it is left out");
+        let failure = outcome.failure.unwrap();
+        assert_eq!(failure.operation.as_deref(), Some("make the check denied"));
+        let lost = made(Code::ConnectionLost).await.unwrap_err();
+        assert_eq!(lost.code, Code::ConnectionLost);
     }
 
     #[test]

@@ -202,7 +202,7 @@ impl Engine {
         }
         let surveyor = self.surveyor(request);
         let survey = tokio::select! {
-            survey = surveyor.survey(&unplanned) => survey?,
+            survey = surveyor.survey(&unplanned) => survey?.complete()?,
             () = self.run.cancel.cancelled() => {
                 return Err(Failure::new(Code::Interrupted, "the run was stopped"));
             }

@@ -44,6 +44,8 @@ pub struct Survey {
     pub databases: Vec<SurveyedDatabase>,
     /// The WAL that the source writes in a second, where it could be measured.
     pub wal_bytes_per_second: Option<u64>,
+    /// Why the first check that could not look could not: what it would have found is not known.
+    pub failure: Option<Failure>,
 }
 
 impl Survey {
@@ -52,6 +54,17 @@ impl Survey {
         self.findings
             .iter()
             .chain(self.databases.iter().flat_map(|d| &d.findings))
+    }
+
+    /// The survey, where every check could look.
+    ///
+    /// # Errors
+    /// Why the first that could not look could not.
+    pub(crate) fn complete(self) -> Result<Self, Failure> {
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok(self),
+        }
     }
 
     /// Whether the servers as a whole are fit for the migration.
@@ -76,7 +89,7 @@ impl Surveyor<'_> {
     /// Makes all checks of the given databases, numbered as given, and plans them.
     ///
     /// # Errors
-    /// When a check could not look although the servers can be reached.
+    /// A server that can't be reached any more.
     pub async fn survey(&self, databases: &[(u32, DatabaseName)]) -> Result<Survey, Failure> {
         let context = CheckContext::new(
             self.source.clone(),
@@ -92,20 +105,27 @@ impl Surveyor<'_> {
             context.close().await;
             surveyed.map_err(|failure| failure.with_database(database.as_str()))
         });
-        let surveyed: Vec<Result<SurveyedDatabase, Failure>> = stream::iter(surveying.collect::<Vec<_>>())
-            .buffered(self.at_once())
-            .collect()
-            .await;
+        let surveyed: Vec<Result<(SurveyedDatabase, Option<Failure>), Failure>> =
+            stream::iter(surveying.collect::<Vec<_>>())
+                .buffered(self.at_once())
+                .collect()
+                .await;
         let wal_bytes_per_second = match (begin, self.mark(&context).await) {
             (Some(begin), Some(end)) => Some(begin.rate_until(&end)),
             _ => None,
         };
         context.close().await;
-        let databases = surveyed.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let surveyed = surveyed.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let (databases, failures): (Vec<_>, Vec<_>) = surveyed.into_iter().unzip();
         Ok(Survey {
             findings: of_cluster.findings,
             databases,
             wal_bytes_per_second,
+            failure: of_cluster
+                .failure
+                .into_iter()
+                .chain(failures.into_iter().flatten())
+                .next(),
         })
     }
 
@@ -127,7 +147,7 @@ impl Surveyor<'_> {
         number: u32,
         context: &CheckContext<Database>,
         of_cluster: &Outcome,
-    ) -> Result<SurveyedDatabase, Failure> {
+    ) -> Result<(SurveyedDatabase, Option<Failure>), Failure> {
         let database = context.database();
         // What rests on a check of the servers that failed need not be looked at.
         let failed = of_cluster.failed.clone();
@@ -143,10 +163,13 @@ impl Surveyor<'_> {
             bytes: 0,
             sizes: BTreeMap::new(),
         };
-        if !surveyed.findings.iter().any(Finding::stops_migration) {
+        let failure = outcome
+            .failure
+            .map(|failure| failure.with_database(database.as_str()));
+        if failure.is_none() && !surveyed.findings.iter().any(Finding::stops_migration) {
             self.plan(&mut surveyed, context, number, choice).await?;
         }
-        Ok(surveyed)
+        Ok((surveyed, failure))
     }
 
     /// A forced replication that can't work is an error about the migration, not a reason for a dump.

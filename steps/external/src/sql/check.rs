@@ -90,7 +90,7 @@ impl SqlFile {
             Err(failure) => Err(failure),
         };
         match found {
-            Err(failure) if is_of_query(failure.code) => {
+            Err(failure) if failure.code.is_of_statement() => {
                 Ok(vec![not_made(&self.name, database, Severity::Error, &failure)])
             }
             found => found,
@@ -220,20 +220,6 @@ impl SqlFile {
             hint: self.hint.as_deref().map(filled).transpose()?,
         })
     }
-}
-
-/// Whether the query or its header is at fault, rather than the connection.
-fn is_of_query(code: Code) -> bool {
-    matches!(
-        code,
-        Code::BadInput
-            | Code::LockTimeout
-            | Code::OutOfResources
-            | Code::PermissionDenied
-            | Code::RowSecurity
-            | Code::ServerError
-            | Code::StatementCancelled
-    )
 }
 
 /// The hint in place of pghaul's general one; the server's own hint stays at its end.
