@@ -35,6 +35,7 @@ mod large_tables;
 mod many_databases;
 mod mapping;
 mod matviews;
+mod meanwhile;
 mod metrics;
 mod migration;
 mod network;
