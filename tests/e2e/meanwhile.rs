@@ -1,8 +1,10 @@
 //! What administrators do to servers, databases and roles while a migration lasts for weeks.
 
-use crate::migration::{Migration, assert_nothing_is_left};
-use pghaul_testkit::{ClusterPair, Settings};
+use crate::migration::{Migration, assert_nothing_is_left, assert_nothing_of_it_is_left};
+use pghaul_testkit::{ClusterPair, Kind, Settings, compare, shared_pair, wait_until};
+use std::time::Duration;
 
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The exit codes of a refused removal and of a failed migration.
 const NOT_SAFE_TO_REMOVE: i32 = 8;
 const FAILED: i32 = 9;
@@ -23,6 +25,11 @@ fn subscription(pair: &ClusterPair, database: &str) -> String {
     pair.target.psql(database, own)
 }
 
+fn arrives(pair: &ClusterPair, database: &str, query: &str) {
+    let there = pair.source.psql(database, query);
+    wait_until(query, PATIENCE, || pair.target.psql(database, query) == there);
+}
+
 /// The objects that a fresh look lists for a database.
 fn listed(migration: &Migration, database: &str) -> Vec<String> {
     let incomplete = migration.status_of(database)["incomplete"].clone();
@@ -30,6 +37,42 @@ fn listed(migration: &Migration, database: &str) -> Vec<String> {
     all.iter()
         .filter_map(|one| one["object"].as_str().map(str::to_owned))
         .collect()
+}
+
+/// `array_nulls = off` makes a word of a null in an array, without any error.
+#[test]
+fn settings_that_change_values_do_not_reach_the_workers_of_a_subscription() {
+    let pair = shared_pair(Kind::Versions(15, 18));
+    let (migration, database) = syncing(pair, "later_settings");
+    for side in [&pair.source, &pair.target] {
+        side.psql(
+            "postgres",
+            &format!("alter database {database} set array_nulls = off"),
+        );
+    }
+    let end = format!(
+        "select pg_terminate_backend(pid) from pg_stat_subscription where subname = '{}'",
+        subscription(pair, &database)
+    );
+    pair.target.psql(&database, &end);
+    pair.source
+        .psql(&database, "insert into t values (2, array['a', null])");
+    arrives(pair, &database, "select count(*) from t");
+
+    // What ends workers is set by the next run.
+    let alter = format!("alter database {database} set default_transaction_isolation = serializable");
+    for side in [&pair.source, &pair.target] {
+        side.psql("postgres", &alter);
+    }
+    migration.run().succeeded();
+    let set = "select count(*) from pg_db_role_setting where 'default_transaction_isolation=read committed' = any (setconfig)
+                and setrole <> 0 and setdatabase = (select oid from pg_database where datname = current_database())";
+    assert_eq!(pair.target.psql(&database, set), "1");
+    pair.source.psql(&database, "insert into t values (3, null)");
+    arrives(pair, &database, "select count(*) from t");
+    migration.remove().succeeded();
+    compare::same(&pair.source, &pair.target, &database);
+    assert_nothing_of_it_is_left(&migration, pair, &database);
 }
 
 #[test]
