@@ -24,6 +24,7 @@ mod extensions;
 mod failover_slots;
 mod failures;
 mod forty_kills;
+mod gone_and_renamed;
 mod hints;
 mod hostile;
 mod incomplete;

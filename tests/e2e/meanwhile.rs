@@ -12,7 +12,7 @@ const FAILED: i32 = 9;
 const ROWS: &str =
     "create table t (id int primary key, a text[]); insert into t values (1, array['a', null])";
 
-fn syncing(pair: &ClusterPair, label: &str) -> (Migration, String) {
+pub(crate) fn syncing(pair: &ClusterPair, label: &str) -> (Migration, String) {
     let database = pair.fresh_database(label);
     pair.source.psql(&database, ROWS);
     let migration = Migration::of(&pair.source, &pair.target, &database);
@@ -20,7 +20,7 @@ fn syncing(pair: &ClusterPair, label: &str) -> (Migration, String) {
     (migration, database)
 }
 
-fn subscription(pair: &ClusterPair, database: &str) -> String {
+pub(crate) fn subscription(pair: &ClusterPair, database: &str) -> String {
     let own = "select subname from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())";
     pair.target.psql(database, own)
 }
