@@ -2,11 +2,12 @@
 
 use crate::meanwhile::{subscription, syncing};
 use crate::migration::assert_nothing_is_left;
-use pghaul_testkit::{ClusterPair, Settings, wait_until};
+use pghaul_testkit::{ClusterPair, Settings, Stop, leftovers, wait_until};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The exit codes of a database that can't be reached, and of a refused removal.
+/// The exit codes of a usage error, of a server or database that can't be reached, and of a refused removal.
+const BAD_INPUT: i32 = 2;
 const UNREACHABLE: i32 = 4;
 const NOT_SAFE_TO_REMOVE: i32 = 8;
 
@@ -63,4 +64,19 @@ fn what_is_gone_or_has_another_name_is_named_and_keeps_nothing_from_being_cleane
     migration.command(&accept).run().succeeded();
     assert_eq!(pair.target.psql(&database, "select count(*) from t"), "1");
     assert_nothing_is_left(&pair.source, &pair.target);
+
+    // A target that never comes back.
+    let (migration, database) = syncing(pair, "gone");
+    let gone = |side| migration.command(&["remove", "--force", "--gone", side]).run();
+    gone("target").failed_with(BAD_INPUT);
+    pair.target.stop(Stop::Fast);
+    let refused = migration
+        .command(&["remove", "--force"])
+        .run()
+        .failed_with(UNREACHABLE);
+    assert!(refused.stderr.contains("--gone target"), "{refused}");
+    gone("source").failed_with(BAD_INPUT);
+    gone("target").succeeded();
+    assert_eq!(leftovers(&pair.source), [""; 0]);
+    assert_eq!(migration.status_of(&database)["status"], "removed");
 }
