@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use pghaul_core::event::Selection;
 use pghaul_core::journal::Head;
-use pghaul_core::{Failure, InitialCopy, Method};
+use pghaul_core::{Failure, InitialCopy, Method, Side};
 use pghaul_engine::{Allowed, OnCheckFailure, OnWalLimit, Removal};
 use std::path::{Path, PathBuf};
 
@@ -447,6 +447,15 @@ pub(crate) struct RemoveArgs {
     /// Remove although the target may lack something; what it has is kept
     #[arg(long, help_heading = "Work")]
     pub(crate) force: bool,
+    /// With --force: this server no longer exists, or is another one now; what pghaul has made is removed from the other one
+    #[arg(
+        long,
+        value_name = "SIDE",
+        requires = "force",
+        value_parser = PossibleValuesParser::new(["source", "target"]).try_map(|text| text.parse::<Side>()),
+        help_heading = "Work"
+    )]
+    pub(crate) gone: Option<Side>,
     /// Go on although the last runner was on another host and has not ended in order
     #[arg(long, help_heading = "Work")]
     pub(crate) take_over: bool,

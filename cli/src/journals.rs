@@ -7,7 +7,8 @@ use crate::servers::Identities;
 use crate::view::Times;
 use etcetera::BaseStrategy as _;
 use pghaul_core::event::Created;
-use pghaul_core::{Code, DatabaseEvent, Envelope, Event, Failure, MigrationId, Seq};
+use pghaul_core::{Code, DatabaseEvent, Envelope, Event, Failure, MigrationId, Seq, Side};
+use pghaul_step::shell_word;
 use pghaul_store::{JournalFile, Listed, MigrationEntry, OpenMigration, Standing, StoreError};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -102,20 +103,35 @@ pub(crate) fn choose(
     }
     let all = file.migrations()?;
     let mut fitting = Vec::new();
+    let mut replaced = None;
     for listed in all.into_iter().filter(|listed| !ended(listed)) {
         match (&listed.created, &listed.standing) {
             (Some(created), _) if identities.fit(created) => fitting.push(listed),
-            (Some(_), _) => {}
+            (Some(created), _) => replaced = replaced.or(identities.replaces(created).zip(Some(listed))),
             // It may be one between these servers: going on without it could double everything.
             (None, Standing::Unreadable(_)) => return Err(unreadable(listed)),
             (None, _) => {}
         }
     }
-    match fitting.as_slice() {
-        [] => Ok(Choice::New(None)),
-        [only] => Ok(Choice::Existing(only.entry.clone())),
-        several => Err(ambiguous(several.iter())),
+    match (fitting.as_slice(), replaced) {
+        ([], None) => Ok(Choice::New(None)),
+        ([], Some((side, listed))) => Err(replaced_server(side, &listed.entry.name)),
+        ([only], _) => Ok(Choice::Existing(only.entry.clone())),
+        (several, _) => Err(ambiguous(several.iter())),
     }
+}
+
+/// Another server has the address of a migration's: whoever upgraded or restored it will not want a second migration, whose first
+/// one makes the other server retain WAL.
+fn replaced_server(side: Side, name: &str) -> Failure {
+    let message =
+        format!("another server is at the address of the {side} of migration {name}, which is open");
+    let name = shell_word(name);
+    Failure::new(Code::OtherServer, message)
+        .with_side(side)
+        .with_hint(format!(
+            "where the {side} was replaced for good, end that migration with `pghaul remove --name {name} --force --gone {side}`, and run again; to leave it as it is, begin another one with another --name"
+        ))
 }
 
 /// The ended migrations between these servers, the oldest first.
@@ -307,6 +323,22 @@ mod tests {
         assert_eq!(
             existing(&journal(&empty, &[]), None).unwrap_err().code,
             Code::BadInput
+        );
+    }
+
+    #[test]
+    fn another_server_at_the_address_of_an_open_migration_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = journal(&directory, &["new"]);
+        let replaced = Endpoint {
+            system_identifier: "restored".to_owned(),
+            ..endpoint("new")
+        };
+        let identities = Identities::of(Some(endpoint("old")), Some(replaced));
+        assert_eq!(chosen(&file, None, &identities), Err(Code::OtherServer));
+        assert_eq!(
+            chosen(&file, Some("another"), &identities),
+            Ok("new Some(\"another\")".to_owned())
         );
     }
 }

@@ -7,7 +7,7 @@ use crate::progress::notify::NotifyingObserver;
 use crate::progress::published::Publisher;
 use crate::servers::Servers;
 use crate::signals::Signals;
-use pghaul_core::event::{Ending, Invocation, Runner as RunnerFacts};
+use pghaul_core::event::{Ending, Incomplete, Invocation, Runner as RunnerFacts};
 use pghaul_core::journal::Head;
 use pghaul_core::machine::DatabaseRecord;
 use pghaul_core::{
@@ -170,10 +170,45 @@ impl Locked {
     pub(crate) async fn close(&self, session: &Session, start: &Start) -> Result<Head, Failure> {
         let facts = self.facts(session, start, false);
         let events = self.read(|m| closing(m, facts));
+        self.append(events).await
+    }
+
+    async fn append(&self, events: Vec<Event>) -> Result<Head, Failure> {
         let journal: Arc<dyn Journal> = Arc::clone(&self.writer) as Arc<dyn Journal>;
         let recorder = Recorder::new(journal, Arc::new(Faults::default()), Arc::new(Blind));
         recorder.append_all(events).await?;
         Ok(self.head())
+    }
+
+    /// Ends a migration one of whose servers is gone: this is left in each database that was begun.
+    ///
+    /// # Errors
+    /// When the journal can't be written.
+    pub(crate) async fn close_without(
+        &self,
+        session: &Session,
+        start: &Start,
+        left: Incomplete,
+    ) -> Result<Head, Failure> {
+        let facts = self.facts(session, start, start.take_over);
+        let mut events = self.read(|m| closing(m, facts));
+        for event in &mut events {
+            if let Event::Database(
+                _,
+                DatabaseEvent::RemovalStarted {
+                    forced,
+                    left: all,
+                    overrides,
+                    ..
+                },
+            ) = event
+            {
+                *forced = true;
+                all.push(left.clone());
+                *overrides = vec!["--force".to_owned(), "--gone".to_owned()];
+            }
+        }
+        self.append(events).await
     }
 
     /// Journals the start of this process, and makes its engine.

@@ -1,5 +1,7 @@
 //! The two servers: from what was given, or from the journal, to servers that are known by their identity.
 
+mod gone;
+
 use crate::args::ServerArgs;
 use pghaul_core::event::{Created, Endpoint};
 use pghaul_core::{Code, Failure, Side};
@@ -247,28 +249,7 @@ impl Servers {
             (Side::Source, &self.source_identity),
             (Side::Target, &self.target_identity),
         ] {
-            let known = created.endpoint(side);
-            if known.system_identifier != found.system_identifier {
-                return Err(Failure::new(
-                    Code::OtherServer,
-                    format!(
-                        "this is not the server that migration {} began with",
-                        created.name
-                    ),
-                )
-                .with_side(side)
-                .with_cause(format!(
-                    "then: {} (system identifier {})",
-                    known.conninfo, known.system_identifier
-                ))
-                .with_cause(format!(
-                    "now: {} (system identifier {})",
-                    found.conninfo, found.system_identifier
-                ))
-                .with_hint(
-                    "give the conninfo of that server; or begin another migration with another --name",
-                ));
-            }
+            is_that(side, found, created)?;
         }
         Ok(())
     }
@@ -309,6 +290,29 @@ impl Servers {
             .iter()
             .chain(self.target.resolved().warnings())
     }
+}
+
+/// Refuses a server that is not that of the migration.
+fn is_that(side: Side, found: &Endpoint, created: &Created) -> Result<(), Failure> {
+    let known = created.endpoint(side);
+    if known.system_identifier == found.system_identifier {
+        return Ok(());
+    }
+    let message = format!(
+        "this is not the server that migration {} began with",
+        created.name
+    );
+    Err(Failure::new(Code::OtherServer, message)
+        .with_side(side)
+        .with_cause(format!(
+            "then: {} (system identifier {})",
+            known.conninfo, known.system_identifier
+        ))
+        .with_cause(format!(
+            "now: {} (system identifier {})",
+            found.conninfo, found.system_identifier
+        ))
+        .with_hint("give the conninfo of that server; or begin another migration with another --name"))
 }
 
 /// A server as people read it: `host=db1 port=5432 … (PostgreSQL 15.18)`.

@@ -58,6 +58,7 @@ Examples:
   pghaul remove --incomplete                     what is listed as incomplete is left to you
   pghaul remove --applications-still-write       what is written to the source now is left behind
   pghaul remove --force                          although the target may lack something; what it has is kept
+  pghaul remove --force --gone target            the target does not exist any more: only the source is cleaned
 
 What is removed: subscriptions, slots, publications and the schema pghaul. Rows and tables never are.";
 

@@ -7,6 +7,7 @@ mod doctor;
 mod finished;
 mod frozen;
 mod generated;
+mod gone;
 mod history;
 mod journal;
 mod migrations;

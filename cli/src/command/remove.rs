@@ -1,6 +1,7 @@
 //! `pghaul remove`: takes every object of pghaul's off both servers.
 
 use super::Session;
+use super::gone::remove_without;
 use super::run::interrupted;
 use super::worked::{Worked, answer, conclude, shown, summary};
 use crate::anchor::Keeper;
@@ -66,16 +67,21 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
         Allowed::Anything => Purpose::ForcedRemoval,
         Allowed::Nothing | Allowed::Named(_) | Allowed::Incomplete => Purpose::Remove,
     };
+    if let Some(side) = args.gone {
+        return remove_without(session, args, side, locked).await;
+    }
     locked.check_release(session, purpose)?;
     locked.check_last_runner(args.take_over)?;
     let created = locked.read(journals::created)?;
     let ways = Given::new(&args.servers)?.or_journaled(&created)?;
     let application_name = locked.application_name();
     let servers = tokio::select! {
-        servers = ways.connect(Some(&application_name)) => servers?,
+        servers = ways.connect(Some(&application_name)) => servers.map_err(|failure| may_be_gone(failure, args))?,
         () = signals.token().cancelled() => return Err(interrupted()),
     };
-    servers.check(&created)?;
+    servers
+        .check(&created)
+        .map_err(|failure| may_be_gone(failure, args))?;
     let journaled = locked.read(|m| m.selection.as_ref().and_then(|s| s.source_from_target.clone()));
     let way_back = way_back(None, journaled.as_deref(), &servers.source)?;
     let watcher = Watcher::start(&session.printer, &locked.read(Clone::clone), Aim::Remove);
@@ -110,4 +116,23 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
         outcome,
         over: false,
     })
+}
+
+/// Says what to do where a server that a forced removal does not reach will never come back.
+fn may_be_gone(failure: Failure, args: &RemoveArgs) -> Failure {
+    let is_gone = matches!(
+        failure.code,
+        Code::OtherServer
+            | Code::HostNotFound
+            | Code::ConnectionRefused
+            | Code::ConnectionTimedOut
+            | Code::ConnectionLost
+    );
+    let (Some(side), true) = (failure.side, is_gone && args.force) else {
+        return failure;
+    };
+    let hint = failure.hint.clone().unwrap_or_default();
+    failure.with_hint(format!(
+        "{hint}; where the {side} of this migration no longer exists, `pghaul remove --force --gone {side}` removes what is on the other server and ends the migration"
+    ))
 }

@@ -84,7 +84,7 @@ impl Journey<'_> {
         };
         // Other databases may go on for hours: nothing is to be held for this one meanwhile, least of all a snapshot.
         self.run.kept.forget(self.database);
-        let failure = failure.with_database(self.database.as_str());
+        let failure = self.with_new_name(failure).await;
         match failure.code {
             Code::Interrupted | Code::JournalUnusable | Code::JournalDamaged => {}
             // What the target had refused could not be tried again: the database is as it was.
@@ -428,7 +428,7 @@ impl Journey<'_> {
         // One that has not begun, since a later release brought it, has promised nothing.
         let begun = |name| !matches!(self.step_state(name), StepState::Idle | StepState::Undone);
         for (step, ctx) in steps.iter().filter(|(step, _)| begun(step.descriptor().name)) {
-            if let Some(standing) = step.standing(ctx).await? {
+            if let Some(standing) = self.naming(step.standing(ctx).await).await? {
                 merge(&mut all, standing);
             }
         }

@@ -26,6 +26,7 @@ pub mod provider;
 mod refused;
 pub mod release;
 pub mod removal;
+mod renamed;
 mod restart;
 pub mod run;
 pub mod selection;

@@ -42,7 +42,9 @@ pub mod sqlstate;
 pub mod tls;
 
 pub use columns::Columns;
-pub use conninfo::{ConnInfo, ConnInfoError, Environment, Resolved, renewed_conninfo};
+pub use conninfo::{
+    ConnInfo, ConnInfoError, Environment, OtherPassword, Resolved, other_password, renewed_conninfo,
+};
 pub use error::{PgError, Place};
 pub use lsn::{Lsn, LsnError};
 pub use quote::{Ident, QualifiedName, QuoteError, copy_text, literal};

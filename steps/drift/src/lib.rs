@@ -9,7 +9,7 @@ use pghaul_contracts::{
     ClusterDefinitionsOutput, ConstraintsOutput, MatviewsOutput, PostDataOutput, SchemaOutput,
     SourceDefinitionsOutput, TargetDefinitionsOutput,
 };
-use pghaul_step::drift::{Change, Definitions, Drift, Sides, changed, drift};
+use pghaul_step::drift::{Change, Definitions, Drift, Facet, Sides, changed, drift};
 use pghaul_step::plan::{HeldBackKind, RelationKind};
 use pghaul_step::postgres::QualifiedName;
 use pghaul_step::{
@@ -281,10 +281,31 @@ fn incomplete(drift: &Drift, missing: &[&str]) -> Incomplete {
         (Side::Target, Change::Dropped) => "create it there again",
         (Side::Target, _) => "alter it back",
     };
+    let action = match *side == Side::Source && may_keep_writers_out(object, change) {
+        true => format!("accept it where it only keeps applications from the source, otherwise {action}"),
+        false => action.to_owned(),
+    };
     Incomplete {
         object: object.clone(),
         why: format!("{change} on the {side} after it was moved; {action}"),
         ..Incomplete::default()
+    }
+}
+
+/// Whether this is how an administrator stops what writes to the source before the cutover: on the target it would stop the
+/// applications there.
+fn may_keep_writers_out(object: &str, change: &Change) -> bool {
+    let is_limit = |facet: &Facet| {
+        matches!(
+            facet,
+            Facet::Definition | Facet::Options | Facet::Privileges | Facet::Password
+        )
+    };
+    let of = |kind: &str| object.starts_with(kind);
+    match change {
+        Change::Altered(facets) if of("database ") || of("role ") => facets.iter().any(is_limit),
+        Change::Created | Change::Altered(_) => of("setting default_transaction_read_only "),
+        Change::Dropped => false,
     }
 }
 

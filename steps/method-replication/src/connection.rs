@@ -1,15 +1,17 @@
 //! Step `connection`: tells a subscription that is cut off how the source is reached now.
 //!
 //! A password or an address may change while the target follows. Whoever runs again gives the new one, and what the
-//! subscription keeps must become the same. One that is connected is left alone: what it has works. A password that
-//! only an earlier run was given stays, see [`renewed_conninfo`].
+//! subscription keeps must become the same. One that is connected is left alone, unless the source refuses its password by now. A password that
+//! only an earlier run was given stays, see [`renewed_conninfo`]. The settings that its workers need are looked at as well.
 
-use crate::{aiven, altered};
+use crate::{aiven, altered, halt, worker_settings};
 use async_trait::async_trait;
 use pghaul_contracts::{ConnectionOutput, Generation, Generations, Rest, SlotOutput, SubscriptionOutput};
-use pghaul_step::postgres::{Ident, literal, renewed_conninfo};
+use pghaul_step::postgres::{
+    Ident, OtherPassword, ReadOnly, Server, Source, literal, other_password, renewed_conninfo,
+};
 use pghaul_step::step::REPLICATION;
-use pghaul_step::{Context, Contract, Database, Descriptor, Failure, Probe, Repeats, Step, StepPhase};
+use pghaul_step::{Code, Context, Contract, Database, Descriptor, Failure, Probe, Repeats, Step, StepPhase};
 use std::collections::BTreeSet;
 
 /// The subscriptions of a database that this run has told already: it has created them.
@@ -60,8 +62,50 @@ impl Step for Connection {
         for generation in Generations::of(ctx)?.all() {
             tell(ctx, *generation).await?;
         }
+        adjust_workers(ctx).await?;
         Ok(ConnectionOutput)
     }
+}
+
+/// A subscription that is connected follows on after its role's password was changed, until it has to connect again. Where the
+/// source refuses the password that it has, and pghaul has come in with another one, it is given that.
+async fn with_new_password(ctx: &Context<Database>, kept: Option<&str>, wanted: &str) -> Option<String> {
+    let resolved = ctx.source_server().resolved();
+    let OtherPassword { kept, renewed } = other_password(kept?, wanted, resolved.user())?;
+    let name = ctx.source_server().application_name();
+    let with_kept: Server<Source> = Server::new(resolved.with_password(&kept), name, 1);
+    match with_kept.connect::<ReadOnly>(ctx.database().as_str()).await {
+        Ok(session) => {
+            session.close().await;
+            None
+        }
+        Err(error) => (error.code() == Code::AuthenticationFailed).then_some(renewed),
+    }
+}
+
+/// Settings of the target may have been changed since its workers were given what they need. They read them when they begin.
+async fn adjust_workers(ctx: &Context<Database>) -> Result<(), Failure> {
+    let mut target = ctx.target().await?;
+    let mut working = Vec::new();
+    for generation in Generations::of(ctx)?.all() {
+        let name = generation.finished::<SubscriptionOutput>(ctx)?.name;
+        let Some(subscription) = target.subscription(&name).await? else {
+            return Ok(());
+        };
+        if aiven::has_made(&target, &name).await? {
+            // Its workers have the settings of another role.
+            return Ok(());
+        }
+        working.extend(subscription.enabled.then_some(name));
+    }
+    if !worker_settings::adjust(ctx, &mut target).await? {
+        return Ok(());
+    }
+    for name in working {
+        halt::stop(ctx, &name).await?;
+        halt::start_again(ctx, &name).await?;
+    }
+    Ok(())
 }
 
 async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Failure> {
@@ -72,9 +116,9 @@ async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Fai
     }
     let source = ctx.source().await?;
     let slot = source.slot(&generation.finished::<SlotOutput>(ctx)?.name).await?;
-    if slot.is_none_or(|slot| slot.active_pid.is_some()) {
+    let Some(slot) = slot else {
         return Ok(());
-    }
+    };
     let mut target = ctx.target().await?;
     let is_ours = target.subscription(&name).await?.is_some() && !aiven::has_made(&target, &name).await?;
     if !is_ours {
@@ -86,7 +130,11 @@ async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Fai
         &ctx.source_server().settings_for_others(),
     )?;
     let kept = target.subscription_conninfo(&name).await?;
-    let Some(conninfo) = renewed_conninfo(kept.as_deref(), &conninfo.0) else {
+    let renewed = match slot.active_pid {
+        None => renewed_conninfo(kept.as_deref(), &conninfo.0),
+        Some(_) => with_new_password(ctx, kept.as_deref(), &conninfo.0).await,
+    };
+    let Some(conninfo) = renewed else {
         return Ok(());
     };
     let alter = format!(

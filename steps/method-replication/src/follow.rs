@@ -8,6 +8,8 @@
 
 mod fence;
 mod objects;
+mod put_back;
+mod synchronous;
 
 use self::objects::Look;
 use crate::initial_copy::stuck;
@@ -146,6 +148,8 @@ impl Step for Follow {
         for link in &links {
             by_hand.extend(altered::by_others(ctx, &target, &link.subscription).await?);
         }
+        by_hand.extend(put_back::in_doubt(ctx, &source, &links).await?);
+        by_hand.extend(synchronous::standby(&source).await?);
         look.at_target(&target, &on_source, &mut standing.problems)
             .await?;
         if standing.problems.is_empty() {

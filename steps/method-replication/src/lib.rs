@@ -46,6 +46,7 @@ pub use slot::Slot;
 pub use subscription::Subscription;
 
 use pghaul_contracts::Generation;
+use pghaul_step::postgres::{ReadWrite, Session, Source};
 use pghaul_step::{Code, Context, Database, Failure, Method};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,16 @@ async fn new_name(ctx: &Context<Database>, generation: Generation) -> Result<Str
 /// The name that was noted last, if any.
 fn last_name(ctx: &Context<Database>) -> Result<Option<String>, Failure> {
     Ok(ctx.facts::<Named>()?.pop().map(|named| named.name))
+}
+
+/// A session in the database on the source, to take something back there; none where the database was dropped, and all of it
+/// with it. One that was renamed is refused before.
+async fn source_if_there(ctx: &Context<Database>) -> Result<Option<Session<Source, ReadWrite>>, Failure> {
+    match ctx.source_for_writing().await {
+        Ok(session) => Ok(Some(session)),
+        Err(failure) if failure.code == Code::UnknownDatabase => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Replication is not possible here, a dump may be.

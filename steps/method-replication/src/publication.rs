@@ -1,7 +1,7 @@
 //! Step `publication`: names the tables on the source.
 
 use crate::relation::Tables;
-use crate::{Named, aiven, last_name, new_name, or_dump};
+use crate::{Named, aiven, last_name, new_name, or_dump, source_if_there};
 use async_trait::async_trait;
 use pghaul_contracts::{
     FirstPublished, Generation, Generations, KeysOutput, PublicationOutput, PublicationVersion,
@@ -99,7 +99,9 @@ impl Step for Publication {
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {
-        let source = ctx.source_for_writing().await?;
+        let Some(source) = source_if_there(ctx).await? else {
+            return Ok(());
+        };
         for named in ctx.facts::<Named>()? {
             let drop = format!("DROP PUBLICATION IF EXISTS {}", Ident::new(named.name)?);
             let doing = source.doing("drop the publication");

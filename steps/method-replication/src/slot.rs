@@ -1,6 +1,6 @@
 //! Step `slot`: keeps the source's WAL from here on.
 
-use crate::{Named, failover, history, last_name, new_name, or_dump};
+use crate::{Named, failover, history, last_name, new_name, or_dump, source_if_there};
 use async_trait::async_trait;
 use pghaul_contracts::{
     CopyItem, EffectKey, Generation, PublicationOutput, Rest, SlotOutput, SnapshotCopyOutput,
@@ -265,7 +265,9 @@ async fn blockers(ctx: &Context<Database>, creator: i32) -> Result<Vec<String>, 
 
 /// Drops a slot, where it exists; ends the walsender that uses it first.
 pub(crate) async fn drop_slot(ctx: &Context<Database>, name: &str) -> Result<(), Failure> {
-    let source = ctx.source_for_writing().await?;
+    let Some(source) = source_if_there(ctx).await? else {
+        return Ok(());
+    };
     if source.slot(name).await?.is_some() {
         let release = source.release_slot(name, RELEASE_TIMEOUT);
         ctx.act("drop the slot", release).await?;

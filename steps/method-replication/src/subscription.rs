@@ -6,7 +6,8 @@ use crate::publication::{self, Alter};
 use crate::relation::{Baseline, Tables};
 use crate::slot::{drop_slot, refuse_consumed_slot};
 use crate::{
-    Named, aiven, failover, halt, impossible, last_name, new_name, or_dump, rights, worker_settings,
+    Named, aiven, failover, halt, impossible, last_name, new_name, or_dump, rights, source_if_there,
+    worker_settings,
 };
 use async_trait::async_trait;
 use pghaul_contracts::{
@@ -372,7 +373,9 @@ async fn table_slots(
         .await?
         .get(0);
     let pattern = format!("^pg_{oid}_sync_[0-9]+_{}$", target.identity().await?);
-    let source = ctx.source().await?;
+    let Some(source) = source_if_there(ctx).await? else {
+        return Ok(Vec::new());
+    };
     let sql = "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE slot_name ~ $1";
     let rows = source
         .doing("find slots of table workers")

@@ -4,6 +4,9 @@
 //! change the values that it reads, others would end it again and again. Where one of them is not as it must be, it is set
 //! for the owner in this database, `ALTER ROLE … IN DATABASE`, which wins over all others and concerns nobody else; with
 //! the subscription it is taken back. What the database brought along stays as it is.
+//!
+//! A setting may be changed while the subscription works. What ends workers is seen, and set by the next `run`; what
+//! changes values is not seen, so it is set from the beginning.
 
 use pghaul_contracts::EffectKey;
 use pghaul_step::postgres::{Ident, ReadWrite, Session, Target, literal};
@@ -16,16 +19,29 @@ struct Needed {
     name: &'static str,
     value: &'static str,
     since: u32,
+    /// Whether values that are applied would be others without any error.
+    changes_values: bool,
 }
 
 const fn needed(name: &'static str, value: &'static str) -> Needed {
-    let since = 0;
-    Needed { name, value, since }
+    Needed {
+        name,
+        value,
+        since: 0,
+        changes_values: false,
+    }
+}
+
+const fn changes_values(name: &'static str, value: &'static str) -> Needed {
+    Needed {
+        changes_values: true,
+        ..needed(name, value)
+    }
 }
 
 /// The settings of workers; `docs/explanation/settings.md` shows them.
 const NEEDED: &[Needed] = &[
-    needed("array_nulls", "on"),
+    changes_values("array_nulls", "on"),
     needed("xmloption", "content"),
     needed("role", "none"),
     needed("default_transaction_read_only", "off"),
@@ -58,27 +74,29 @@ struct Adjusted {
     settings: Vec<String>,
 }
 
-/// Sets what workers need and would not get.
+/// Sets what workers need and would not get. Returns whether any value is another one by that than workers have that run already.
 pub(crate) async fn adjust(
     ctx: &Context<Database>,
     target: &mut Session<Target, ReadWrite>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let plain = ctx
         .target_server()
         .plain_settings(ctx.target_database().as_str())
         .await?;
     let done = ctx.effects(EffectKey::WORKER_SETTING).await?;
     let version = target.server_version();
-    let differ = |needed: &&Needed| {
-        let is = plain
-            .get(needed.name)
-            .is_some_and(|plain| plain.value != needed.value);
-        let is_set = done.iter().any(|key| setting_of(key).0 == needed.name);
-        version >= needed.since && is && !is_set
+    let differs = |needed: &Needed| {
+        let plain = plain.get(needed.name);
+        plain.is_some_and(|plain| plain.value != needed.value)
     };
-    let wrong: Vec<Needed> = NEEDED.iter().filter(differ).copied().collect();
+    let to_set = |needed: &&Needed| {
+        let is_set = done.iter().any(|key| setting_of(key).0 == needed.name);
+        let is_known = version >= needed.since && plain.contains_key(needed.name);
+        is_known && !is_set && (needed.changes_values || differs(needed))
+    };
+    let wrong: Vec<Needed> = NEEDED.iter().filter(to_set).copied().collect();
     if wrong.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let role = owner(target).await?;
     let before = own_settings(target).await?;
@@ -105,7 +123,8 @@ pub(crate) async fn adjust(
     transaction.commit(operation).await?;
     let settings = wrong.iter().map(|needed| needed.name.to_owned()).collect();
     let role = Some(role);
-    ctx.item(ITEM, &Adjusted { role, settings }).await
+    ctx.item(ITEM, &Adjusted { role, settings }).await?;
+    Ok(wrong.iter().any(differs))
 }
 
 /// Takes back what was set.

@@ -2,7 +2,7 @@
 
 use super::{completes, database, error};
 use crate::migration::Migration;
-use pghaul_testkit::{ClusterPair, Settings};
+use pghaul_testkit::{ClusterPair, Settings, Stop};
 
 const PERMISSION: i32 = 5;
 
@@ -37,5 +37,32 @@ fn a_new_password_reaches_the_subscription_with_the_next_run() {
 
     let new = source("the new one");
     let migration = migration.again_between(&[new.clone(), target, new]);
+    completes(&migration, &pair, &name);
+}
+
+/// A subscription that is connected does not notice; it is to follow on when it has to connect again.
+#[test]
+fn a_new_password_reaches_a_subscription_that_is_connected() {
+    let pair = ClusterPair::start(Settings::new(), Settings::new());
+    let name = database(&pair, "rotated");
+    let source = |password| pair.source.conninfo_as("mover", password, "postgres");
+    let target = pair.target.conninfo("postgres");
+    let alter = "create role mover superuser login password 'the old one'";
+    pair.source.psql("postgres", alter);
+    let migration = Migration::between(&source("the old one"), &target).options(["--database", &name]);
+    completes(&migration, &pair, &name);
+    pair.source
+        .psql("postgres", "alter role mover password 'the new one'");
+    let new = source("the new one");
+    let migration = migration.again_between(&[new, target, String::new()]);
+    completes(&migration, &pair, &name);
+    let conninfo = pair
+        .target
+        .psql("postgres", "select subconninfo from pg_subscription");
+    assert!(conninfo.contains("the new one"), "{conninfo}");
+    pair.source.stop(Stop::Fast);
+    pair.source.start_again();
+    pair.source
+        .psql(&name, "insert into book (title) values ('late')");
     completes(&migration, &pair, &name);
 }

@@ -129,6 +129,7 @@ async fn play(
         incomplete: false,
         force: false,
         applications_still_write: false,
+        gone: None,
         take_over: false,
         audit: AuditArgs::default(),
         json: false,

@@ -1,10 +1,14 @@
-//! A forced removal from a target database that has lost the schema `pghaul`.
+//! Removals of databases of which a side is gone: the target has lost the schema `pghaul`, or the source has dropped the database.
 
 use crate::database::Journey;
-use pghaul_core::{Code, Failure};
+use crate::run::Engine;
+use pghaul_core::event::Incomplete;
+use pghaul_core::{Code, DatabaseName, DatabaseState, Failure};
 use pghaul_postgres::{ReadWrite, Session, Target};
 use pghaul_step::Ownership;
 use pghaul_step::ownership::is_established;
+
+use super::reasons::Reasons;
 
 impl Journey<'_> {
     /// Creates the schema again where it is gone and a subscription of this migration is not: nothing of pghaul writes without
@@ -34,5 +38,38 @@ impl Journey<'_> {
         Ownership::new(self.run.migration.clone(), self.run.epoch)
             .establish(&mut session, &self.run.recorder.head())
             .await
+    }
+}
+
+impl Engine {
+    /// The databases that have arrived, but for those whose source is gone.
+    pub(super) async fn still_there(&self, databases: &[DatabaseName]) -> Result<Vec<DatabaseName>, Failure> {
+        let mut there = Vec::new();
+        for database in databases.iter().filter(|database| self.has_arrived(database)) {
+            if self.state(database) != DatabaseState::Syncing
+                || !self.journey(database).is_dropped_on_source().await?
+            {
+                there.push(database.clone());
+            }
+        }
+        Ok(there)
+    }
+
+    /// The source has dropped the database: nobody can prove any more that the target has all of it.
+    pub(super) fn dropped(&self, database: &DatabaseName) -> Reasons {
+        let then = self.run.recorder.read(|m| {
+            let proof = m.databases.get(database).and_then(|d| d.proof.clone());
+            proof.and_then(|proof| proof.fence)
+        });
+        Reasons {
+            incomplete: vec![Incomplete {
+                object: format!("database {database}"),
+                why: "was dropped on the source; the target stays as it is, with what was applied until then"
+                    .to_owned(),
+                as_of: then,
+                ..Incomplete::default()
+            }],
+            ..Reasons::default()
+        }
     }
 }

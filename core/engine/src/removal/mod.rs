@@ -173,11 +173,7 @@ impl Engine {
         databases: &[DatabaseName],
         removal: &Removal,
     ) -> Result<BTreeMap<DatabaseName, Left>, Failure> {
-        let arrived: Vec<DatabaseName> = databases
-            .iter()
-            .filter(|database| self.has_arrived(database))
-            .cloned()
-            .collect();
+        let arrived = self.still_there(databases).await?;
         for database in &arrived {
             let journey = self.journey(database);
             journey.follow_again().await?;
@@ -190,7 +186,12 @@ impl Engine {
         let (mut all, mut left) = (Vec::new(), BTreeMap::new());
         let (mut listed, mut ambiguous) = (BTreeSet::new(), BTreeMap::new());
         for database in databases {
-            let mut reasons = self.reasons_against(database).await?;
+            let is_dropped = self.state(database) == DatabaseState::Syncing && !arrived.contains(database);
+            let mut reasons = if is_dropped {
+                self.dropped(database)
+            } else {
+                self.reasons_against(database).await?
+            };
             ambiguous.insert(database.clone(), reasons.ambiguous());
             let sessions = seen.remove(database);
             let connected = sessions.as_ref().map(|sessions| sessions.connected);
@@ -343,10 +344,11 @@ impl Engine {
         };
         journey.claim().await?;
         if removal.leaves_anything() {
+            journey.refuse_renamed().await?;
             journey.establish_again().await?;
         }
         let mut despite = None;
-        if state == DatabaseState::Syncing {
+        if state == DatabaseState::Syncing && !journey.is_dropped_on_source().await? {
             match self.settle(journey, removal, &mut left).await {
                 // The user insists: what can be completed is, the rest is as it is.
                 Err(failure) if removal.leaves_anything() => {

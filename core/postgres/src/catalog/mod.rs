@@ -139,6 +139,8 @@ pub struct Subscription {
     pub owner: String,
     /// Its comment.
     pub comment: Option<String>,
+    /// Which changes it is sent, by where they were made: `any`, always so before PostgreSQL 16, or `none`.
+    pub origin: String,
 }
 
 /// Columns of a row by position.
@@ -384,22 +386,24 @@ impl<S: SideMarker, R: Right> Session<S, R> {
     /// # Errors
     /// A lost connection.
     pub async fn subscription(&self, name: &str) -> Result<Option<Subscription>, PgError> {
+        let origin = if self.server_version() >= 160_000 {
+            "s.suborigin"
+        } else {
+            "'any'"
+        };
+        let sql = include_str!("subscription.sql").replace("{origin}", origin);
         let mut found = self
-            .ask(
-                "look for a subscription",
-                include_str!("subscription.sql"),
-                &[&name],
-                |columns| {
-                    Ok(Subscription {
-                        name: columns.get(0)?,
-                        enabled: columns.get(1)?,
-                        slot: columns.get(2)?,
-                        publications: columns.get(3)?,
-                        owner: columns.get(4)?,
-                        comment: columns.get(5)?,
-                    })
-                },
-            )
+            .ask("look for a subscription", &sql, &[&name], |columns| {
+                Ok(Subscription {
+                    name: columns.get(0)?,
+                    enabled: columns.get(1)?,
+                    slot: columns.get(2)?,
+                    publications: columns.get(3)?,
+                    owner: columns.get(4)?,
+                    comment: columns.get(5)?,
+                    origin: columns.get(6)?,
+                })
+            })
             .await?;
         Ok(found.pop())
     }

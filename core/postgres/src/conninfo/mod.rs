@@ -22,8 +22,8 @@ pub use resolved::{
     Endpoint, GivenPassword, Host, Keepalives, Resolved, SessionAttributes, SslMode, SslNegotiation,
     TlsOptions, TlsVersion,
 };
-pub use subscription::renewed_conninfo;
 pub(crate) use subscription::startup_options;
+pub use subscription::{OtherPassword, other_password, renewed_conninfo};
 
 use std::collections::BTreeMap;
 use std::fmt;

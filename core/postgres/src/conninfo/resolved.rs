@@ -299,6 +299,15 @@ impl Resolved {
         password.map(|password| GivenPassword(password.to_owned()))
     }
 
+    /// The same with another password.
+    #[must_use]
+    pub fn with_password(&self, password: &str) -> Self {
+        Self {
+            password: PasswordSource::Given(password.to_owned()),
+            ..self.clone()
+        }
+    }
+
     /// `key=value` pairs without passwords, which [`ConnInfo::parse`] reads back: all that is needed to find the
     /// same server again in another environment. For the journal and for people.
     pub fn without_secrets(&self) -> String {

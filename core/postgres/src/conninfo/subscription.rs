@@ -128,6 +128,30 @@ pub fn renewed_conninfo(kept: Option<&str>, wanted: &str) -> Option<String> {
     }
 }
 
+/// A password that another one may have replaced.
+pub struct OtherPassword {
+    /// The one that the subscription has.
+    pub kept: String,
+    /// The subscription's conninfo with the other one, **with the password**.
+    pub renewed: String,
+}
+
+/// Where a subscription whose conninfo is `kept` connects as `role` with another password than `wanted` has: both. All else
+/// stays as it is.
+pub fn other_password(kept: &str, wanted: &str, role: &str) -> Option<OtherPassword> {
+    let mut conninfo = ConnInfo::parse(kept).ok()?;
+    let wanted = ConnInfo::parse(wanted).ok()?;
+    let password = wanted.given("password")?;
+    let kept = conninfo.given("password")?.to_owned();
+    let same_role = [&conninfo, &wanted].iter().all(|c| c.given("user") == Some(role));
+    if !same_role || kept == password {
+        return None;
+    }
+    conninfo.set("password", password.to_owned()).ok()?;
+    let renewed = conninfo.pairs(|_| true);
+    Some(OtherPassword { kept, renewed })
+}
+
 fn text(
     conninfo: &ConnInfo,
     password: Option<&str>,

@@ -410,6 +410,24 @@ fn a_subscription_keeps_the_password_that_only_it_knows() {
     }
 }
 
+#[test]
+fn a_password_is_replaced_where_nothing_else_would_change() {
+    let kept = "dbname=d host=inside user=u password=old options='-c row_security=off'";
+    let renewed = |wanted: &str, role: &str| {
+        other_password(kept, wanted, role).map(|found| (found.kept, found.renewed))
+    };
+    let (old, text) = renewed("dbname=d host=outside user=u password=new", "u").unwrap();
+    assert_eq!(old, "old");
+    assert_eq!(
+        ConnInfo::parse(&text).unwrap(),
+        ConnInfo::parse(&kept.replace("old", "new")).unwrap()
+    );
+    assert!(renewed("host=outside user=u password=old", "u").is_none());
+    assert!(renewed("host=outside user=u", "u").is_none());
+    assert!(renewed("host=outside user=other password=new", "u").is_none());
+    assert!(renewed("host=outside user=u password=new", "other").is_none());
+}
+
 proptest! {
     #[test]
     fn text_round_trips(values in prop::collection::btree_map(

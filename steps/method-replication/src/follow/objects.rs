@@ -6,7 +6,7 @@ use crate::publication;
 use crate::relation::{Comparison, NewPartition, Tables, Then, in_doubt, judge, renamed_and_back};
 use pghaul_contracts::SlotOutput;
 use pghaul_step::plan::RelationKind;
-use pghaul_step::postgres::{ReadOnly, ReadWrite, Row, Session, Source, Target};
+use pghaul_step::postgres::{Ident, ReadOnly, ReadWrite, Row, Session, Source, Target};
 use pghaul_step::{
     Code, Context, Database, DatabaseName, Failure, Incomplete, Side, TableName, failures, quoted,
 };
@@ -129,6 +129,22 @@ impl Look<'_> {
                 format!("the subscription {name} was altered"),
             ));
         }
+        if subscription.origin != "any" {
+            let ident = Ident::new(name.as_str())?;
+            let message = format!(
+                "the subscription {name} leaves out what the source itself receives from other servers (origin = {})",
+                subscription.origin
+            );
+            problems.push(
+                Failure::new(Code::PublicationChanged, message)
+                    .with_side(Side::Target)
+                    .with_hint(format!(
+                        "in database {} of the target: ALTER SUBSCRIPTION {ident} SET (origin = any); where a subscription of the source has written to its tables meanwhile, {}",
+                        quoted(self.ctx.target_database().as_str()),
+                        failures::copied_anew(self.ctx.database())
+                    )),
+            );
+        }
         if !subscription.enabled {
             let (message, hint) = if halt::is_stopped(self.ctx, name).await? {
                 (
@@ -201,7 +217,7 @@ impl Look<'_> {
                 if !publication.all_operations
                     || publication.all_tables
                     || (trees && !publication.via_partition_root && source.server_version() >= 130_000)
-                    || first.is_some_and(|first| Some(first) != now.as_ref()) =>
+                    || first.is_some_and(|first| now.as_ref().is_none_or(|now| now.oid != first.oid)) =>
             {
                 let message = format!("the publication {name} was altered: it may have left out changes");
                 problems.push(altered(self.ctx, Side::Source, message));

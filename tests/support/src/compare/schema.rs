@@ -48,7 +48,12 @@ impl Dump {
             "pg_dump of {database:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let mut entries = entries(&String::from_utf8_lossy(&output.stdout));
+        let mut entries = entries(&without_workers(&String::from_utf8_lossy(&output.stdout)));
+        entries.retain(|subject, entry| {
+            !subject.starts_with("DATABASE PROPERTIES")
+                || entry.contains("ALTER ")
+                || entry.contains("UPDATE ")
+        });
         if self.across_versions {
             for (subject, entry) in &mut entries {
                 *entry = of_any_version(subject, entry);
@@ -56,6 +61,14 @@ impl Dump {
         }
         entries
     }
+}
+
+/// Without what pghaul has set for the workers of a subscription while it follows.
+fn without_workers(dump: &str) -> String {
+    let is_of_workers =
+        |line: &&str| line.contains(" IN DATABASE ") && line.ends_with(" SET array_nulls TO 'on';");
+    let lines: Vec<&str> = dump.lines().filter(|line| !is_of_workers(line)).collect();
+    lines.join("\n")
 }
 
 /// The entry as it looks the same whichever server it comes from.
