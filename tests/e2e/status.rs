@@ -2,7 +2,8 @@
 
 use crate::failures::Holder;
 use crate::migration::Migration;
-use pghaul_testkit::{ClusterPair, Settings, wait_until};
+use pghaul_testkit::{Cluster, ClusterPair, Settings, wait_until};
+use std::process::Command;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -91,4 +92,49 @@ fn what_is_written_after_a_one_time_copy_is_shown_with_the_command_that_copies_i
         unchecked.stdout.contains("\nnot checked now\n  stats: "),
         "{unchecked}"
     );
+}
+
+/// A server process that is held where it is, until this is dropped.
+struct Held(String);
+
+impl Held {
+    fn background_writer(cluster: &Cluster) -> Self {
+        let sql = "select pid from pg_stat_activity where backend_type = 'background writer'";
+        let held = Self(cluster.psql("postgres", sql).trim().to_owned());
+        held.signal("-STOP");
+        held
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.0]).status();
+        assert!(sent.expect("start kill").success());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.signal("-CONT");
+    }
+}
+
+/// Pages are pruned by whoever reads them, and where no commit follows, nothing sends the WAL of it on its way.
+#[test]
+fn what_a_quiet_source_has_in_memory_is_flushed_for_the_proof() {
+    let pair = ClusterPair::start(Settings::new().set("autovacuum", "off"), Settings::new());
+    pair.source.create_database("quiet");
+    pair.source.psql(
+        "quiet",
+        "create table page (id int primary key, filler text) with (fillfactor = 40);
+         insert into page select n, repeat('x', 200) from generate_series(1, 500) n;
+         create table keyless as table page",
+    );
+    let migration = Migration::of(&pair.source, &pair.target, "quiet").options(["--method", "replication"]);
+    migration.run().succeeded();
+
+    // What is left in memory is flushed by nobody else, except at the next checkpoint. The removal reads both tables.
+    let held = Held::background_writer(&pair.source);
+    let written = "update page set filler = repeat('y', 200); update keyless set filler = repeat('y', 200)";
+    pair.source.psql("quiet", written);
+    migration.remove().succeeded();
+    drop(held);
 }

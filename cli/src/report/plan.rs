@@ -248,7 +248,7 @@ fn qualified(table: &TableName) -> String {
 
 /// What happens to a table that is neither simply replicated nor simply copied.
 fn fate(table: &TablePlan, method: Method) -> Option<String> {
-    let later = "copied, then as of that copy until you copy again at the cutover";
+    let later = "copied, then as of that copy until pghaul remove copies it again";
     match (&table.class, method) {
         (TableClass::Replicate | TableClass::Partitioned, _) => None,
         (TableClass::NoIdentity { .. } | TableClass::CannotBePublished { .. }, Method::Dump) => None,

@@ -92,13 +92,13 @@ impl FindingKind for NotReplicated {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NoReplicaIdentity { .. } => Some(
-                "give them a primary key; or: ALTER TABLE … REPLICA IDENTITY FULL; otherwise they stay as of their copy"
+                "give them a primary key; or: ALTER TABLE … REPLICA IDENTITY FULL; otherwise they stay as of their copy until pghaul remove copies them again"
                     .to_owned(),
             ),
             Self::IdentityNotComparable { .. } => {
                 Some("give them a primary key; or let them be copied once: ALTER TABLE … REPLICA IDENTITY NOTHING;".to_owned())
             }
-            Self::Unlogged { .. } => Some("ALTER TABLE … SET LOGGED; otherwise they stay as of their copy".to_owned()),
+            Self::Unlogged { .. } => Some("ALTER TABLE … SET LOGGED; otherwise they stay as of their copy until pghaul remove copies them again".to_owned()),
             Self::ForeignTables { .. } => {
                 Some("make sure that the target can reach the foreign servers".to_owned())
             }

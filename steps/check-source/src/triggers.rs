@@ -47,7 +47,7 @@ impl FindingKind for HeldBack {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("they are on the target, disabled; enable them at the cutover".to_owned())
+        Some("nothing: they are on the target, disabled, and pghaul remove enables them".to_owned())
     }
 }
 

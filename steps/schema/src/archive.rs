@@ -36,6 +36,8 @@ pub(crate) struct Entry {
     /// Whether it is a partitioned table. Archives of a pg_dump before 17 do not say so; there such a table has no
     /// access method.
     pub(crate) partitioned: bool,
+    /// The major version of the pg_dump that wrote it.
+    pub(crate) written_by: u32,
     /// Whether it belongs before the data.
     pub(crate) before_data: bool,
     /// The places of the entries that it depends on, in ascending order.
@@ -57,6 +59,7 @@ impl Entry {
             tablespace: String::new(),
             access_method: String::new(),
             partitioned: false,
+            written_by: 18,
             before_data: false,
             dependencies: Vec::new(),
         }
@@ -161,10 +164,14 @@ impl Archive {
         entries.sort_by_key(|entry| entry.desc == ObjectType::StatisticsData);
         let numbers = entries.iter().map(|entry| entry.dump_id);
         let places: HashMap<i32, i32> = numbers.zip(1..).collect();
+        let written_by = major(dump.dump_version());
         let entries = entries.into_iter().zip(1..);
         Ok(Self {
             entries: entries
-                .map(|(entry, place)| read(entry, place, &places))
+                .map(|(entry, place)| Entry {
+                    written_by,
+                    ..read(entry, place, &places)
+                })
                 .collect(),
         })
     }
@@ -221,6 +228,12 @@ impl Archive {
     }
 }
 
+/// The major version in a text such as `15.20 (Debian 15.20-1)` or `19beta1`.
+fn major(version: &str) -> u32 {
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next();
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or_default()
+}
+
 fn read(entry: &libpgdump::Entry, place: i32, places: &HashMap<i32, i32>) -> Entry {
     // pg_dump also names objects that have no entry.
     let known = entry.dependencies.iter().filter_map(|id| places.get(id).copied());
@@ -237,6 +250,7 @@ fn read(entry: &libpgdump::Entry, place: i32, places: &HashMap<i32, i32>) -> Ent
         tablespace: entry.tablespace.clone().unwrap_or_default(),
         access_method: entry.tableam.clone().unwrap_or_default(),
         partitioned: entry.relkind == Some('p'),
+        written_by: 0,
         before_data: entry.section == libpgdump::Section::PreData,
         dependencies,
     }

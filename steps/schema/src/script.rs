@@ -1,7 +1,7 @@
 //! The statements that restore one entry.
 
 use crate::archive::Entry;
-use crate::filter::without_internal_options;
+use crate::filter::{without_internal_options, without_maintain};
 use crate::owned::owned;
 use crate::owner::Owners;
 use libpgdump::ObjectType;
@@ -22,7 +22,8 @@ pub(crate) fn script(
     // The database itself is created by pghaul, from the catalogs; only its owner is restored.
     if entry.kind != ObjectType::Database {
         script.push_str(&storage(entry)?);
-        script.push_str(&owners.granting(entry, without_internal_options(statements))?);
+        let statements = without_maintain(entry, without_internal_options(statements));
+        script.push_str(&owners.granting(entry, statements)?);
         script.push_str(&access_method_of_partitioned(entry)?);
     }
     if let Some(object) = owned(entry)? {

@@ -218,6 +218,19 @@ impl<S: SideMarker, R: Right> Session<S, R> {
         .await
     }
 
+    /// Up to which position the server has written its WAL to disk.
+    ///
+    /// # Errors
+    /// A lost connection, or a server that is a standby.
+    pub async fn wal_flush_lsn(&self) -> Result<Lsn, PgError> {
+        self.ask_one(
+            "read the WAL position",
+            "SELECT pg_catalog.pg_current_wal_flush_lsn()",
+            &[],
+        )
+        .await
+    }
+
     /// Whether the server is a standby.
     ///
     /// # Errors

@@ -238,6 +238,11 @@ async fn what_the_target_lacks() {
         broken_by("extension", renamed).await,
         ["extensions: extension-not-available"]
     );
+    let removed = renamed.replace("nonesuch", "timetravel");
+    assert_eq!(
+        broken_by("extension", &removed).await,
+        ["extensions: extension-removed"]
+    );
     let language = "create language nonesuch handler plpgsql_call_handler";
     assert_eq!(
         broken_by("language", language).await,

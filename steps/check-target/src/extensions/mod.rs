@@ -6,6 +6,7 @@
 
 mod members;
 mod problem;
+mod removed;
 mod trial;
 
 pub use problem::ExtensionProblem;
@@ -124,9 +125,15 @@ impl Look<'_> {
         on_source: &Installed,
     ) -> Result<Vec<ExtensionProblem>, Failure> {
         let Some(AvailableExtension { default_version, .. }) = self.on_target.available(extension) else {
-            return Ok(vec![ExtensionProblem::ExtensionNotAvailable {
-                extension: extension.to_owned(),
-                version: on_source.version.clone(),
+            let (extension, version) = (extension.to_owned(), on_source.version.clone());
+            let since = removed::since(&extension, self.ctx.target().await?.server_version());
+            return Ok(vec![match since {
+                Some(since) => ExtensionProblem::ExtensionRemoved {
+                    extension,
+                    version,
+                    since,
+                },
+                None => ExtensionProblem::ExtensionNotAvailable { extension, version },
             }]);
         };
         let trial = trial::create(self.ctx, self.existing, extension).await?;

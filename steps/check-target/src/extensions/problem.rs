@@ -14,6 +14,15 @@ pub enum ExtensionProblem {
         /// The version on the source.
         version: String,
     },
+    /// It was part of PostgreSQL, and is not in the target's version.
+    ExtensionRemoved {
+        /// Its name.
+        extension: String,
+        /// The version on the source.
+        version: String,
+        /// The first major version of PostgreSQL without it.
+        since: u32,
+    },
     /// The version that the target has or would create is older than the source's.
     ExtensionTooOld {
         /// Its name.
@@ -84,6 +93,15 @@ impl FindingKind for ExtensionProblem {
             Self::ExtensionNotAvailable { extension, version } => {
                 format!("extension {extension} (version {version}) is not available on the target")
             }
+            Self::ExtensionRemoved {
+                extension,
+                version,
+                since,
+            } => {
+                format!(
+                    "extension {extension} (version {version}) does not exist in PostgreSQL {since} and newer"
+                )
+            }
             Self::ExtensionTooOld {
                 extension,
                 source,
@@ -135,6 +153,13 @@ impl FindingKind for ExtensionProblem {
                 format!(
                     "install its package on the target's machine; or, if nothing needs it, on the source: \
                  DROP EXTENSION {};",
+                    quoted(extension)
+                )
+            }
+            Self::ExtensionRemoved { extension, .. } => {
+                format!(
+                    "if nothing needs it, on the source: DROP EXTENSION {}; or leave it out, with what needs it: \
+                     --exclude-extension {extension}",
                     quoted(extension)
                 )
             }

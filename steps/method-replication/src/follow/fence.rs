@@ -106,6 +106,7 @@ pub(super) async fn await_fence(
     standing: &mut Standing,
 ) -> Result<(), Failure> {
     let fence = source.wal_insert_lsn().await?;
+    flush(source, fence).await?;
     let begun = Instant::now();
     let _waiting = ctx
         .notes()
@@ -137,6 +138,23 @@ pub(super) async fn await_fence(
         ctx.check_cancelled()?;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// Lets the source write its WAL up to a position to disk, since nothing is sent before that.
+///
+/// Reads write WAL too, where they prune a page, and a transaction that is rolled back flushes nothing: a server whose
+/// applications were stopped leaves it in memory until its background writer logs the running transactions, every 15 seconds.
+/// The commit of a number without changes lets the WAL writer flush what is there; it is possible in a read-only session. A
+/// server that gives out no numbers any more, to avoid a wraparound, is waited for.
+async fn flush(source: &Session<Source, ReadOnly>, fence: Lsn) -> Result<(), Failure> {
+    if source.wal_flush_lsn().await? < fence {
+        let doing = source.doing("let the WAL be flushed");
+        doing
+            .query_one("SELECT pg_catalog.txid_current()", &[])
+            .await
+            .ok();
+    }
+    Ok(())
 }
 
 /// Where each slot is. Notes how far the target lags, and how much WAL the source keeps.
