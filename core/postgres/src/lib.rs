@@ -39,6 +39,7 @@ mod position;
 pub mod quote;
 pub mod session;
 pub mod sqlstate;
+pub mod synchronous;
 pub mod tls;
 
 pub use columns::Columns;

@@ -1,5 +1,6 @@
 //! The check `synchronous-standbys`.
 
+use pghaul_step::postgres::synchronous::Waiting;
 use pghaul_step::postgres::{ReadOnly, Session, SideMarker, Source, Target};
 use pghaul_step::{
     Check, CheckContext, CheckDescriptor, Cluster, Concern, Failure, Finding, FindingKind, Subject,
@@ -160,36 +161,9 @@ async fn missing(target: &Session<Target, ReadOnly>) -> Result<Option<Synchronou
     )
 }
 
-/// What a commit waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Waiting {
-    /// So many standbys.
-    standbys: i64,
-    /// Whether any WAL receiver counts as one, also a subscription.
-    takes_any: bool,
-}
-
-impl Waiting {
-    /// Reads `a, b`, `2 (a, b)`, `FIRST 2 (a, b)` or `ANY 2 (a, b)`; nothing where no commit waits.
-    fn of(names: &str) -> Option<Self> {
-        let (method, list) = names.split_once('(').unwrap_or(("", names));
-        let list = list.trim_end_matches([')', ' ']);
-        if list.trim().is_empty() {
-            return None;
-        }
-        let number = method.split_whitespace().find_map(|word| word.parse().ok());
-        // Every subscription of a migration is called so, and no standby is.
-        let is_any = |name: &str| name == "*" || name.to_ascii_lowercase().starts_with("pghaul_");
-        Some(Self {
-            standbys: number.unwrap_or(1),
-            takes_any: list.split(',').any(|name| is_any(name.trim().trim_matches('"'))),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Waiting, with_names};
+    use super::with_names;
 
     #[test]
     fn only_known_standbys_are_named() {
@@ -198,17 +172,5 @@ mod tests {
         assert_eq!(with("*").as_deref(), Some(r#""s1", "My ""s""""#));
         assert_eq!(with("ANY 1 (*)").as_deref(), Some(r#"ANY 1 ("s1", "My ""s""")"#));
         assert_eq!(with_names("*", &[]), None);
-    }
-
-    #[test]
-    fn every_form_is_read() {
-        let of = |names| Waiting::of(names).map(|w| (w.standbys, w.takes_any));
-        assert_eq!(of(""), None);
-        assert_eq!(of("s1, s2"), Some((1, false)));
-        assert_eq!(of("*"), Some((1, true)));
-        assert_eq!(of("2 (s1, \"*\")"), Some((2, true)));
-        assert_eq!(of("ANY 1 (*)"), Some((1, true)));
-        assert_eq!(of("first 3 (a,b,c)"), Some((3, false)));
-        assert_eq!(of("PGHAUL_abc_1_g1a1"), Some((1, true)));
     }
 }
