@@ -1,6 +1,7 @@
 //! The target's role may create databases and roles, and no more, as on hosted services: objects get their owners, rights
 //! their grantors, and nothing of what pghaul's role was lent is left.
 
+use crate::failures::Holder;
 use crate::migration::{Migration, assert_nothing_is_left};
 use pghaul_testkit::{Cluster, ClusterPair, Settings, compare, postgres, wait_until};
 use std::time::Duration;
@@ -42,6 +43,15 @@ const SCHEMA: &str = r#"
     insert into app.t select n, 'row' from generate_series(1, 3000) n;
     insert into app.u (t) select n from generate_series(1, 500) n;
     insert into app.odd values (1)"#;
+
+/// What a session of the bootstrap superuser has made for itself. Its schema stays when it ends.
+const OF_A_SESSION: &str = "
+    create temporary table seen (id integer primary key, price money);
+    create type pg_temp.mood as enum ('calm');
+    create function pg_temp.sealed() returns integer language sql leakproof as 'select 1';
+    create function pg_temp.next(integer) returns integer language internal strict as 'int4inc';
+    create operator class pg_temp.plain for type integer using btree as operator 1 <;
+    grant select on seen to reader";
 
 /// Servers with a database `shop` of several owners, and a role `mover` on each side that is no superuser on the target.
 fn world(source: u32, target: u32, method: &str) -> (ClusterPair, Migration) {
@@ -107,7 +117,9 @@ fn lent(target: &Cluster) -> String {
 #[test]
 fn owners_and_grantors_are_those_of_the_source_by_dump() {
     let (pair, migration) = world(14, 15, "dump");
+    let session = Holder::start(&pair.source, "shop", OF_A_SESSION);
     migration.with_options("check").run().failed_with(11);
+    drop(session);
     migration.run().succeeded();
     assert_same(&pair);
     assert_eq!(lent(&pair.target), "", "what was lent was given back");

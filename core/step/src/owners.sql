@@ -1,11 +1,13 @@
 -- Who owns the objects of this database that a dump has, and who has granted rights on them without owning them: one row
--- for each object and role. Objects that a superuser alone can create, and members of extensions, are left out.
+-- for each object and role. Objects that a superuser alone can create, members of extensions, and what belongs to sessions are
+-- left out. Schemas of temporary objects stay after their sessions, and belong to the superuser that made the cluster.
 WITH objects (classid, objid, owner, acl) AS (
     SELECT 'pg_catalog.pg_database'::pg_catalog.regclass, d.oid, d.datdba, d.datacl
       FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
     UNION ALL
     SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, n.nspowner, n.nspacl
-      FROM pg_catalog.pg_namespace n WHERE n.oid >= 16384 OR n.nspname = 'public'
+      FROM pg_catalog.pg_namespace n
+     WHERE (n.oid >= 16384 OR n.nspname = 'public') AND n.nspname !~ '^pg_(toast|temp)'
     UNION ALL
     SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, c.relowner, c.relacl
       FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'
@@ -51,6 +53,11 @@ WITH objects (classid, objid, owner, acl) AS (
                              'pg_catalog.pg_largeobject'::pg_catalog.regclass))
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                         WHERE d.classid = o.classid AND d.objid = o.objid AND d.objsubid = 0 AND d.deptype = 'e')
+       AND NOT EXISTS (SELECT
+                         FROM pg_catalog.pg_depend d
+                         JOIN pg_catalog.pg_namespace n ON n.oid = d.refobjid AND n.nspname ~ '^pg_(toast|temp)'
+                        WHERE d.classid = o.classid AND d.objid = o.objid
+                          AND d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
 ), concerned AS (
     SELECT k.classid, k.objid, k.owner AS role, true AS owns FROM kept k WHERE k.owner IS NOT NULL
     UNION

@@ -6,6 +6,7 @@
 )
 SELECT p.partrelid::pg_catalog.regclass::text AS name
   FROM pg_catalog.pg_partitioned_table p
+  JOIN pg_catalog.pg_class c ON c.oid = p.partrelid AND c.relpersistence <> 't'
  WHERE p.partstrat = 'h'
    AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
                 WHERE a.attrelid = p.partrelid

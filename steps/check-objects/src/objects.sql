@@ -1,5 +1,5 @@
 -- Objects made by users of kinds that newer versions do not have, by class. Members of extensions come with the target's
--- own version of the extension. $1 and $2 identify what is left out.
+-- own version of the extension, and temporary objects go with their sessions. $1 and $2 identify what is left out.
 WITH members AS (
     SELECT d.classid, d.objid FROM pg_catalog.pg_depend d WHERE d.deptype = 'e'
 ), old_functions AS (
@@ -52,4 +52,9 @@ SELECT o.class, o.name
    AND NOT EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.oid[])) AS l (classid, objid)
                     WHERE l.classid = o.classid AND l.objid = o.oid)
    AND NOT EXISTS (SELECT FROM members m WHERE m.classid = o.classid AND m.objid = o.oid)
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_depend d
+                     JOIN pg_catalog.pg_namespace n ON n.oid = d.refobjid AND n.nspname ~ '^pg_(toast|temp)'
+                    WHERE d.classid = o.classid AND d.objid = o.oid
+                      AND d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
  ORDER BY o.class, o.name COLLATE "C"

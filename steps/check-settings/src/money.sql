@@ -7,6 +7,7 @@ SELECT pg_catalog.count(*) AS columns,
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
  WHERE c.relkind IN ('r', 'p')
+   AND c.relpersistence <> 't'
    AND a.attnum > 0
    AND NOT a.attisdropped
    AND c.oid >= 16384

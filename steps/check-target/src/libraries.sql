@@ -1,5 +1,5 @@
 -- The symbols that functions in C or of the server itself call, each with the functions and what uses those. Members of
--- extensions are left out; so is what $1 and $2 identify, which is not selected.
+-- extensions and temporary functions are left out; so is what $1 and $2 identify, which is not selected.
 SELECT CASE l.lanname WHEN 'c' THEN p.probin END AS library,
        p.prosrc AS symbol,
        pg_catalog.array_agg(
@@ -18,6 +18,7 @@ SELECT CASE l.lanname WHEN 'c' THEN p.probin END AS library,
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname IN ('c', 'internal')
  WHERE p.oid >= 16384
+   AND p.pronamespace NOT IN (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname ~ '^pg_(toast|temp)')
    AND NOT EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.oid[])) AS l (classid, objid)
                     WHERE l.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND l.objid = p.oid)
    -- What an aggregate itself would call is never called.

@@ -66,12 +66,19 @@ pub enum OwnerProblem {
     },
     /// The source has no schema `public`, and that of the target can't be dropped.
     PublicStays,
+    /// Rights on members of extensions that a superuser owns on the target.
+    ExtensionRightsFixed {
+        /// pghaul's role on the target.
+        by: String,
+        /// The members.
+        objects: Vec<String>,
+    },
 }
 
 impl FindingKind for OwnerProblem {
     fn severity(&self) -> Severity {
         match self {
-            Self::DatabaseOwnerOutOfReach { .. } => Severity::Warning,
+            Self::DatabaseOwnerOutOfReach { .. } | Self::ExtensionRightsFixed { .. } => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -114,6 +121,13 @@ impl FindingKind for OwnerProblem {
                  on the source ({})",
                 all_or_none(target),
                 all_or_none(source)
+            ),
+            Self::ExtensionRightsFixed { by, objects } => format!(
+                "role {} on the target can't change rights on these members of extensions, which belong to a superuser there: they \
+                 keep those that the extension gives them ({}): {}",
+                quoted(by),
+                objects.len(),
+                each(objects)
             ),
             Self::PublicStays => {
                 "the source has no schema public; that of the target belongs to a superuser and can't be dropped".to_owned()
@@ -167,6 +181,9 @@ impl FindingKind for OwnerProblem {
                 member(role, by, *options)
             ),
             Self::RoleDoesNotInherit { by } => format!("on the target: ALTER ROLE {} INHERIT;", quoted(by)),
+            Self::ExtensionRightsFixed { .. } => {
+                "afterwards, as a superuser of the target: grant and revoke what the source has granted and revoked".to_owned()
+            }
             Self::PublicRightsFixed { .. } => format!(
                 "create the database on the target beforehand, and grant and revoke these rights in it as a superuser; {accept} \
                  they differ"
@@ -207,6 +224,7 @@ impl Check for Owners {
         if role.superuser {
             return Ok(Vec::new());
         }
+        let role_name = role.name.clone();
         let source = ctx.source().await?;
         let concerned = concerned(&*source, ctx.landscape().mapping()).await?;
         let reach = reach(&target).await?;
@@ -231,6 +249,7 @@ impl Check for Owners {
             problems.extend(judged);
         }
         problems.extend(judge_public(ctx, &*source, &target).await?);
+        problems.extend(judge_extensions(ctx, (&*source, &target), role_name).await?);
         let found = problems
             .iter()
             .map(|problem| problem.about("owners", super::database(ctx)));
@@ -332,6 +351,39 @@ async fn judge_public<S: SideMarker>(
             })
         }
     })
+}
+
+/// Extensions that need a superuser belong to one, also where they are trusted: their members do.
+const OF_SUPERUSERS: &str =
+    "SELECT DISTINCT name::text FROM pg_catalog.pg_available_extension_versions WHERE superuser";
+
+/// Rights on members of extensions that would stay as the extension makes them, which the server reports as a warning only.
+async fn judge_extensions<S: SideMarker>(
+    ctx: &CheckContext<Database>,
+    (source, target): (&Session<S, ReadOnly>, &Session<Target, ReadOnly>),
+    by: String,
+) -> Result<Option<OwnerProblem>, Failure> {
+    if ctx.landscape().mapping().no_privileges {
+        return Ok(None);
+    }
+    let doing = source.doing("read the rights on members of extensions");
+    let members = doing.query(include_str!("extension_rights.sql"), &[]).await?;
+    if members.is_empty() {
+        return Ok(None);
+    }
+    let rows = target
+        .doing("list the extensions")
+        .query(OF_SUPERUSERS, &[])
+        .await?;
+    let of_superusers: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
+    let selected = ctx.selected().await?;
+    let concerned = |extension: &String| {
+        let is_selected = selected.as_ref().is_none_or(|s| s.holds_extension(extension));
+        is_selected && of_superusers.contains(extension)
+    };
+    let members = members.iter().filter(|row| concerned(&row.get(0)));
+    let objects: Vec<String> = members.map(|row| row.get(1)).collect();
+    Ok((!objects.is_empty()).then_some(OwnerProblem::ExtensionRightsFixed { by, objects }))
 }
 
 /// A right as `public_rights.sql` writes it, with the grantee's name on the target.

@@ -1,5 +1,5 @@
--- Objects of this database that a superuser creates, by the kind that a trial tells apart. Members of extensions, and functions in
--- C, which are tried one by one, are left out; so is what $1 and $2 identify, which is not selected.
+-- Objects of this database that a superuser creates, by the kind that a trial tells apart. Members of extensions, temporary objects,
+-- and functions in C, which are tried one by one, are left out; so is what $1 and $2 identify, which is not selected.
 WITH objects (kind, classid, objid) AS (
     SELECT 'event-trigger', 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, e.oid FROM pg_catalog.pg_event_trigger e
     UNION ALL
@@ -45,4 +45,9 @@ SELECT o.kind, pg_catalog.pg_describe_object(o.classid, o.objid, 0) AS object
                     WHERE l.classid = o.classid AND l.objid = o.objid)
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = o.classid AND d.objid = o.objid AND d.objsubid = 0 AND d.deptype = 'e')
+   AND NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_depend d
+                     JOIN pg_catalog.pg_namespace n ON n.oid = d.refobjid AND n.nspname ~ '^pg_(toast|temp)'
+                    WHERE d.classid = o.classid AND d.objid = o.objid
+                      AND d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass)
  ORDER BY o.kind, 2

@@ -4,6 +4,7 @@ SELECT DISTINCT pg_catalog.lower(pg_catalog.split_part(s.setting, '=', 1)) AS se
        pg_catalog.pg_describe_object('pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0) AS object
   FROM pg_catalog.pg_proc p, pg_catalog.unnest(p.proconfig) s (setting)
  WHERE p.oid >= 16384
+   AND p.pronamespace NOT IN (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname ~ '^pg_(toast|temp)')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e')
 UNION

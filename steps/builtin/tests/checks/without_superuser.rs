@@ -44,6 +44,15 @@ async fn owners_that_the_target_has_already() {
         [],
         "roles that will be created are in reach"
     );
+    pair.source
+        .psql("app", "create extension hstore; create extension citext");
+    assert_eq!(bench.database("owners", "app").await, [], "as they were created");
+    pair.source
+        .psql("app", "revoke execute on function akeys(hstore) from public");
+    let findings = bench.database("owners", "app").await;
+    assert_eq!(kinds(&findings), ["extension-rights-fixed"]);
+    assert_eq!(objects(&findings[0]), ["function public.akeys(public.hstore)"]);
+    pair.source.psql("app", "drop extension hstore");
     pair.target.psql("postgres", "create role theirs");
     let findings = bench.database("owners", "app").await;
     assert_eq!(kinds(&findings), ["owner-out-of-reach"]);
