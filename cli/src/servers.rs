@@ -312,7 +312,9 @@ fn is_that(side: Side, found: &Endpoint, created: &Created) -> Result<(), Failur
             "now: {} (system identifier {})",
             found.conninfo, found.system_identifier
         ))
-        .with_hint("give the conninfo of that server; or begin another migration with another --name"))
+        .with_hint(format!(
+            "give the conninfo of that server; or begin another migration with another --name; where the {side} was replaced for good, `pghaul remove --force --gone {side}` removes what is on the other server and ends this migration"
+        )))
 }
 
 /// A server as people read it: `host=db1 port=5432 … (PostgreSQL 15.18)`.

@@ -12,7 +12,7 @@ mod unknown;
 mod versions;
 
 pub use note::{CopiedBy, Note, NoteKind, NoteSubject, Retry, Wait};
-pub use proof::{Incomplete, Positions, Proof, ServerPosition};
+pub use proof::{Decoded, Incomplete, Positions, Proof, ServerPosition};
 pub use record::Record;
 pub use runner::{Account, ConfigurationFile, GivenOption, Invocation, Runner};
 pub use unknown::UnknownRecord;

@@ -41,6 +41,15 @@ pub fn slot_lost_wal(database: &DatabaseName, slot: &str) -> Failure {
     replicated_anew(database, Code::SlotLost, Side::Source, message, first)
 }
 
+/// A replication slot was dropped, and created again under its name: it has what was committed since.
+pub fn slot_created_again(database: &DatabaseName, slot: &str) -> Failure {
+    let message = format!(
+        "the replication slot {slot} was dropped and created again: what was committed between, the target lacks"
+    );
+    let first = "find out who creates slots on the source";
+    replicated_anew(database, Code::SlotLost, Side::Source, message, first)
+}
+
 /// Changes were read from a slot before the subscription existed.
 pub fn slot_consumed(database: &DatabaseName, slot: &str) -> Failure {
     let message = format!("changes were read from the replication slot {slot}, and the target lacks them");
@@ -162,6 +171,7 @@ mod tests {
         let all = [
             slot_gone(&database, "s"),
             slot_lost_wal(&database, "s"),
+            slot_created_again(&database, "s"),
             slot_consumed(&database, "s"),
             replication_changed(&database, Side::Target, "x"),
             copy_forgotten(&database, &table),

@@ -131,3 +131,46 @@ fn a_subscription_that_counts_as_a_synchronous_standby_is_listed() {
     migration.remove().succeeded();
     assert_nothing_is_left(&pair.source, &pair.target);
 }
+
+/// As the target's log suggests where it says that the slot does not exist.
+#[test]
+fn a_slot_that_was_dropped_and_created_again_is_no_proof() {
+    let pair = shared_pair(Kind::Ordinary);
+    let (migration, database) = syncing(pair, "slot_again");
+    for id in 2..20 {
+        let insert = format!("insert into t select {id}, array_agg(g) from generate_series(1, 500) g");
+        pair.source.psql(&database, &insert);
+    }
+    arrives(pair, &database, "select count(*) from t");
+    migration.run().succeeded();
+    let able = |how: &str| {
+        let statement = format!("alter subscription {} {how}", subscription(pair, &database));
+        pair.target.psql(&database, &statement);
+    };
+    able("disable");
+    let own = "pg_replication_slots where database = current_database()";
+    wait_until("the slot is free", PATIENCE, || {
+        pair.source.psql(&database, &format!("select active from {own}")) == "f"
+    });
+    let slot = pair
+        .source
+        .psql(&database, &format!("select slot_name from {own}"));
+    pair.source.psql(&database, "insert into t values (100, null)");
+    for function in [
+        "pg_drop_replication_slot('{}')",
+        "pg_create_logical_replication_slot('{}', 'pgoutput')",
+    ] {
+        let function = function.replace("{}", &slot);
+        pair.source.psql(&database, &format!("select {function}"));
+    }
+    able("enable");
+    pair.source.psql(&database, "insert into t values (101, null)");
+    arrives(pair, &database, "select max(id) from t");
+    let status = migration.status_of(&database);
+    assert_eq!(status["failure"]["code"], "slot-lost", "{status:#}");
+    migration.remove().failed_with(NOT_SAFE_TO_REMOVE);
+    let again = ["run", "--restart-data", &database];
+    migration.command(&again).run().succeeded();
+    migration.remove().succeeded();
+    compare::same(&pair.source, &pair.target, &database);
+}

@@ -122,11 +122,7 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
 fn may_be_gone(failure: Failure, args: &RemoveArgs) -> Failure {
     let is_gone = matches!(
         failure.code,
-        Code::OtherServer
-            | Code::HostNotFound
-            | Code::ConnectionRefused
-            | Code::ConnectionTimedOut
-            | Code::ConnectionLost
+        Code::HostNotFound | Code::ConnectionRefused | Code::ConnectionTimedOut | Code::ConnectionLost
     );
     let (Some(side), true) = (failure.side, is_gone && args.force) else {
         return failure;

@@ -2,8 +2,8 @@
 
 use crate::error::PgError;
 use crate::lsn::Lsn;
-use crate::session::{Right, Session, SideMarker};
-use pghaul_core::event::ServerPosition;
+use crate::session::{Right, Session, SideMarker, Source};
+use pghaul_core::event::{Decoded, ServerPosition};
 
 /// Asked beforehand: a role without this right could not even begin the statement that calls the function.
 const MAY_STAT: &str = "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_stat_file(text)', 'EXECUTE')";
@@ -42,5 +42,24 @@ impl<S: SideMarker, R: Right> Session<S, R> {
             Err(error) if error.sqlstate().is_some_and(|state| state.starts_with("42")) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl<R: Right> Session<Source, R> {
+    /// What a slot has decoded; nothing before PostgreSQL 14.
+    ///
+    /// # Errors
+    /// A lost connection.
+    pub async fn decoded(&self, slot: &str) -> Result<Option<Decoded>, PgError> {
+        if self.server_version() < 140_000 {
+            return Ok(None);
+        }
+        let doing = self.doing("read what a slot has decoded");
+        let row = doing.query_opt(include_str!("decoded.sql"), &[&slot]).await?;
+        Ok(row.map(|row| Decoded {
+            transactions: row.get("total_txns"),
+            bytes: row.get("total_bytes"),
+            reset: row.get("reset"),
+        }))
     }
 }

@@ -1,6 +1,7 @@
 //! The evidence for a state.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Something that was incomplete when a state was proven, and stays so until the cutover.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -91,6 +92,27 @@ pub struct Positions {
     pub source: ServerPosition,
     /// The target.
     pub target: ServerPosition,
+    /// What each slot had decoded, by its name. Empty before PostgreSQL 14, and in journals of programs that did not note it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub decoded: BTreeMap<String, Decoded>,
+}
+
+/// What a slot has decoded, by the server's statistics. One that is created again under the same name begins anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decoded {
+    /// `total_txns` of `pg_stat_replication_slots`.
+    pub transactions: i64,
+    /// `total_bytes`.
+    pub bytes: i64,
+    /// When these statistics, and those of the server, were reset last. A crash resets them.
+    pub reset: String,
+}
+
+impl Decoded {
+    /// Whether the same slot, by the same statistics, had decoded more before.
+    pub fn is_behind(&self, before: &Self) -> bool {
+        self.reset == before.reset && (self.transactions < before.transactions || self.bytes < before.bytes)
+    }
 }
 
 /// Where a server was in its own history.

@@ -78,7 +78,9 @@ pub use workers::Workers;
 // The vocabulary that plug-ins need, so that they depend on this package alone.
 pub use async_trait::async_trait;
 pub use pghaul_core::drift;
-pub use pghaul_core::event::{CopiedBy, Incomplete, NotedBy, Positions, Proof, ServerPosition, StepUpcaster};
+pub use pghaul_core::event::{
+    CopiedBy, Decoded, Incomplete, NotedBy, Positions, Proof, ServerPosition, StepUpcaster,
+};
 pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};
 pub use pghaul_core::selection;

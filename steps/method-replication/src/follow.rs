@@ -27,8 +27,8 @@ use pghaul_step::postgres::{Lsn, ReadOnly, Session, Source};
 use pghaul_step::step::REPLICATION;
 use pghaul_step::step::incomplete_tables;
 use pghaul_step::{
-    Context, Contract, Database, DatabaseName, Descriptor, Failure, Probe, Progress, Proof, Route, Side,
-    Standing, Step, StepPhase, TableName, TablePlan, failures,
+    Context, Contract, Database, DatabaseName, Descriptor, Failure, Positions, Probe, Progress, Proof, Route,
+    Side, Standing, Step, StepPhase, TableName, TablePlan, failures,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -158,12 +158,16 @@ impl Step for Follow {
             history::compare(ctx, &source, &target, &mut standing.problems).await?;
         }
         let rows = check_copies(ctx, &links, &mut standing.problems)?;
+        let decoded = history::decoded(&source, links.iter().map(|link| &link.slot.name)).await?;
         let as_of = deferred_as_of(ctx)?;
         standing.proof = Proof {
             tables: ctx.plan().replicated().count() as u64,
             rows,
             incomplete: incomplete_tables(ctx.plan()),
-            positions: Some(history::positions(&source, &target).await?),
+            positions: Some(Positions {
+                decoded,
+                ..history::positions(&source, &target).await?
+            }),
             ..standing.proof
         };
         let copied_again = DeferredCopyOutput::is_planned(ctx.plan());

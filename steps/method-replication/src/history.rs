@@ -9,7 +9,10 @@ use crate::failover;
 use crate::publication::{marks, set_marks};
 use pghaul_contracts::{EffectKey, PublicationOutput, SlotOutput};
 use pghaul_step::postgres::{Lsn, ReadOnly, Right, Session, Source, Target};
-use pghaul_step::{Code, Context, Database, Failure, Positions, Proof, ServerPosition, Side, failures};
+use pghaul_step::{
+    Code, Context, Database, Decoded, Failure, Positions, Proof, ServerPosition, Side, failures,
+};
+use std::collections::BTreeMap;
 
 /// Where both servers are.
 pub(crate) async fn positions<R: Right>(
@@ -19,7 +22,36 @@ pub(crate) async fn positions<R: Right>(
     Ok(Positions {
         source: source.position().await?,
         target: target.position().await?,
+        decoded: BTreeMap::new(),
     })
+}
+
+/// What these slots have decoded.
+pub(crate) async fn decoded(
+    source: &Session<Source, ReadOnly>,
+    slots: impl Iterator<Item = &String>,
+) -> Result<BTreeMap<String, Decoded>, Failure> {
+    let mut all = BTreeMap::new();
+    for slot in slots {
+        let decoded = source.decoded(slot).await?;
+        all.extend(decoded.map(|decoded| (slot.clone(), decoded)));
+    }
+    Ok(all)
+}
+
+/// Slots that have decoded less than when a state was last proven: each was dropped, and created again under its name.
+async fn created_again(
+    ctx: &Context<Database>,
+    source: &Session<Source, ReadOnly>,
+    then: &BTreeMap<String, Decoded>,
+) -> Result<Vec<Failure>, Failure> {
+    let now = decoded(source, then.keys()).await?;
+    let is_behind =
+        |(slot, then): &(&String, &Decoded)| now.get(*slot).is_some_and(|now| now.is_behind(then));
+    let behind = then.iter().filter(is_behind);
+    Ok(behind
+        .map(|(slot, _)| failures::slot_created_again(ctx.database(), slot))
+        .collect())
 }
 
 /// What the journal knows: positions of the last proof, or of the slot's creation where there was none yet.
@@ -53,6 +85,10 @@ pub(crate) async fn compare<R: Right>(
     let is_promoted = noted
         .as_ref()
         .is_some_and(|then| then.source.timeline < now.source.timeline);
+    let decoded_then = noted
+        .as_ref()
+        .map(|then| then.decoded.clone())
+        .unwrap_or_default();
     let found = match noted {
         Some(then) => [
             source_went_back(ctx, source, &slot.name, &then.source, &now.source).await?,
@@ -73,6 +109,10 @@ pub(crate) async fn compare<R: Right>(
     sentences.extend(target_without_mark(ctx).await?);
     if !is_promoted {
         sentences.extend(source_without_mark(ctx, source).await?);
+    }
+    // The slots of a source that was put back have decoded less, too, and a standby has statistics of its own.
+    if !is_promoted && sentences.iter().all(|(side, _)| *side != Side::Source) {
+        problems.extend(created_again(ctx, source, &decoded_then).await?);
     }
     let one_of = |side: Side| sentences.iter().find(|(of, _)| *of == side);
     let problem = |(side, sentence): &(Side, String)| failure(ctx, *side, sentence);
