@@ -8,7 +8,8 @@ use crate::{aiven, altered, halt, worker_settings};
 use async_trait::async_trait;
 use pghaul_contracts::{ConnectionOutput, Generation, Generations, Rest, SlotOutput, SubscriptionOutput};
 use pghaul_step::postgres::{
-    Ident, OtherPassword, ReadOnly, Server, Source, literal, other_password, renewed_conninfo,
+    Ident, OtherPassword, ReadOnly, ReadWrite, Server, Session, Source, Target, literal, other_password,
+    renewed_conninfo,
 };
 use pghaul_step::step::REPLICATION;
 use pghaul_step::{Code, Context, Contract, Database, Descriptor, Failure, Probe, Repeats, Step, StepPhase};
@@ -59,10 +60,11 @@ impl Step for Connection {
     }
 
     async fn run(&self, ctx: &Context<Database>) -> Result<ConnectionOutput, Failure> {
+        let mut target = ctx.target().await?;
         for generation in Generations::of(ctx)?.all() {
-            tell(ctx, *generation).await?;
+            tell(ctx, *generation, &mut target).await?;
         }
-        adjust_workers(ctx).await?;
+        adjust_workers(ctx, &mut target).await?;
         Ok(ConnectionOutput)
     }
 }
@@ -84,21 +86,23 @@ async fn with_new_password(ctx: &Context<Database>, kept: Option<&str>, wanted: 
 }
 
 /// Settings of the target may have been changed since its workers were given what they need. They read them when they begin.
-async fn adjust_workers(ctx: &Context<Database>) -> Result<(), Failure> {
-    let mut target = ctx.target().await?;
+async fn adjust_workers(
+    ctx: &Context<Database>,
+    target: &mut Session<Target, ReadWrite>,
+) -> Result<(), Failure> {
     let mut working = Vec::new();
     for generation in Generations::of(ctx)?.all() {
         let name = generation.finished::<SubscriptionOutput>(ctx)?.name;
         let Some(subscription) = target.subscription(&name).await? else {
             return Ok(());
         };
-        if aiven::has_made(&target, &name).await? {
+        if aiven::has_made(target, &name).await? {
             // Its workers have the settings of another role.
             return Ok(());
         }
         working.extend(subscription.enabled.then_some(name));
     }
-    if !worker_settings::adjust(ctx, &mut target).await? {
+    if !worker_settings::adjust(ctx, target).await? {
         return Ok(());
     }
     for name in working {
@@ -108,7 +112,11 @@ async fn adjust_workers(ctx: &Context<Database>) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Failure> {
+async fn tell(
+    ctx: &Context<Database>,
+    generation: Generation,
+    target: &mut Session<Target, ReadWrite>,
+) -> Result<(), Failure> {
     let name = generation.finished::<SubscriptionOutput>(ctx)?.name;
     if Told::of(ctx).0.contains(&name) {
         // Its worker is just starting; a change would stop it again.
@@ -119,8 +127,7 @@ async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Fai
     let Some(slot) = slot else {
         return Ok(());
     };
-    let mut target = ctx.target().await?;
-    let is_ours = target.subscription(&name).await?.is_some() && !aiven::has_made(&target, &name).await?;
+    let is_ours = target.subscription(&name).await?.is_some() && !aiven::has_made(target, &name).await?;
     if !is_ours {
         // One that is gone is named by the proof.
         return Ok(());
@@ -142,7 +149,7 @@ async fn tell(ctx: &Context<Database>, generation: Generation) -> Result<(), Fai
         Ident::new(name.as_str())?,
         literal(&conninfo)?
     );
-    let transaction = ctx.begin(&mut target).await?;
+    let transaction = ctx.begin(target).await?;
     let operation = "tell the subscription how the source is reached";
     transaction.inner().batch_secretly(operation, &alter).await?;
     altered::note(&transaction, &name).await?;
