@@ -163,52 +163,23 @@ impl Locked {
         let _ = directory.parent().map(std::fs::remove_dir);
     }
 
-    /// Ends a migration of which nothing is on any server: all of its databases become removed, or none is selected any more.
+    /// Ends a migration of which nothing is on any server any more: all of its databases become removed, or none is selected any
+    /// more. `left` is what stays in each of them, where one of the servers is gone.
     ///
     /// # Errors
     /// When the journal can't be written.
-    pub(crate) async fn close(&self, session: &Session, start: &Start) -> Result<Head, Failure> {
-        let facts = self.facts(session, start, false);
-        let events = self.read(|m| closing(m, facts));
-        self.append(events).await
-    }
-
-    async fn append(&self, events: Vec<Event>) -> Result<Head, Failure> {
+    pub(crate) async fn close(
+        &self,
+        session: &Session,
+        start: &Start,
+        left: Option<Incomplete>,
+    ) -> Result<Head, Failure> {
+        let facts = self.facts(session, start, start.take_over);
+        let events = self.read(|m| closing(m, facts, left));
         let journal: Arc<dyn Journal> = Arc::clone(&self.writer) as Arc<dyn Journal>;
         let recorder = Recorder::new(journal, Arc::new(Faults::default()), Arc::new(Blind));
         recorder.append_all(events).await?;
         Ok(self.head())
-    }
-
-    /// Ends a migration one of whose servers is gone: this is left in each database that was begun.
-    ///
-    /// # Errors
-    /// When the journal can't be written.
-    pub(crate) async fn close_without(
-        &self,
-        session: &Session,
-        start: &Start,
-        left: Incomplete,
-    ) -> Result<Head, Failure> {
-        let facts = self.facts(session, start, start.take_over);
-        let mut events = self.read(|m| closing(m, facts));
-        for event in &mut events {
-            if let Event::Database(
-                _,
-                DatabaseEvent::RemovalStarted {
-                    forced,
-                    left: all,
-                    overrides,
-                    ..
-                },
-            ) = event
-            {
-                *forced = true;
-                all.push(left.clone());
-                *overrides = vec!["--force".to_owned(), "--gone".to_owned()];
-            }
-        }
-        self.append(events).await
     }
 
     /// Journals the start of this process, and makes its engine.
@@ -302,9 +273,13 @@ impl Runner {
     }
 }
 
-/// The events that end a migration which has not acted.
-fn closing(migration: &Migration, facts: RunnerFacts) -> Vec<Event> {
+/// The events that end a migration which has not acted, or of which a server is gone.
+fn closing(migration: &Migration, facts: RunnerFacts, left: Option<Incomplete>) -> Vec<Event> {
     let (by, reason) = (facts.identity(), facts.reason());
+    let overrides: &[&str] = match left {
+        Some(_) => &["--force", "--gone"],
+        None => &[],
+    };
     let mut events = vec![Event::Migration(MigrationEvent::RunnerStarted(facts))];
     if migration.selection.is_none() {
         let (selection, databases) = (Box::default(), Vec::new());
@@ -316,14 +291,14 @@ fn closing(migration: &Migration, facts: RunnerFacts) -> Vec<Event> {
     let open = |record: &DatabaseRecord| record.state != DatabaseState::Removed;
     for (name, _) in migration.databases.iter().filter(|(_, record)| open(record)) {
         let started = DatabaseEvent::RemovalStarted {
-            forced: false,
+            forced: left.is_some(),
             despite: None,
-            left: Vec::new(),
+            left: left.iter().cloned().collect(),
             connected: None,
             by: Some(by.clone()),
             accepted: Vec::new(),
             reason: reason.clone(),
-            overrides: Vec::new(),
+            overrides: overrides.iter().map(ToString::to_string).collect(),
         };
         events.push(Event::Database(name.clone(), started));
         events.push(Event::Database(name.clone(), DatabaseEvent::Removed));

@@ -2,6 +2,8 @@
 
 mod gone;
 
+pub(crate) use gone::is_unreachable;
+
 use crate::args::ServerArgs;
 use pghaul_core::event::{Created, Endpoint};
 use pghaul_core::{Code, Failure, Side};

@@ -41,7 +41,7 @@ pub(super) async fn remove_without(
         why: format!("the {side} is gone: nothing was proven, and nothing removed there"),
         ..Incomplete::default()
     };
-    locked.close_without(session, &start, left).await?;
+    locked.close(session, &start, Some(left)).await?;
     locked.clear_state_directory();
     Ok(Worked {
         view: shown(&locked),

@@ -91,7 +91,7 @@ async fn close(session: &Session, file: &JournalFile, args: &CloseArgs) -> Resul
         take_over: false,
         reason: args.reason.clone(),
     };
-    let head = locked.close(session, &start).await?;
+    let head = locked.close(session, &start, None).await?;
     locked.clear_state_directory();
     session.printer.answer(&format!(
         "migration {} is closed; nothing of it is on any server\njournal  {head}\n",

@@ -10,7 +10,7 @@ use crate::exit_code::ExitCode;
 use crate::journals;
 use crate::progress::{Aim, Watcher};
 use crate::runner::{Equipment, Locked, Start};
-use crate::servers::{Given, way_back};
+use crate::servers::{Given, is_unreachable, way_back};
 use crate::signals::Signals;
 use pghaul_core::{Code, Failure, Migration};
 use pghaul_engine::{Allowed, Purpose};
@@ -120,11 +120,7 @@ pub(super) async fn work(session: &Session, args: &RemoveArgs, signals: &Signals
 
 /// Says what to do where a server that a forced removal does not reach will never come back.
 fn may_be_gone(failure: Failure, args: &RemoveArgs) -> Failure {
-    let is_gone = matches!(
-        failure.code,
-        Code::HostNotFound | Code::ConnectionRefused | Code::ConnectionTimedOut | Code::ConnectionLost
-    );
-    let (Some(side), true) = (failure.side, is_gone && args.force) else {
+    let (Some(side), true) = (failure.side, args.force && is_unreachable(failure.code)) else {
         return failure;
     };
     let hint = failure.hint.clone().unwrap_or_default();

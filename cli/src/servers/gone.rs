@@ -67,12 +67,15 @@ fn is_gone<S>(
                 .with_side(side)
                 .with_hint("leave out --gone: `pghaul remove --force` removes what is on both servers"),
         ),
-        Err(failure) => match failure.code {
-            Code::HostNotFound
-            | Code::ConnectionRefused
-            | Code::ConnectionTimedOut
-            | Code::ConnectionLost => Ok(()),
-            _ => Err(failure),
-        },
+        Err(failure) if is_unreachable(failure.code) => Ok(()),
+        Err(failure) => Err(failure),
     }
+}
+
+/// Whether nobody answers, as from a server that no longer exists.
+pub(crate) fn is_unreachable(code: Code) -> bool {
+    matches!(
+        code,
+        Code::HostNotFound | Code::ConnectionRefused | Code::ConnectionTimedOut | Code::ConnectionLost
+    )
 }

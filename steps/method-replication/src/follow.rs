@@ -148,8 +148,6 @@ impl Step for Follow {
         for link in &links {
             by_hand.extend(altered::by_others(ctx, &target, &link.subscription).await?);
         }
-        by_hand.extend(put_back::in_doubt(ctx, &source, &links).await?);
-        by_hand.extend(synchronous::standby(&source).await?);
         look.at_target(&target, &on_source, &mut standing.problems)
             .await?;
         if standing.problems.is_empty() {
@@ -157,6 +155,9 @@ impl Step for Follow {
             look.at_source(&source, &mut standing.problems).await?;
             history::compare(ctx, &source, &target, &mut standing.problems).await?;
         }
+        // Behind the fence: what is altered while the proof waits is seen too.
+        by_hand.extend(put_back::in_doubt(ctx, &source, &links).await?);
+        by_hand.extend(synchronous::standby(&source).await?);
         let rows = check_copies(ctx, &links, &mut standing.problems)?;
         let decoded = history::decoded(&source, links.iter().map(|link| &link.slot.name)).await?;
         let as_of = deferred_as_of(ctx)?;

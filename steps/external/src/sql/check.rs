@@ -85,11 +85,8 @@ impl SqlFile {
         place: &str,
         database: Option<&DatabaseName>,
     ) -> Result<Vec<Finding>, Failure> {
-        let found = match self.rows(server, place).await {
-            Ok(rows) => self.findings(&rows, database),
-            Err(failure) => Err(failure),
-        };
-        match found {
+        let rows = self.rows(server, place).await;
+        match rows.and_then(|rows| self.findings(&rows, database)) {
             Err(failure) if failure.code.is_of_statement() => {
                 Ok(vec![not_made(&self.name, database, Severity::Error, &failure)])
             }
