@@ -171,10 +171,20 @@ fn what_cannot_be_given_away_is_refused_or_accepted_and_listed() {
         "shop",
         "create function app.g() returns event_trigger language plpgsql as 'begin end';
          alter function app.g() owner to owner_a;
-         create event trigger guard on ddl_command_end execute procedure app.g()",
+         create event trigger guard on ddl_command_end execute procedure app.g();
+         create extension hstore; revoke execute on function akeys(hstore) from public;
+         revoke usage on language plpgsql from public",
     );
     let check = migration.with_options("check").run().failed_with(3);
-    for named in ["app.u", "app.v", "app.f()", "public.p", "event trigger guard"] {
+    for named in [
+        "app.u",
+        "app.v",
+        "app.f()",
+        "public.p",
+        "event trigger guard",
+        "akeys",
+        "language plpgsql",
+    ] {
         assert!(check.stdout.contains(named), "{named}: {check}");
     }
     let run = migration
@@ -183,6 +193,11 @@ fn what_cannot_be_given_away_is_refused_or_accepted_and_listed() {
         .run()
         .succeeded();
     assert!(run.stdout.contains("owner of table app.u"), "{run}");
+    // The server only warns of these.
+    for kept in ["FUNCTION akeys", "LANGUAGE plpgsql"] {
+        let is_listed = |line: &str| line.contains(kept) && line.contains("no privileges could be revoked");
+        assert!(run.stdout.lines().any(is_listed), "{kept}: {run}");
+    }
     let owners = "select string_agg(relname || ' ' || relowner::regrole, ', ' order by relname) from pg_class where relkind = 'r' and relnamespace in ('app'::regnamespace, 'public'::regnamespace)";
     assert_eq!(
         pair.target.psql("shop", owners),

@@ -143,6 +143,11 @@ impl PgError {
         error
     }
 
+    /// A warning of the server that is an error to us.
+    pub(crate) fn from_warning(place: &Place, operation: &str, warning: &DbError) -> Self {
+        Self::from_server(place, operation.to_owned(), warning, Phase::Working)
+    }
+
     /// What kind of failure it is.
     pub fn code(&self) -> Code {
         self.0.code

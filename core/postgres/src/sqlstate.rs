@@ -12,7 +12,8 @@ pub fn classify(sqlstate: &str, message: &str) -> Code {
         "28000" | "28P01" => Code::AuthenticationFailed,
         "3D000" => Code::UnknownDatabase,
         "42501" if message.contains("row-level security") => Code::RowSecurity,
-        "42501" => Code::PermissionDenied,
+        // The latter two are warnings: a right was not revoked, or not granted.
+        "42501" | "01006" | "01007" => Code::PermissionDenied,
         "53300" => Code::TooManyConnections,
         "53000" | "53100" | "53200" | "53400" => Code::OutOfResources,
         // What a new session writes first on a disk that is full; the server has no code for it.

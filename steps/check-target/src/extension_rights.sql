@@ -9,6 +9,9 @@ WITH objects (classid, objid, rights, initial) AS (
     UNION ALL
     SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, t.typacl, pg_catalog.acldefault('T', t.typowner)
       FROM pg_catalog.pg_type t
+    UNION ALL
+    SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, l.oid, l.lanacl, pg_catalog.acldefault('l', l.lanowner)
+      FROM pg_catalog.pg_language l
 )
 SELECT e.extname::text AS extension, pg_catalog.pg_describe_object(o.classid, o.objid, 0) AS object
   FROM pg_catalog.pg_depend d

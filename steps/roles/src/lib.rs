@@ -295,7 +295,10 @@ async fn attempt(
     statement: &str,
     left_out: &mut Vec<LeftOut>,
 ) -> Result<bool, Failure> {
-    match ctx.act(operation, target.doing(operation).batch(statement)).await {
+    match ctx
+        .act(operation, target.batch_of_grants(operation, statement))
+        .await
+    {
         Ok(()) => Ok(true),
         Err(error) if is_refusal(&error) => {
             left_out.push(LeftOut {
@@ -309,10 +312,10 @@ async fn attempt(
 }
 
 /// Whether the target knows no such setting or role, or pghaul's role may not give it: permission denied, invalid
-/// grant, undefined object, and parameters that can't be changed or have no such value there.
+/// grant, undefined object, rights that were not granted, and parameters that can't be changed or have no such value there.
 fn is_refusal(error: &PgError) -> bool {
     matches!(
         error.sqlstate(),
-        Some("42501" | "0LP01" | "42704" | "55P02" | "22023")
+        Some("42501" | "0LP01" | "42704" | "01007" | "55P02" | "22023")
     )
 }

@@ -14,6 +14,8 @@ pub(crate) const RESTORE: &str = "restore the schema";
 enum Run {
     /// As they are.
     Plainly,
+    /// So that a right which is not granted or not revoked is an error.
+    Granting,
     /// So that no text with them is shown, logged or stored on the server.
     Secretly,
 }
@@ -39,9 +41,10 @@ pub(crate) async fn attempt_entry(
     entry: &Entry,
     statements: &str,
 ) -> Result<Option<Failure>, Failure> {
-    let run = match entry.may_hold_a_secret() {
-        true => Run::Secretly,
-        false => Run::Plainly,
+    let run = match entry.kind {
+        _ if entry.may_hold_a_secret() => Run::Secretly,
+        ObjectType::Acl | ObjectType::DefaultAcl => Run::Granting,
+        _ => Run::Plainly,
     };
     let Some(failure) = attempt(transaction, statements, run).await? else {
         return Ok(None);
@@ -92,7 +95,7 @@ async fn attempt_for_somebody(
 ) -> Result<Option<Failure>, Failure> {
     let mut statements = Cow::Borrowed(statements);
     while let Some(kept) = without_the_missing(&statements, &failure) {
-        match attempt(transaction, &kept, Run::Plainly).await? {
+        match attempt(transaction, &kept, Run::Granting).await? {
             None => return Ok(None),
             Some(other) => failure = other,
         }
@@ -110,6 +113,7 @@ async fn attempt(
     transaction.batch(RESTORE, "SAVEPOINT piece").await?;
     let attempted = match run {
         Run::Plainly => transaction.batch(RESTORE, statements).await,
+        Run::Granting => transaction.batch_of_grants(RESTORE, statements).await,
         Run::Secretly => transaction.inner().batch_secretly(RESTORE, statements).await,
     };
     match attempted {

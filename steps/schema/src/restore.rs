@@ -233,7 +233,7 @@ impl<'a> Restorer<'a> {
         together.extend(then.iter().map(|then| then.statements.as_str()));
         let transaction = self.ctx.begin(target).await?;
         self.set_up(&transaction, batch.evaluates_expressions()).await?;
-        if transaction.batch(RESTORE, &together).await.is_err() {
+        if transaction.batch_of_grants(RESTORE, &together).await.is_err() {
             transaction.rollback().await?;
             return self.send_each(target, &parts, &then).await;
         }

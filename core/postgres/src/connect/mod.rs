@@ -4,10 +4,12 @@ mod copy_rows;
 mod established;
 mod replication_startup;
 mod socket;
+mod unmet_rights;
 
 pub(crate) use copy_rows::RowCounts;
 pub(crate) use socket::{Address, SocketOptions, addresses};
 use socket::{Wire, open};
+pub(crate) use unmet_rights::UnmetRights;
 
 use crate::conninfo::{GivenPassword, SslMode, SslNegotiation};
 use crate::error::{PgError, Phase, Place, io_code};
@@ -52,6 +54,7 @@ pub(crate) struct Connected {
     pub(crate) driver: JoinHandle<()>,
     pub(crate) encrypted: bool,
     pub(crate) counts: Arc<RowCounts>,
+    pub(crate) unmet: Arc<UnmetRights>,
 }
 
 /// Why one attempt at one address failed.
@@ -184,6 +187,7 @@ async fn attempt(
         },
     };
     let counts = Arc::default();
+    let unmet = Arc::default();
     if encrypt {
         let wire = handshake(wire, target, tls).await?;
         let wire = ReplicationStartup::new(wire, startup.replication);
@@ -195,9 +199,10 @@ async fn attempt(
             .map_err(AttemptError::Driver)?;
         Ok(Connected {
             client,
-            driver: tokio::spawn(drive(connection)),
+            driver: tokio::spawn(drive(connection, Arc::clone(&unmet))),
             encrypted: true,
             counts,
+            unmet,
         })
     } else {
         let wire = ReplicationStartup::new(wire, startup.replication);
@@ -209,9 +214,10 @@ async fn attempt(
             .map_err(AttemptError::Driver)?;
         Ok(Connected {
             client,
-            driver: tokio::spawn(drive(connection)),
+            driver: tokio::spawn(drive(connection, Arc::clone(&unmet))),
             encrypted: false,
             counts,
+            unmet,
         })
     }
 }
@@ -316,8 +322,8 @@ impl Startup {
     }
 }
 
-/// Runs a connection until it ends. Notices go to the log.
-async fn drive<S, T>(mut connection: Connection<S, T>)
+/// Runs a connection until it ends. Notices go to the log; one of rights is kept until the session looks.
+async fn drive<S, T>(mut connection: Connection<S, T>, unmet: Arc<UnmetRights>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
@@ -331,6 +337,7 @@ where
                     notice.severity(),
                     notice.message()
                 );
+                unmet.look_at(notice);
             }
             Ok(_) => {}
             // The error also reaches whoever waits for a result.

@@ -7,6 +7,7 @@
 mod copy_out;
 mod doing;
 mod epoch;
+mod grants;
 mod home;
 mod idle;
 mod rehearsal;
@@ -57,6 +58,7 @@ pub struct Session<S, R> {
     place: Place,
     facts: Facts,
     counts: Arc<connect::RowCounts>,
+    unmet: Arc<connect::UnmetRights>,
     canceller: CancelToken,
     _permit: Option<OwnedSemaphorePermit>,
     _type: PhantomData<fn() -> (S, R)>,
@@ -178,6 +180,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
             place: self.place,
             facts: self.facts,
             counts: self.counts,
+            unmet: self.unmet,
             canceller: self.canceller,
             _permit: self._permit,
             _type: PhantomData,
@@ -191,6 +194,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
             driver,
             encrypted,
             counts,
+            unmet,
         } = connected;
         let driver = Driver(driver);
         let facts = facts(&client, &place).await?;
@@ -211,6 +215,7 @@ impl<S: SideMarker, R: Right> Session<S, R> {
             place,
             facts,
             counts,
+            unmet,
             canceller,
             _permit: Some(way.permit),
             _type: PhantomData,

@@ -2,6 +2,7 @@
 
 use super::settings::Known;
 use super::{Doing, ReadWrite, Session, SideMarker};
+use crate::connect::UnmetRights;
 use crate::error::{PgError, Place};
 use std::marker::PhantomData;
 
@@ -10,6 +11,7 @@ pub struct Transaction<'a, S> {
     inner: tokio_postgres::Transaction<'a>,
     place: &'a Place,
     pub(super) known: Known,
+    pub(super) unmet: &'a UnmetRights,
     side: PhantomData<fn() -> S>,
 }
 
@@ -19,13 +21,14 @@ impl<S: SideMarker> Session<S, ReadWrite> {
     /// # Errors
     /// A lost connection.
     pub async fn transaction(&mut self) -> Result<Transaction<'_, S>, PgError> {
-        let (place, known) = (&self.place, self.facts.known);
+        let (place, known, unmet) = (&self.place, self.facts.known, &*self.unmet);
         let inner = self.client.transaction().await;
         let inner = inner.map_err(|error| PgError::from_driver(place, "begin a transaction", &error))?;
         Ok(Transaction {
             inner,
             place,
             known,
+            unmet,
             side: PhantomData,
         })
     }
@@ -70,13 +73,14 @@ impl<S: SideMarker> Transaction<'_, S> {
     /// # Errors
     /// What the server says.
     pub async fn savepoint(&mut self) -> Result<Transaction<'_, S>, PgError> {
-        let (place, known) = (self.place, self.known);
+        let (place, known, unmet) = (self.place, self.known, self.unmet);
         let inner = self.inner.transaction().await;
         let inner = inner.map_err(|error| PgError::from_driver(place, "set a savepoint", &error))?;
         Ok(Transaction {
             inner,
             place,
             known,
+            unmet,
             side: PhantomData,
         })
     }

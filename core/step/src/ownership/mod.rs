@@ -387,6 +387,14 @@ impl<'s> OwnedTransaction<'s> {
         self.transaction.doing(operation).batch(sql).await
     }
 
+    /// As [`Self::batch`]; that a right was not granted or not revoked is an error, after which the transaction goes on.
+    ///
+    /// # Errors
+    /// The server's first error, or its warning of a right.
+    pub async fn batch_of_grants(&self, operation: &str, sql: &str) -> Result<(), PgError> {
+        self.transaction.batch_of_grants(operation, sql).await
+    }
+
     /// The transaction itself, for queries and COPY.
     pub fn inner(&self) -> &Transaction<'s, Target> {
         &self.transaction
