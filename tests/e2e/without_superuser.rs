@@ -173,8 +173,11 @@ fn what_cannot_be_given_away_is_refused_or_accepted_and_listed() {
          alter function app.g() owner to owner_a;
          create event trigger guard on ddl_command_end execute procedure app.g();
          create extension hstore; revoke execute on function akeys(hstore) from public;
-         revoke usage on language plpgsql from public",
+         revoke usage on language plpgsql from public;
+         grant set on parameter log_statement to reader",
     );
+    pair.target
+        .psql("postgres", "grant set on parameter log_statement to mover");
     let check = migration.with_options("check").run().failed_with(3);
     for named in [
         "app.u",
@@ -198,6 +201,9 @@ fn what_cannot_be_given_away_is_refused_or_accepted_and_listed() {
         let is_listed = |line: &str| line.contains(kept) && line.contains("no privileges could be revoked");
         assert!(run.stdout.lines().any(is_listed), "{kept}: {run}");
     }
+    let history = migration.command(&["history", "--json"]).run().succeeded();
+    let granted = r#"no privileges were granted for \"log_statement\""#;
+    assert!(history.stdout.contains(granted), "{history}");
     let owners = "select string_agg(relname || ' ' || relowner::regrole, ', ' order by relname) from pg_class where relkind = 'r' and relnamespace in ('app'::regnamespace, 'public'::regnamespace)";
     assert_eq!(
         pair.target.psql("shop", owners),

@@ -39,7 +39,7 @@ pub(crate) async fn lend_what_is_needed(
     }
     for role in &to_lend {
         let statement = grant(role, target.server_version())?;
-        attempt(ctx, target, &operation(role), &statement, left_out).await?;
+        left_out.extend(attempt(ctx, target, &operation(role), &statement).await?);
     }
     Ok(())
 }

@@ -146,15 +146,12 @@ impl Step for Roles {
         }
         let concerned = memberships.iter().filter(|membership| membership.concerns(&ours));
         grant_all(ctx, &target, concerned.collect(), &mut output).await?;
+        let operation = "grant rights on parameters and tablespaces";
         for statement in &grants {
-            attempt(
-                ctx,
-                &target,
-                "grant rights on parameters and tablespaces",
-                statement,
-                &mut output.left_out,
-            )
-            .await?;
+            let done = ctx
+                .act(operation, target.batch_of_grants(operation, statement))
+                .await;
+            output.left_out.extend(refusal(done, statement)?);
         }
         Ok(output)
     }
@@ -228,16 +225,12 @@ async fn complete_role(
         let savepoint = transaction.savepoint().await?;
         // A setting may be a secret of the application's.
         let altered = savepoint.batch_secretly(&operation, &statement).await;
-        match altered {
-            Ok(()) => savepoint.commit().await?,
-            Err(error) if is_refusal(&error) => {
+        match refusal(altered, &statement)? {
+            None => savepoint.commit().await?,
+            Some(refusal) => {
                 savepoint.rollback().await?;
-                left_out.push(LeftOut {
-                    statement,
-                    why: error.message().to_owned(),
-                });
+                left_out.push(refusal);
             }
-            Err(error) => return Err(error.into()),
         }
     }
     ctx.act(&operation, transaction.commit()).await?;
@@ -270,13 +263,12 @@ async fn grant_all(
                 }
                 _ => statement.clone(),
             };
-            if attempt(ctx, target, &operation, &acting, &mut left_out).await? {
-                output.memberships += 1;
-            } else {
-                if let Some(last) = left_out.last_mut() {
-                    last.statement = statement;
+            match attempt(ctx, target, &operation, &acting).await? {
+                None => output.memberships += 1,
+                Some(refusal) => {
+                    left_out.push(LeftOut { statement, ..refusal });
+                    refused.push(*membership);
                 }
-                refused.push(*membership);
             }
         }
         if refused.is_empty() || refused.len() == memberships.len() {
@@ -287,26 +279,25 @@ async fn grant_all(
     }
 }
 
-/// Runs a statement, or notes what the target says where it refuses. Returns whether it was run.
+/// Runs a statement. Returns what the target says where it refuses.
 async fn attempt(
     ctx: &Context<Cluster>,
     target: &Session<Target, ReadWrite>,
     operation: &str,
     statement: &str,
-    left_out: &mut Vec<LeftOut>,
-) -> Result<bool, Failure> {
-    match ctx
-        .act(operation, target.batch_of_grants(operation, statement))
-        .await
-    {
-        Ok(()) => Ok(true),
-        Err(error) if is_refusal(&error) => {
-            left_out.push(LeftOut {
-                statement: statement.to_owned(),
-                why: error.message().to_owned(),
-            });
-            Ok(false)
-        }
+) -> Result<Option<LeftOut>, Failure> {
+    let done = ctx.act(operation, target.doing(operation).batch(statement)).await;
+    refusal(done, statement)
+}
+
+/// What the target says where it refuses a statement.
+fn refusal(done: Result<(), PgError>, statement: &str) -> Result<Option<LeftOut>, Failure> {
+    match done {
+        Ok(()) => Ok(None),
+        Err(error) if is_refusal(&error) => Ok(Some(LeftOut {
+            statement: statement.to_owned(),
+            why: error.message().to_owned(),
+        })),
         Err(error) => Err(error.into()),
     }
 }
