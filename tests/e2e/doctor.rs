@@ -101,6 +101,8 @@ fn everything_of_ours_is_found_and_what_is_wrong_is_named() {
 fn after_a_lost_journal_everything_of_it_is_dropped_and_no_row() {
     let (pair, migration) = in_step();
     let id = migration.status()["id"].as_str().expect("an id").to_owned();
+    let settings = "select string_agg(array_to_string(setconfig, ','), ',') from pg_db_role_setting where setdatabase <> 0";
+    assert!(pair.target.psql("shop", settings).contains("array_nulls"));
     // What is not of this migration stays; what a worker and a killed run may leave goes.
     pair.target.psql("shop", "create publication mine for all tables");
     let sync_slot = pair.target.psql(
@@ -141,6 +143,7 @@ fn after_a_lost_journal_everything_of_it_is_dropped_and_no_row() {
             .psql("postgres", &format!("select pg_drop_replication_slot('{name}')"));
     }
     pair.target.psql("shop", "drop publication mine");
+    assert_eq!(pair.target.psql("shop", settings), "", "for the workers");
     assert_nothing_is_left(&pair.source, &pair.target);
     let books = "select count(*), sum(id), sum(length(title)) from book";
     assert_eq!(pair.source.psql("shop", books), pair.target.psql("shop", books));

@@ -67,9 +67,10 @@ impl Migration {
         self.pghaul.again().args(arguments.iter().copied())
     }
 
-    /// `run`, to its end.
+    /// `run`, to its end, without a rehearsal of the schema, which would restore it twice. [`Migration::with_options`] makes one, as
+    /// the user's `run` does.
     pub(crate) fn run(&self) -> Outcome {
-        self.with_options("run").run()
+        self.with_options("run").args(["--no-rehearsal"]).run()
     }
 
     /// `remove`, to its end.

@@ -204,6 +204,14 @@ fn what_cannot_be_given_away_is_refused_or_accepted_and_listed() {
     let history = migration.command(&["history", "--json"]).run().succeeded();
     let granted = r#"no privileges were granted for \"log_statement\""#;
     assert!(history.stdout.contains(granted), "{history}");
+    let of_parameter = "privilege SET ON PARAMETER log_statement TO reader";
+    assert!(run.stdout.contains(of_parameter), "{run}");
+    let remove = migration.remove().failed_with(8);
+    assert!(remove.stderr.contains(of_parameter), "{remove}");
+    pair.target
+        .psql("postgres", "grant set on parameter log_statement to reader");
+    let status = migration.command(&["status"]).run();
+    assert!(!status.stdout.contains(of_parameter), "{status}");
     let owners = "select string_agg(relname || ' ' || relowner::regrole, ', ' order by relname) from pg_class where relkind = 'r' and relnamespace in ('app'::regnamespace, 'public'::regnamespace)";
     assert_eq!(
         pair.target.psql("shop", owners),

@@ -74,16 +74,16 @@ pub(super) async fn look(
                 true => view.with_copies(engine.look_at_copies().await, &Clock::system().now()),
                 false => view,
             };
+            let view = match engine.look_at_cluster().await {
+                Ok(standing) => view.with_cluster(standing),
+                Err(failure) => view.unreachable(&failure),
+            };
             if !asked {
                 return Ok(view);
             }
             // Where it can't be read, the look below says why.
             let view = view.with_lag(engine.look_at_lag().await.unwrap_or_default());
             let view = view.with_standings(engine.look().await, &Clock::system().now());
-            let view = match engine.look_at_cluster().await {
-                Ok(standing) => view.with_cluster(standing),
-                Err(failure) => view.unreachable(&failure),
-            };
             // A limit that can't be read is not shown; the look itself has said what is wrong with the source.
             Ok(view.with_keep_size(engine.wal_keep_size().await.unwrap_or_default()))
         }

@@ -214,6 +214,7 @@ async fn drop_remains(
         migration: &migration,
         source: servers.source.as_ref(),
         target: servers.target.as_ref(),
+        registry: &session.registry,
     }
     .run()
     .await?;

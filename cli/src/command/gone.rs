@@ -28,6 +28,7 @@ pub(super) async fn remove_without(
         migration: locked.id(),
         source: remaining.source.as_ref(),
         target: remaining.target.as_ref(),
+        registry: &session.registry,
     }
     .run()
     .await?;

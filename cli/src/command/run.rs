@@ -23,8 +23,8 @@ use pghaul_engine::{
     Purpose, RunRequest, WalPolicy, candidates, check_acceptances, check_databases, provider, selection,
 };
 use pghaul_postgres::ConnInfo;
-use pghaul_step::WayBack;
 use pghaul_step::check::Rehearse;
+use pghaul_step::{Standing, WayBack};
 use pghaul_store::JournalFile;
 
 const STOPPING: &str = "stopping in order; Ctrl-C once more stops at once (`pghaul run` goes on either way)";
@@ -129,10 +129,19 @@ pub(super) async fn work(session: &Session, args: &RunArgs, signals: &Signals) -
         restart: args.restart_data.iter().map(DatabaseName::new).collect(),
     };
     let outcome = runner.engine.run(&request).await;
+    // What the servers as a whole lack is in no database's proof.
+    let cluster = match outcome {
+        Ok(()) => runner.engine.look_at_cluster().await,
+        Err(_) => Ok(Standing::default()),
+    };
     watcher.finish();
     let locked = runner.stop(&outcome).await;
+    let view = shown(&locked);
     Ok(Worked {
-        view: shown(&locked),
+        view: match cluster {
+            Ok(standing) => view.with_cluster(standing),
+            Err(failure) => view.unreachable(&failure),
+        },
         outcome,
         over: false,
     })

@@ -71,7 +71,7 @@ pub use recorder::Recorder;
 pub use registry::{Origin, Registry, RegistryError, alike};
 pub use run::{Copying, RunContext, WayBack};
 pub use scope::{Cluster, Database, Scope};
-pub use step::{Descriptor, Probe, Repeats, Standing, Step, StepPhase};
+pub use step::{Descriptor, OnTarget, Probe, Repeats, Standing, Step, StepPhase};
 pub use throwaway::ThrowawayDatabase;
 pub use workers::Workers;
 

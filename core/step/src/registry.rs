@@ -2,7 +2,7 @@
 
 use crate::check::{Check, ErasedCheck};
 use crate::scope::{Cluster, Database, Scope};
-use crate::step::{EVERY_ROUTE, ErasedStep, Step, StepPhase};
+use crate::step::{EVERY_ROUTE, ErasedStep, OnTarget, Step, StepPhase};
 use petgraph::graphmap::DiGraphMap;
 use pghaul_core::plan::Route;
 use pghaul_core::{Code, Failure, StepName, StepVersions};
@@ -204,6 +204,18 @@ impl Registry {
     pub fn steps(&self) -> impl Iterator<Item = crate::Descriptor> {
         let cluster = self.cluster_steps.iter().map(|s| s.descriptor());
         cluster.chain(self.database_steps.iter().map(|s| s.descriptor()))
+    }
+
+    /// See [`Step::taking_back`], of all steps.
+    ///
+    /// # Errors
+    /// Names that can't be written in SQL.
+    pub fn taking_back(&self, effects: &BTreeSet<String>, of: OnTarget<'_>) -> Result<Vec<String>, Failure> {
+        let mut statements = Vec::new();
+        for step in &self.database_steps {
+            statements.extend(step.taking_back(effects, of)?);
+        }
+        Ok(statements)
     }
 
     /// The versions of what all steps note in the journal.

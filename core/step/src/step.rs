@@ -8,7 +8,17 @@ use pghaul_core::event::{Incomplete, Proof, StepUpcaster};
 use pghaul_core::plan::Route;
 use pghaul_core::{Failure, JsonText};
 use serde::{Serialize, de::DeserializeOwned};
+use std::collections::BTreeSet;
 use strum::Display;
+
+/// Where effects are that [`Step::taking_back`] is asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct OnTarget<'a> {
+    /// The database on the target.
+    pub database: &'a str,
+    /// pghaul's role there.
+    pub role: &'a str,
+}
 
 /// When a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display)]
@@ -218,6 +228,16 @@ pub trait Step: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// The SQL by which `doctor --drop` and `remove --gone` take back, in a target database, what these effects say was changed
+    /// outside of its schema `pghaul`. They have no context: the journal or the other server is lost.
+    ///
+    /// # Errors
+    /// Names that can't be written in SQL.
+    fn taking_back(&self, effects: &BTreeSet<String>, of: OnTarget<'_>) -> Result<Vec<String>, Failure> {
+        let _ = (effects, of);
+        Ok(Vec::new())
+    }
+
     /// Takes the effects back: for a fallback, or for `remove`. [`Context::undo_reason`] has the reason.
     async fn undo(&self, ctx: &Context<Self::Scope>) -> Result<(), Failure> {
         let _ = ctx;
@@ -305,6 +325,11 @@ pub trait ErasedStep<S: Scope>: sealed::Sealed<S> + Send + Sync {
     /// # Errors
     /// When the journal can't be read.
     fn slots(&self, ctx: &Context<S>) -> Result<Vec<String>, Failure>;
+    /// See [`Step::taking_back`].
+    ///
+    /// # Errors
+    /// Names that can't be written in SQL.
+    fn taking_back(&self, effects: &BTreeSet<String>, of: OnTarget<'_>) -> Result<Vec<String>, Failure>;
     /// See [`Step::probe`].
     async fn probe(&self, ctx: &Context<S>) -> Result<Probe<JsonText>, Failure>;
     /// See [`Step::run`].
@@ -348,6 +373,10 @@ impl<T: Step> ErasedStep<T::Scope> for T {
 
     fn slots(&self, ctx: &Context<T::Scope>) -> Result<Vec<String>, Failure> {
         Step::slots(self, ctx)
+    }
+
+    fn taking_back(&self, effects: &BTreeSet<String>, of: OnTarget<'_>) -> Result<Vec<String>, Failure> {
+        Step::taking_back(self, effects, of)
     }
 
     async fn probe(&self, ctx: &Context<T::Scope>) -> Result<Probe<JsonText>, Failure> {

@@ -15,7 +15,9 @@ use pghaul_contracts::{
 };
 use pghaul_step::postgres::{Ident, PgError, RELEASE_TIMEOUT, ReadWrite, Right, Session, Target, literal};
 use pghaul_step::step::REPLICATION;
-use pghaul_step::{Code, Context, Contract, Database, Descriptor, Failure, Probe, Route, Step, StepPhase};
+use pghaul_step::{
+    Code, Context, Contract, Database, Descriptor, Failure, OnTarget, Probe, Route, Step, StepPhase,
+};
 use std::collections::BTreeSet;
 
 /// The step.
@@ -111,6 +113,10 @@ impl Step for Subscription {
             refresh(ctx, &mut target, &name).await?;
         }
         output(ctx, &target, name, handed_over).await
+    }
+
+    fn taking_back(&self, effects: &BTreeSet<String>, of: OnTarget<'_>) -> Result<Vec<String>, Failure> {
+        worker_settings::taking_back(effects.iter(), of)
     }
 
     async fn undo(&self, ctx: &Context<Database>) -> Result<(), Failure> {

@@ -10,7 +10,7 @@
 
 use pghaul_contracts::EffectKey;
 use pghaul_step::postgres::{Ident, ReadWrite, Session, Target, literal};
-use pghaul_step::{Context, Database, Failure};
+use pghaul_step::{Context, Database, Failure, OnTarget};
 use serde::{Deserialize, Serialize};
 
 /// A setting as workers need it, from a version on.
@@ -101,12 +101,16 @@ pub(crate) async fn adjust(
     let role = owner(target).await?;
     let before = own_settings(target).await?;
     let transaction = ctx.begin(target).await?;
+    let database = ctx.target_database();
+    let alter = alter(OnTarget {
+        database: database.as_str(),
+        role: &role,
+    })?;
     let mut statements = String::new();
     let mut keys = Vec::new();
     for Needed { name, value, .. } in &wrong {
         statements.push_str(&format!(
-            "{} SET {} TO {};\n",
-            alter(ctx, &role)?,
+            "{alter} SET {} TO {};\n",
             Ident::new(*name)?,
             literal(value)?
         ));
@@ -145,14 +149,12 @@ pub(crate) async fn take_back(
         Some(role) => role,
         None => owner(target).await?,
     };
-    let mut statements = String::new();
-    for key in &keys {
-        let alter = alter(ctx, &role)?;
-        statements.push_str(&match setting_of(key) {
-            (name, Some(own)) => format!("{alter} SET {} TO {};\n", Ident::new(name)?, literal(own)?),
-            (name, None) => format!("{alter} RESET {};\n", Ident::new(name)?),
-        });
-    }
+    let database = ctx.target_database();
+    let of = OnTarget {
+        database: database.as_str(),
+        role: &role,
+    };
+    let statements = taking_back(keys.iter(), of)?.join(";\n");
     let operation = "take back the settings of the workers";
     let transaction = ctx.begin(target).await?;
     transaction.batch(operation, &statements).await?;
@@ -160,9 +162,30 @@ pub(crate) async fn take_back(
     transaction.commit(operation).await
 }
 
-fn alter(ctx: &Context<Database>, role: &str) -> Result<String, Failure> {
-    let database = Ident::new(ctx.target_database().as_str())?;
-    Ok(format!("ALTER ROLE {} IN DATABASE {database}", Ident::new(role)?))
+/// The statements that take back what these keys say.
+pub(crate) fn taking_back<'k>(
+    keys: impl Iterator<Item = &'k String>,
+    of: OnTarget<'_>,
+) -> Result<Vec<String>, Failure> {
+    let alter = alter(of)?;
+    let statement = |key: &String| {
+        Ok(match setting_of(key) {
+            (name, Some(own)) => format!("{alter} SET {} TO {}", Ident::new(name)?, literal(own)?),
+            (name, None) => format!("{alter} RESET {}", Ident::new(name)?),
+        })
+    };
+    keys.filter(|key| key.starts_with(EffectKey::WORKER_SETTING))
+        .map(statement)
+        .collect()
+}
+
+fn alter(of: OnTarget<'_>) -> Result<String, Failure> {
+    let OnTarget { database, role } = of;
+    Ok(format!(
+        "ALTER ROLE {} IN DATABASE {}",
+        Ident::new(role)?,
+        Ident::new(database)?
+    ))
 }
 
 /// Name and earlier value in an effect key.

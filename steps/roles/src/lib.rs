@@ -8,13 +8,16 @@
 //! - `membership`: who is a member of whom
 //! - `lent`: memberships of pghaul's own role, for as long as databases are moved
 //! - `shared_grant`: rights on parameters and tablespaces, which no database's archive has
+//! - `piece`: each of these that can be refused, with its name
+//! - `missing`: those that were refused, and that the target still lacks
 //!
 //! **After a crash.** The names are computed and noted in the journal before the first role is created, so a
 //! noted role that exists is one of pghaul's. Each role is an item once it is complete; settings, comments, labels and
 //! memberships of one that is not are set again, which changes nothing.
 //!
 //! **What may be missing afterwards** is in the output: passwords that the source does not show, attributes that
-//! pghaul's role may not give, settings, labels and memberships that the target refuses.
+//! pghaul's role may not give, settings, labels, memberships and rights that the target refuses. What is refused is listed as
+//! incomplete until the target has it or the source has it no more.
 //!
 //! Everything here has the names of the target: what `--map-role` says is applied to what was read from the source.
 //!
@@ -22,6 +25,8 @@
 
 mod lent;
 mod membership;
+mod missing;
+mod piece;
 mod role;
 mod setting;
 mod shared_grant;
@@ -32,7 +37,10 @@ use membership::Membership;
 use pghaul_contracts::ClusterDefinitionsOutput;
 use pghaul_step::owners::{HAS_OPTIONS, Reach, reach};
 use pghaul_step::postgres::{PgError, ReadWrite, Right, Session, SideMarker, Target};
-use pghaul_step::{Cluster, Context, Contract, Descriptor, Failure, Probe, Step, StepPhase, async_trait};
+use pghaul_step::{
+    Cluster, Context, Contract, Descriptor, Failure, Probe, Proof, Standing, Step, StepPhase, async_trait,
+};
+use piece::Piece;
 use role::{Creator, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,13 +155,27 @@ impl Step for Roles {
         let concerned = memberships.iter().filter(|membership| membership.concerns(&ours));
         grant_all(ctx, &target, concerned.collect(), &mut output).await?;
         let operation = "grant rights on parameters and tablespaces";
-        for statement in &grants {
+        for Piece { statement, .. } in &grants {
             let done = ctx
                 .act(operation, target.batch_of_grants(operation, statement))
                 .await;
             output.left_out.extend(refusal(done, statement)?);
         }
         Ok(output)
+    }
+
+    /// Names what the target has refused and still lacks.
+    async fn standing(&self, ctx: &Context<Cluster>) -> Result<Option<Standing>, Failure> {
+        let Some(output) = ctx.output::<Output>()? else {
+            return Ok(None);
+        };
+        Ok(Some(Standing {
+            proof: Proof {
+                incomplete: missing::missing(ctx, &output.left_out).await?,
+                ..Proof::default()
+            },
+            ..Standing::default()
+        }))
     }
 
     async fn lend(&self, ctx: &Context<Cluster>) -> Result<(), Failure> {
@@ -221,7 +243,7 @@ async fn complete_role(
             .await?;
     }
     let mut left_out = Vec::new();
-    for statement in role.alter_statements()? {
+    for Piece { statement, .. } in role.pieces()? {
         let savepoint = transaction.savepoint().await?;
         // A setting may be a secret of the application's.
         let altered = savepoint.batch_secretly(&operation, &statement).await;
@@ -252,7 +274,7 @@ async fn grant_all(
         let mut left_out = Vec::new();
         for membership in &memberships {
             let operation = format!("grant {} to {}", membership.role, membership.member);
-            let statement = membership.statement()?;
+            let statement = membership.piece()?.statement;
             let grantor = membership
                 .grantor
                 .as_deref()

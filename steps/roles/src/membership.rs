@@ -1,27 +1,30 @@
 //! Who is a member of whom.
 
-use pghaul_step::postgres::{Ident, QuoteError, ReadOnly, Session, Source};
+use crate::piece::Piece;
+use pghaul_step::postgres::{Ident, QuoteError, Right, Session, SideMarker};
 use pghaul_step::{Failure, Mapping};
 use std::collections::BTreeSet;
 
 /// The first version whose memberships have the options INHERIT and SET, and belong to their grantors.
 const HAS_OPTIONS: u32 = 160_000;
 
-/// A membership on the source.
+/// A membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Membership {
     pub(crate) role: String,
     pub(crate) member: String,
     pub(crate) admin: bool,
-    /// INHERIT and SET, where the source has them.
+    /// INHERIT and SET, where the server has them.
     pub(crate) options: Option<(bool, bool)>,
     /// Who granted it, where that matters and is not the bootstrap superuser.
     pub(crate) grantor: Option<String>,
 }
 
 /// Reads all memberships, by name.
-pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Membership>, Failure> {
-    let (inherit, set, grantor) = match source.server_version() {
+pub(crate) async fn read<S: SideMarker, R: Right>(
+    server: &Session<S, R>,
+) -> Result<Vec<Membership>, Failure> {
+    let (inherit, set, grantor) = match server.server_version() {
         HAS_OPTIONS.. => (
             "m.inherit_option",
             "m.set_option",
@@ -33,7 +36,7 @@ pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Membe
         .replace("{inherit}", inherit)
         .replace("{set}", set)
         .replace("{grantor}", grantor);
-    let rows = source
+    let rows = server
         .doing("read the memberships of roles")
         .query(&sql, &[])
         .await?;
@@ -87,7 +90,15 @@ impl Membership {
         roles.contains(&self.role) || roles.contains(&self.member)
     }
 
-    pub(crate) fn statement(&self) -> Result<String, QuoteError> {
+    pub(crate) fn piece(&self) -> Result<Piece, QuoteError> {
+        let [role, member] = [&self.role, &self.member].map(Ident::new);
+        Ok(Piece {
+            object: format!("membership of role {} in {}", member?.short(), role?.short()),
+            statement: self.statement()?,
+        })
+    }
+
+    fn statement(&self) -> Result<String, QuoteError> {
         let grant = format!(
             "GRANT {} TO {}",
             Ident::new(&self.role)?,

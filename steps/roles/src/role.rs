@@ -1,8 +1,9 @@
 //! A role on the source, and the statements that create it on the target.
 
+use crate::piece::Piece;
 use crate::setting;
 use pghaul_step::postgres::catalog::RoleFacts;
-use pghaul_step::postgres::{Ident, QuoteError, ReadOnly, Right, Row, Session, Source, Target, literal};
+use pghaul_step::postgres::{Ident, QuoteError, Right, Row, Session, SideMarker, Target, literal};
 use pghaul_step::renaming::renamed_setting;
 use pghaul_step::{Failure, Mapping};
 use serde::{Deserialize, Serialize};
@@ -114,10 +115,10 @@ pub(crate) fn renamed(roles: Vec<Role>, mapping: &Mapping) -> Vec<Role> {
     renamed.filter(|role| names.insert(role.name.clone())).collect()
 }
 
-/// Reads all roles of the source but PostgreSQL's own, by name.
-pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Role>, Failure> {
+/// Reads all roles of a server but PostgreSQL's own, by name.
+pub(crate) async fn read<S: SideMarker, R: Right>(server: &Session<S, R>) -> Result<Vec<Role>, Failure> {
     let sql = "SELECT pg_catalog.has_column_privilege('pg_catalog.pg_authid', 'rolpassword', 'SELECT')";
-    let readable: bool = source
+    let readable: bool = server
         .doing("see whether passwords can be read")
         .query_one(sql, &[])
         .await?
@@ -130,7 +131,7 @@ pub(crate) async fn read(source: &Session<Source, ReadOnly>) -> Result<Vec<Role>
         ),
         false => sql.replace("{password}", "NULL::text"),
     };
-    let rows = source.doing("read the roles").query(&sql, &[]).await?;
+    let rows = server.doing("read the roles").query(&sql, &[]).await?;
     Ok(rows.iter().map(|row| Role::of(row, readable)).collect())
 }
 
@@ -194,21 +195,32 @@ impl Role {
     }
 
     /// Settings, comment and security labels, one statement each.
-    pub(crate) fn alter_statements(&self) -> Result<Vec<String>, QuoteError> {
+    pub(crate) fn pieces(&self) -> Result<Vec<Piece>, QuoteError> {
         let name = Ident::new(&self.name)?;
-        let mut statements = Vec::new();
+        let short = name.short();
+        let mut pieces = Vec::new();
         for setting in &self.settings {
-            statements.push(format!("ALTER ROLE {name} SET {}", setting::assignment(setting)?));
+            let parameter = setting.split('=').next().unwrap_or_default();
+            pieces.push(Piece {
+                object: format!("setting {parameter} of role {short}"),
+                statement: format!("ALTER ROLE {name} SET {}", setting::assignment(setting)?),
+            });
         }
         if let Some(comment) = &self.comment {
-            statements.push(format!("COMMENT ON ROLE {name} IS {}", literal(comment)?));
+            pieces.push(Piece {
+                object: format!("comment on role {short}"),
+                statement: format!("COMMENT ON ROLE {name} IS {}", literal(comment)?),
+            });
         }
         for (provider, label) in &self.labels {
             let provider = Ident::new(provider)?;
             let label = literal(label)?;
-            statements.push(format!("SECURITY LABEL FOR {provider} ON ROLE {name} IS {label}"));
+            pieces.push(Piece {
+                object: format!("security label for {} on role {short}", provider.short()),
+                statement: format!("SECURITY LABEL FOR {provider} ON ROLE {name} IS {label}"),
+            });
         }
-        Ok(statements)
+        Ok(pieces)
     }
 }
 

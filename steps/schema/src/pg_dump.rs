@@ -4,6 +4,7 @@ use crate::raw::{self, Encoded};
 use pghaul_step::postgres::{Server, Source, child};
 use pghaul_step::selection::SelectedObjects;
 use pghaul_step::{Code, Failure, Side, escaped};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -101,10 +102,16 @@ fn candidates() -> Vec<PathBuf> {
             }
         }
     }
-    let mut programs: Vec<PathBuf> = directories.into_iter().map(|d| d.join("pg_dump")).collect();
-    programs.dedup();
-    programs.retain(|p| p.is_file());
-    programs
+    let programs = directories.into_iter().map(|d| d.join("pg_dump"));
+    let mut known = BTreeSet::new();
+    let found = programs.filter_map(|program| {
+        let file = program.canonicalize().ok()?;
+        let is_new = file.is_file() && known.insert(file.clone());
+        is_new.then(|| (file.ends_with(DEBIANS_WRAPPER), program))
+    });
+    let (wrapped, own): (Vec<_>, Vec<_>) = found.partition(|(is_wrapper, _)| *is_wrapper);
+    let found = if own.is_empty() { wrapped } else { own };
+    found.into_iter().map(|(_, program)| program).collect()
 }
 
 /// The major version that a program says it has; `None` where it is no pg_dump. It may be anything: what it says is read no
@@ -134,6 +141,9 @@ fn parse_version(text: &str) -> Option<u32> {
     let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
 }
+
+/// What `/usr/bin/pg_dump` is on Debian: it chooses one of `/usr/lib/postgresql` by its arguments, each time anew.
+const DEBIANS_WRAPPER: &str = "pg_wrapper";
 
 /// Version 18 is the first that dumps statistics, of servers of any version, and the first that takes them over.
 const CARRIES_STATISTICS: u32 = 18;

@@ -51,7 +51,7 @@ const ROWS: &str = "
 /// A table that takes long enough to copy that something can happen meanwhile.
 pub(crate) const MANY_ROWS: &str = "
     create table many (id int primary key, filler text);
-    insert into many select n, repeat('x', 100) from generate_series(1, 800000) n;
+    insert into many select n, repeat('x', 100) from generate_series(1, 400000) n;
 ";
 
 /// A database of its own on the source, with [`ROWS`].

@@ -23,6 +23,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("max_logical_replication_workers", "20"),
     ("max_connections", "100"),
     ("max_prepared_transactions", "10"),
+    // Tests side by side keep every core busy; more processes for one query only cost more.
+    ("max_parallel_workers_per_gather", "0"),
+    ("max_parallel_workers", "0"),
     // Otherwise a subscription's worker that stopped is started again only after five seconds.
     ("wal_retrieve_retry_interval", "200ms"),
     // Otherwise one that has nothing to apply confirms a position only every ten seconds.

@@ -7,7 +7,8 @@ use pghaul_core::id::migration_of_object;
 use pghaul_core::{Code, Epoch, Failure, MigrationId, Side};
 use pghaul_postgres::{Ident, RELEASE_TIMEOUT, ReadWrite, Server, Session, SideMarker, Source, Target};
 use pghaul_step::check::maintenance;
-use pghaul_step::ownership::drop_schema;
+use pghaul_step::ownership::{drop_schema, effects};
+use pghaul_step::{OnTarget, Registry};
 use std::time::Duration;
 
 /// How long sessions may take to end.
@@ -24,6 +25,8 @@ pub struct Cleanup<'a> {
     pub source: Option<&'a Server<Source>>,
     /// The target, where it is known.
     pub target: Option<&'a Server<Target>>,
+    /// The steps, which know what else their effects are.
+    pub registry: &'a Registry,
 }
 
 impl Cleanup<'_> {
@@ -118,7 +121,14 @@ impl Cleanup<'_> {
     }
 
     async fn drop_schema(&self, target: &Server<Target>, remain: &Remain) -> Result<(), Failure> {
-        let mut session: Session<Target, ReadWrite> = target.connect(database(remain)?).await?;
+        let database = database(remain)?;
+        let mut session: Session<Target, ReadWrite> = target.connect(database).await?;
+        let effects = effects(&session, "").await?;
+        let role = session.role().await?.name;
+        let of = OnTarget {
+            database,
+            role: &role,
+        };
         let transaction = session.transaction().await?;
         let doing = transaction.doing("drop the schema pghaul");
         let sql = "SELECT migration FROM pghaul.owner FOR UPDATE";
@@ -131,6 +141,10 @@ impl Cleanup<'_> {
             return Err(strangers_here(remain, stranger.get(0)));
         }
         drop_schema(&doing).await?;
+        for statement in self.registry.taking_back(&effects, of)? {
+            let doing = transaction.doing("take back what was set");
+            doing.batch(&statement).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }
