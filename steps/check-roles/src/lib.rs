@@ -6,12 +6,14 @@
 //! - `difference`: what a role is on one server and not on the other
 //! - `labels`: security labels whose provider the target may lack
 //! - `mapped`: what `--map-role`, `--no-owner` and `--no-privileges` come to
+//! - `membership`: memberships that pghaul's role can't grant
 //! - `role`: a role of the source, and what the target does with it
 //! - [`RoleProblem`]: what is found
 
 mod difference;
 mod labels;
 mod mapped;
+mod membership;
 mod problem;
 mod role;
 
@@ -86,6 +88,7 @@ impl Check for Roles {
         found.extend(unknown_settings(&target, settings).await?);
         let created = missing.iter().map(|role| role.name.as_str()).collect();
         found.extend(labels::without_provider(&labels, &created, &target).await?);
+        found.extend(membership::refused(&traits, &created, &there, &target).await?);
         found.extend(different(&traits, &Traits::read(&target).await?));
         Ok(found
             .iter()

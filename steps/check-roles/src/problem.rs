@@ -53,6 +53,15 @@ pub enum RoleProblem {
         /// The roles.
         roles: Vec<String>,
     },
+    /// Memberships of created roles that pghaul's role on the target can't grant.
+    MembershipsRefused {
+        /// The members, each with its role.
+        memberships: Vec<String>,
+        /// Those of their roles that are no superusers: pghaul's role may be a member of them WITH ADMIN OPTION.
+        roles: Vec<String>,
+        /// pghaul's role on the target.
+        grantor: String,
+    },
     /// Roles that the target has already, and that are something else there.
     RolesDiffer {
         /// The roles, with what differs.
@@ -153,6 +162,15 @@ impl FindingKind for RoleProblem {
                 ),
                 roles,
             ),
+            Self::MembershipsRefused {
+                memberships, grantor, ..
+            } => said(
+                &format!(
+                    "role {} on the target can't make roles that it creates members of these roles, so the memberships are left out",
+                    quoted(grantor)
+                ),
+                memberships,
+            ),
             Self::RolesDiffer { roles } => said(
                 "roles that the target has already are not altered, and differ from those of the source",
                 roles,
@@ -237,6 +255,13 @@ impl FindingKind for RoleProblem {
                  afterwards repeat the labels as pg_dumpall --roles-only writes them",
                 providers.first().map(String::as_str).unwrap_or_default()
             ),
+            Self::MembershipsRefused { roles, grantor, .. } => match roles.first() {
+                Some(role) => format!(
+                    "as a superuser of the target: GRANT {role} TO {} WITH ADMIN OPTION; or grant the memberships afterwards",
+                    quoted(grantor)
+                ),
+                None => "only a superuser of the target makes others members of a superuser: grant them afterwards".to_owned(),
+            },
             Self::RolesDiffer { .. } => {
                 "pg_dumpall --roles-only writes the source's statements; run on the target those that it should follow"
                     .to_owned()

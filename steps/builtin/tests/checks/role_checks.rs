@@ -178,6 +178,54 @@ async fn attributes_that_our_role_cannot_give() {
 }
 
 #[tokio::test]
+async fn memberships_that_our_role_cannot_grant() {
+    for (major, refused) in [
+        (15, vec!["app in chief"]),
+        (16, vec!["app in chief", "app in pg_monitor"]),
+    ] {
+        let settings = || Settings::new().major(major);
+        let pair = ClusterPair::start(settings(), settings());
+        pair.source.create_database("app");
+        pair.source.psql(
+            "postgres",
+            "create role chief; create role team; create role app; grant chief, team, pg_monitor to app",
+        );
+        pair.target.psql(
+            "postgres",
+            "create role mover login createrole createdb password 'm'; create role chief superuser",
+        );
+        let target = pair.target.conninfo_as("mover", "m", "postgres");
+        let found = async || {
+            let bench = Bench::of(&pair.source.conninfo("postgres"), &target, &["app"]);
+            let findings = bench.cluster("roles").await;
+            findings
+                .into_iter()
+                .find(|finding| finding.kind == "memberships-refused")
+        };
+        let finding = found().await.expect("a finding");
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(
+            finding.facts["memberships"],
+            serde_json::json!(refused),
+            "{major}"
+        );
+        for role in finding.facts["roles"].as_array().expect("a list") {
+            let grant = format!(
+                "grant {} to mover with admin option",
+                role.as_str().expect("a name")
+            );
+            pair.target.psql("postgres", &grant);
+        }
+        let left = found().await.expect("a finding");
+        assert_eq!(
+            left.facts["memberships"],
+            serde_json::json!(["app in chief"]),
+            "a superuser, on {major}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn superusers_that_a_gatekeeper_refuses() {
     let target = Settings::new().set("aiven.pg_security_agent_reserved_roles", "postgres, chief");
     let pair = ClusterPair::start(Settings::new(), target);
