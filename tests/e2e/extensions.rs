@@ -85,7 +85,7 @@ fn what_they_hold_arrives_by_both_methods() {
             &pair.target.conninfo("postgres"),
         )
         .options(["--method", method]);
-        migration.run().succeeded();
+        migration.with_options("run").run().succeeded();
         if method == "replication" {
             for database in &databases {
                 let changes = include_str!("../support/fixtures/changes.sql");

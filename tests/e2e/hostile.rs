@@ -140,7 +140,7 @@ fn everything_is_replicated_under_any_name() {
     killed_until_done(&migration.with_options("run"), EXPECTED, KILLS);
     let report = load.stop();
     assert_eq!((report.errors, report.messages.as_str()), (0, ""));
-    migration.run().succeeded();
+    migration.with_options("run").run().succeeded();
     assert_eq!(migration.status()["status"], "syncing");
     assert_counted_as_of_its_copy(&migration, source, target);
 

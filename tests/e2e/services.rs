@@ -131,7 +131,7 @@ fn administrators_of_hosted_services_move_their_databases() {
             let why = format!("role {administrator} may not create subscriptions on the target");
             assert!(plan.stdout.contains(&why), "{why}: {plan}");
         }
-        let run = migration.run().succeeded();
+        let run = migration.with_options("run").run().succeeded();
         let status = migration.status_of(name);
         assert_eq!(status["method"], service.method, "{name}: {status:#}\n{run}");
         assert_eq!(

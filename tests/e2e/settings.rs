@@ -56,7 +56,7 @@ fn workers_read_and_write_whatever_the_database_has_set() {
     let own = format!("alter role postgres in database {database} set lock_timeout = '200ms'");
     pair.source.psql("postgres", &own);
     let migration = migration_of(pair, &database);
-    migration.run().succeeded();
+    migration.with_options("run").run().succeeded();
     let of_workers = "select unnest(setconfig) from pg_db_role_setting s join pg_roles r on r.oid = s.setrole
                       where r.rolname = 'postgres' and s.setdatabase = (select oid from pg_database where datname = current_database())";
     let of_workers = pair.target.psql(&database, of_workers);

@@ -180,7 +180,7 @@ fn moved(source: u32, target: u32) -> Vec<String> {
         )
         .options(["--method", method])
         .env("PGHAUL_PG_DUMP", pg_dump.to_str().expect("a path in UTF-8"));
-        migration.run().succeeded();
+        migration.with_options("run").run().succeeded();
         let written = match method {
             "replication" => write(&pair.source),
             _ => 0,
