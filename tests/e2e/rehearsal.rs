@@ -221,7 +221,7 @@ fn what_only_a_rehearsal_lacks_stops_no_run() {
         "note partly-rehearsed -",
     ];
     assert_eq!(found(&outcome), expected, "{outcome}");
-    migration.run().succeeded();
+    migration.with_options("run").run().succeeded();
     for table in ["named", "within", "app", "sized", "judged"] {
         let sql = format!("select t::text from {table} t");
         assert_eq!(pair.target.psql(database, &sql), pair.source.psql(database, &sql));
@@ -244,7 +244,8 @@ fn a_run_that_rehearses_stops_before_it_creates_anything() {
     let without = Migration::of(&pair.source, &pair.target, &database).options(["--schema-only-table", "t"]);
     assert_eq!(found(&check(&without)), [""; 0]);
     let migration = Migration::of(&pair.source, &pair.target, &database).options(["--rehearse"]);
-    let outcome = migration.run().failed_with(CHECK_FAILED);
+    let run = || migration.with_options("run").run();
+    let outcome = run().failed_with(CHECK_FAILED);
     assert!(outcome.stderr.contains("table public.t"), "{outcome}");
     assert!(outcome.stderr.contains("violates check constraint"), "{outcome}");
     assert!(
@@ -255,7 +256,7 @@ fn a_run_that_rehearses_stops_before_it_creates_anything() {
     assert_eq!(pair.target.psql("postgres", &sql), "0");
 
     pair.source.psql(&database, "delete from t where id = 2");
-    migration.run().succeeded();
+    run().succeeded();
     assert_eq!(pair.target.psql(&database, "select count(*) from t"), "1");
 }
 
