@@ -4,6 +4,8 @@
 use crate::failures::Holder;
 use crate::migration::{Migration, assert_nothing_is_left};
 use pghaul_testkit::{Cluster, ClusterPair, Settings, compare, postgres, wait_until};
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const SCHEMA: &str = r#"
@@ -163,6 +165,24 @@ fn owners_and_grantors_are_those_of_the_source_by_replication_that_was_killed() 
     assert_nothing_is_left(&pair.source, &pair.target);
 }
 
+fn objects(list: &Value) -> BTreeSet<String> {
+    let object = |item: &Value| item["object"].as_str().expect("a name").to_owned();
+    list.as_array().expect("a list").iter().map(object).collect()
+}
+
+/// What the check `role-rehearsal` names.
+fn foretold_of_roles(migration: &Migration) -> BTreeSet<String> {
+    let check = migration.with_options("check").args(["--json"]).run();
+    let answer: Value = serde_json::from_str(&check.stdout).expect("JSON");
+    let findings = answer["check"]["findings"].as_array().expect("findings");
+    let of_it = findings
+        .iter()
+        .filter(|finding| finding["check"] == "role-rehearsal");
+    of_it
+        .flat_map(|finding| objects(&finding["facts"]["refused"]))
+        .collect()
+}
+
 #[test]
 fn what_cannot_be_given_away_is_refused_or_accepted_and_listed() {
     let (pair, migration) = world(16, 16, "dump");
@@ -174,10 +194,12 @@ fn what_cannot_be_given_away_is_refused_or_accepted_and_listed() {
          create event trigger guard on ddl_command_end execute procedure app.g();
          create extension hstore; revoke execute on function akeys(hstore) from public;
          revoke usage on language plpgsql from public;
-         grant set on parameter log_statement to reader",
+         grant set on parameter log_statement to reader; grant pg_monitor to reader; alter role reader set log_min_messages = 'error';
+         alter role reader set work_mem = '5MB'; comment on role reader is 'reads'",
     );
     pair.target
         .psql("postgres", "grant set on parameter log_statement to mover");
+    let foretold = foretold_of_roles(&migration);
     let check = migration.with_options("check").run().failed_with(3);
     for named in [
         "app.u",
@@ -204,7 +226,13 @@ fn what_cannot_be_given_away_is_refused_or_accepted_and_listed() {
     let history = migration.command(&["history", "--json"]).run().succeeded();
     let granted = r#"no privileges were granted for \"log_statement\""#;
     assert!(history.stdout.contains(granted), "{history}");
+    let status = migration.command(&["status", "--json"]).run().succeeded();
+    let of_cluster =
+        serde_json::from_str::<Value>(&status.stdout).expect("JSON")["migration"]["incomplete"].take();
+    assert_eq!(objects(&of_cluster), foretold);
     let of_parameter = "privilege SET ON PARAMETER log_statement TO reader";
+    assert_eq!(foretold.len(), 3, "{foretold:?}");
+    assert!(foretold.contains(of_parameter), "{foretold:?}");
     assert!(run.stdout.contains(of_parameter), "{run}");
     let remove = migration.remove().failed_with(8);
     assert!(remove.stderr.contains(of_parameter), "{remove}");

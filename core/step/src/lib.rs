@@ -79,7 +79,7 @@ pub use workers::Workers;
 pub use async_trait::async_trait;
 pub use pghaul_core::drift;
 pub use pghaul_core::event::{
-    CopiedBy, Decoded, Incomplete, NotedBy, Positions, Proof, ServerPosition, StepUpcaster,
+    CopiedBy, Decoded, Incomplete, NotedBy, Positions, Proof, Selection, ServerPosition, StepUpcaster,
 };
 pub use pghaul_core::journal::Head;
 pub use pghaul_core::plan::{CopyFormat, InitialCopy, Route};

@@ -6,7 +6,7 @@
 //! created another one may grant itself that membership; before, a role with CREATEROLE may for every role but superusers.
 
 use pghaul_core::{Failure, Mapping};
-use pghaul_postgres::{Right, Session, SideMarker, Target};
+use pghaul_postgres::{Doing, Right, Session, SideMarker, Target};
 use std::collections::BTreeMap;
 
 /// The first version whose memberships have the options INHERIT and SET.
@@ -87,11 +87,22 @@ pub enum Reach {
 /// # Errors
 /// When the server can't be asked.
 pub async fn reach<R: Right>(target: &Session<Target, R>) -> Result<BTreeMap<String, Reach>, Failure> {
-    let sql = match target.server_version() {
+    let doing = target.doing("read which roles pghaul's role can act as");
+    reach_now(&doing, target.server_version()).await
+}
+
+/// As [`reach`], as an open transaction sees it.
+///
+/// # Errors
+/// When the server can't be asked.
+pub async fn reach_now<R: Right>(
+    doing: &Doing<'_, R>,
+    server_version: u32,
+) -> Result<BTreeMap<String, Reach>, Failure> {
+    let sql = match server_version {
         HAS_OPTIONS.. => include_str!("reach.sql"),
         _ => include_str!("reach_15.sql"),
     };
-    let doing = target.doing("read which roles pghaul's role can act as");
     let rows = doing.query(sql, &[]).await?;
     let reach = rows.iter().map(|row| {
         let (member, grantable, superuser) = (row.get("member"), row.get("grantable"), row.get("rolsuper"));

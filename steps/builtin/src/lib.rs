@@ -39,7 +39,7 @@ pub fn builtin(registry: Registry) -> Registry {
 
 /// Each package registers its own: a new check in one of them is nothing new here.
 fn checks(registry: Registry) -> Registry {
-    let packages: [fn(Registry) -> Registry; 16] = [
+    let packages: [fn(Registry) -> Registry; 17] = [
         pghaul_check_connection::register,
         pghaul_check_same_server::register,
         pghaul_check_version::register,
@@ -53,6 +53,7 @@ fn checks(registry: Registry) -> Registry {
         pghaul_large_objects::register_checks,
         pghaul_check_target::register,
         pghaul_check_roles::register,
+        pghaul_roles::register_checks,
         pghaul_check_settings::register,
         pghaul_check_wal::register,
         pghaul_check_objects::register,

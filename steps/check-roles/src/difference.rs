@@ -76,14 +76,6 @@ impl Traits {
             .collect()
     }
 
-    /// Who is a member of which role.
-    pub(crate) fn memberships(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.of.iter().flat_map(|(name, traits)| {
-            let granted = traits.values().filter_map(|of| of.granted.as_deref());
-            granted.filter_map(|role| Some((name.as_deref()?, role)))
-        })
-    }
-
     /// The roles that both servers have, each with the names of the traits in which they differ.
     pub(crate) fn differing(&self, target: &Self) -> Vec<(String, Vec<String>)> {
         let both = self.of.iter().filter_map(|(name, here)| {

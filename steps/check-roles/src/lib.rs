@@ -4,16 +4,12 @@
 //! found, and left to the user.
 //!
 //! - `difference`: what a role is on one server and not on the other
-//! - `labels`: security labels whose provider the target may lack
 //! - `mapped`: what `--map-role`, `--no-owner` and `--no-privileges` come to
-//! - `membership`: memberships that pghaul's role can't grant
 //! - `role`: a role of the source, and what the target does with it
 //! - [`RoleProblem`]: what is found
 
 mod difference;
-mod labels;
 mod mapped;
-mod membership;
 mod problem;
 mod role;
 
@@ -60,10 +56,6 @@ impl Check for Roles {
         let mapping = ctx.landscape().mapping();
         let (mut roles, readable) = role::read(&source).await?;
         roles.retain(|role| ctx.landscape().selection.holds_role(&role.name));
-        let doing = source.doing("list the settings of roles");
-        let settings = doing.query(include_str!("settings.sql"), &[]).await?;
-        let settings: Vec<String> = settings.iter().map(|row| row.get("name")).collect();
-        let labels = labels::read(&source, mapping).await?;
         let reader = source.role().await?.name;
         let traits = Traits::read(&source).await?.renamed(mapping)?;
         let target = ctx.target().await?;
@@ -85,10 +77,6 @@ impl Check for Roles {
         found.extend(refused(&missing, &giver, target.setting(GATEKEEPER).await?));
         found.extend(weakened(&missing, &giver));
         found.extend(passwords(&missing, readable, reader, target.server_version()));
-        found.extend(unknown_settings(&target, settings).await?);
-        let created = missing.iter().map(|role| role.name.as_str()).collect();
-        found.extend(labels::without_provider(&labels, &created, &target).await?);
-        found.extend(membership::refused(&traits, &created, &there, &target).await?);
         found.extend(different(&traits, &Traits::read(&target).await?));
         Ok(found
             .iter()
@@ -170,18 +158,4 @@ fn different(source: &Traits, target: &Traits) -> Vec<RoleProblem> {
         }),
     ];
     found.into_iter().flatten().collect()
-}
-
-async fn unknown_settings(
-    target: &Session<Target, ReadOnly>,
-    settings: Vec<String>,
-) -> Result<Option<RoleProblem>, Failure> {
-    let doing = target.doing("look for settings");
-    let rows = doing
-        .query(include_str!("settings_unknown.sql"), &[&settings])
-        .await?;
-    let unknown = rows.iter().map(|row| row.get("name")).collect();
-    Ok(listed(unknown, |settings| RoleProblem::SettingsUnknown {
-        settings,
-    }))
 }

@@ -41,27 +41,6 @@ pub enum RoleProblem {
         /// The roles.
         roles: Vec<String>,
     },
-    /// Settings of roles that the target does not know.
-    SettingsUnknown {
-        /// The settings.
-        settings: Vec<String>,
-    },
-    /// Security labels of roles whose provider the target may lack.
-    LabelsWithoutProvider {
-        /// The providers.
-        providers: Vec<String>,
-        /// The roles.
-        roles: Vec<String>,
-    },
-    /// Memberships of created roles that pghaul's role on the target can't grant.
-    MembershipsRefused {
-        /// The members, each with its role.
-        memberships: Vec<String>,
-        /// Those of their roles that are no superusers: pghaul's role may be a member of them WITH ADMIN OPTION.
-        roles: Vec<String>,
-        /// pghaul's role on the target.
-        grantor: String,
-    },
     /// Roles that the target has already, and that are something else there.
     RolesDiffer {
         /// The roles, with what differs.
@@ -108,10 +87,7 @@ impl FindingKind for RoleProblem {
             | Self::SuperusersRefused { .. }
             | Self::MappedRolesMissing { .. }
             | Self::MappedToNobody { .. } => Severity::Error,
-            Self::SettingsUnknown { .. }
-            | Self::RolesMapped { .. }
-            | Self::OwnersLeftOut { .. }
-            | Self::PrivilegesLeftOut => Severity::Note,
+            Self::RolesMapped { .. } | Self::OwnersLeftOut { .. } | Self::PrivilegesLeftOut => Severity::Note,
             _ => Severity::Warning,
         }
     }
@@ -149,27 +125,6 @@ impl FindingKind for RoleProblem {
             Self::UnknownPasswords { roles } => said(
                 "passwords have a form that is neither MD5 nor SCRAM-SHA-256; the target takes them for plain text",
                 roles,
-            ),
-            Self::SettingsUnknown { settings } => said(
-                "settings of roles that the target does not know are left out",
-                settings,
-            ),
-            Self::LabelsWithoutProvider { providers, roles } => said(
-                &format!(
-                    "security labels need their provider ({}), and the target is not seen to load a library of that name: without \
-                     it, these roles arrive without their labels",
-                    listed(providers)
-                ),
-                roles,
-            ),
-            Self::MembershipsRefused {
-                memberships, grantor, ..
-            } => said(
-                &format!(
-                    "role {} on the target can't make roles that it creates members of these roles, so the memberships are left out",
-                    quoted(grantor)
-                ),
-                memberships,
             ),
             Self::RolesDiffer { roles } => said(
                 "roles that the target has already are not altered, and differ from those of the source",
@@ -246,22 +201,6 @@ impl FindingKind for RoleProblem {
                     first(roles)
                 )
             }
-            Self::SettingsUnknown { settings } => format!(
-                "on the source, for each role that has it: ALTER ROLE … RESET {};",
-                settings.first().map(String::as_str).unwrap_or_default()
-            ),
-            Self::LabelsWithoutProvider { providers, .. } => format!(
-                "load its library on the target, as on the source, before the run: shared_preload_libraries = '{}'; or \
-                 afterwards repeat the labels as pg_dumpall --roles-only writes them",
-                providers.first().map(String::as_str).unwrap_or_default()
-            ),
-            Self::MembershipsRefused { roles, grantor, .. } => match roles.first() {
-                Some(role) => format!(
-                    "as a superuser of the target: GRANT {role} TO {} WITH ADMIN OPTION; or grant the memberships afterwards",
-                    quoted(grantor)
-                ),
-                None => "only a superuser of the target makes others members of a superuser: grant them afterwards".to_owned(),
-            },
             Self::RolesDiffer { .. } => {
                 "pg_dumpall --roles-only writes the source's statements; run on the target those that it should follow"
                     .to_owned()

@@ -8,8 +8,10 @@
 //! - `membership`: who is a member of whom
 //! - `lent`: memberships of pghaul's own role, for as long as databases are moved
 //! - `shared_grant`: rights on parameters and tablespaces, which no database's archive has
+//! - `wanted`: all of these, as they are read from the source
 //! - `piece`: each of these that can be refused, with its name
 //! - `missing`: those that were refused, and that the target still lacks
+//! - `rehearsal`: the check `role-rehearsal`, which names beforehand what the target will refuse
 //!
 //! **After a crash.** The names are computed and noted in the journal before the first role is created, so a
 //! noted role that exists is one of pghaul's. Each role is an item once it is complete; settings, comments, labels and
@@ -27,23 +29,33 @@ mod lent;
 mod membership;
 mod missing;
 mod piece;
+mod rehearsal;
 mod role;
 mod setting;
 mod shared_grant;
+mod wanted;
 
+pub use rehearsal::RoleRehearsal;
 pub use role::Weakened;
 
 use membership::Membership;
 use pghaul_contracts::ClusterDefinitionsOutput;
-use pghaul_step::owners::{HAS_OPTIONS, Reach, reach};
+use pghaul_step::owners::{HAS_OPTIONS, reach};
 use pghaul_step::postgres::{PgError, ReadWrite, Right, Session, SideMarker, Target};
 use pghaul_step::{
-    Cluster, Context, Contract, Descriptor, Failure, Probe, Proof, Standing, Step, StepPhase, async_trait,
+    Cluster, Context, Contract, Descriptor, Failure, Probe, Proof, Registry, Standing, Step, StepPhase,
+    async_trait,
 };
-use piece::Piece;
+use piece::{Piece, is_refusal};
 use role::{Creator, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use wanted::Wanted;
+
+/// Adds the check of this package.
+pub fn register_checks(registry: Registry) -> Registry {
+    registry.with_cluster_check(RoleRehearsal)
+}
 
 /// What will be done, noted before it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,28 +123,15 @@ impl Step for Roles {
 
     async fn run(&self, ctx: &Context<Cluster>) -> Result<Output, Failure> {
         let source = ctx.source().await?;
-        let (selection, mapping) = (ctx.selection(), ctx.mapping());
-        let mut roles = role::read(&source).await?;
-        roles.retain(|role| selection.holds_role(&role.name));
-        for role in &mut roles {
-            role.of_provider |= selection.is_role_of_provider(&role.name);
-        }
-        let roles = role::renamed(roles, &mapping);
-        let mut memberships = membership::read(&source).await?;
-        memberships.retain(|m| selection.holds_role(&m.role) && selection.holds_role(&m.member));
-        let memberships = membership::renamed(memberships, &mapping);
-        let grants = match mapping.no_privileges {
-            true => Vec::new(),
-            false => shared_grant::read(&source, &mapping).await?,
-        };
+        let wanted = Wanted::read(&source, &ctx.selection(), &ctx.mapping()).await?;
         source.close().await;
         let mut target = ctx.target().await?;
         let creator = Creator::of(&target).await?;
         let there = names(&target).await?;
-        let ours = noted(ctx, &roles, &there).await?;
+        let ours = noted(ctx, &wanted.roles, &there).await?;
         let mut complete: BTreeMap<String, Vec<LeftOut>> = ctx.items::<String, _>()?;
         let mut output = Output::default();
-        for role in &roles {
+        for role in &wanted.roles {
             if !ours.contains(&role.name) {
                 output.present += 1;
                 continue;
@@ -152,10 +151,11 @@ impl Step for Roles {
         if !creator.facts.superuser {
             lent::lend_what_is_needed(ctx, &target, &mut output.left_out).await?;
         }
-        let concerned = memberships.iter().filter(|membership| membership.concerns(&ours));
+        let memberships = wanted.memberships.iter();
+        let concerned = memberships.filter(|membership| membership.concerns(&ours));
         grant_all(ctx, &target, concerned.collect(), &mut output).await?;
         let operation = "grant rights on parameters and tablespaces";
-        for Piece { statement, .. } in &grants {
+        for Piece { statement, .. } in &wanted.grants {
             let done = ctx
                 .act(operation, target.batch_of_grants(operation, statement))
                 .await;
@@ -239,7 +239,7 @@ async fn complete_role(
             transaction.doing(&operation).batch(sql).await?;
         }
         transaction
-            .batch_secretly(&operation, &creator.create_role(role)?)
+            .batch_secretly(&operation, &creator.creation(role)?.statement)
             .await?;
     }
     let mut left_out = Vec::new();
@@ -275,16 +275,7 @@ async fn grant_all(
         for membership in &memberships {
             let operation = format!("grant {} to {}", membership.role, membership.member);
             let statement = membership.piece()?.statement;
-            let grantor = membership
-                .grantor
-                .as_deref()
-                .filter(|_| target.server_version() >= HAS_OPTIONS);
-            let acting = match grantor {
-                Some(grantor) if reach.get(grantor) == Some(&Reach::Grantable) => {
-                    lent::during(grantor, &statement)?
-                }
-                _ => statement.clone(),
-            };
+            let acting = membership.acting(&reach, target.server_version())?;
             match attempt(ctx, target, &operation, &acting).await? {
                 None => output.memberships += 1,
                 Some(refusal) => {
@@ -322,13 +313,4 @@ fn refusal(done: Result<(), PgError>, statement: &str) -> Result<Option<LeftOut>
         })),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Whether the target knows no such setting or role, or pghaul's role may not give it: permission denied, invalid
-/// grant, undefined object, rights that were not granted, and parameters that can't be changed or have no such value there.
-fn is_refusal(error: &PgError) -> bool {
-    matches!(
-        error.sqlstate(),
-        Some("42501" | "0LP01" | "42704" | "01007" | "55P02" | "22023")
-    )
 }

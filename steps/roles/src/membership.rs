@@ -1,12 +1,11 @@
 //! Who is a member of whom.
 
-use crate::piece::Piece;
+use crate::lent;
+use crate::piece::{Piece, What};
+use pghaul_step::owners::{HAS_OPTIONS, Reach};
 use pghaul_step::postgres::{Ident, QuoteError, Right, Session, SideMarker};
 use pghaul_step::{Failure, Mapping};
-use std::collections::BTreeSet;
-
-/// The first version whose memberships have the options INHERIT and SET, and belong to their grantors.
-const HAS_OPTIONS: u32 = 160_000;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +89,37 @@ impl Membership {
         roles.contains(&self.role) || roles.contains(&self.member)
     }
 
+    /// The roles that it names.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &str> {
+        let grantor = self.grantor.as_deref();
+        [self.role.as_str(), &self.member].into_iter().chain(grantor)
+    }
+
     pub(crate) fn piece(&self) -> Result<Piece, QuoteError> {
         let [role, member] = [&self.role, &self.member].map(Ident::new);
         Ok(Piece {
+            what: What::Membership {
+                role: self.role.clone(),
+            },
             object: format!("membership of role {} in {}", member?.short(), role?.short()),
             statement: self.statement()?,
         })
+    }
+
+    /// The statements that grant it, where pghaul's role has to be a member of the grantor meanwhile.
+    pub(crate) fn acting(
+        &self,
+        reach: &BTreeMap<String, Reach>,
+        target_version: u32,
+    ) -> Result<String, QuoteError> {
+        let statement = self.statement()?;
+        let grantor = self.grantor.as_deref();
+        match grantor.filter(|_| target_version >= HAS_OPTIONS) {
+            Some(grantor) if reach.get(grantor) == Some(&Reach::Grantable) => {
+                lent::during(grantor, &statement)
+            }
+            _ => Ok(statement),
+        }
     }
 
     fn statement(&self) -> Result<String, QuoteError> {

@@ -1,6 +1,6 @@
 //! A role on the source, and the statements that create it on the target.
 
-use crate::piece::Piece;
+use crate::piece::{Piece, What};
 use crate::setting;
 use pghaul_step::postgres::catalog::RoleFacts;
 use pghaul_step::postgres::{Ident, QuoteError, Right, Row, Session, SideMarker, Target, literal};
@@ -202,22 +202,29 @@ impl Role {
         for setting in &self.settings {
             let parameter = setting.split('=').next().unwrap_or_default();
             pieces.push(Piece {
+                what: What::Setting {
+                    parameter: parameter.to_owned(),
+                },
                 object: format!("setting {parameter} of role {short}"),
                 statement: format!("ALTER ROLE {name} SET {}", setting::assignment(setting)?),
             });
         }
         if let Some(comment) = &self.comment {
             pieces.push(Piece {
+                what: What::Comment,
                 object: format!("comment on role {short}"),
                 statement: format!("COMMENT ON ROLE {name} IS {}", literal(comment)?),
             });
         }
         for (provider, label) in &self.labels {
-            let provider = Ident::new(provider)?;
+            let quoted = Ident::new(provider)?;
             let label = literal(label)?;
             pieces.push(Piece {
-                object: format!("security label for {} on role {short}", provider.short()),
-                statement: format!("SECURITY LABEL FOR {provider} ON ROLE {name} IS {label}"),
+                what: What::Label {
+                    provider: provider.clone(),
+                },
+                object: format!("security label for {} on role {short}", quoted.short()),
+                statement: format!("SECURITY LABEL FOR {quoted} ON ROLE {name} IS {label}"),
             });
         }
         Ok(pieces)
@@ -270,8 +277,16 @@ impl Creator {
         })
     }
 
-    /// The statement that creates the role. **It may hold a password verifier.**
-    pub(crate) fn create_role(&self, role: &Role) -> Result<String, QuoteError> {
+    /// The role itself. **Its statement may hold a password verifier.**
+    pub(crate) fn creation(&self, role: &Role) -> Result<Piece, QuoteError> {
+        Ok(Piece {
+            what: What::Role,
+            object: format!("role {}", Ident::new(&role.name)?.short()),
+            statement: self.create_role(role)?,
+        })
+    }
+
+    fn create_role(&self, role: &Role) -> Result<String, QuoteError> {
         let mut sql = format!("CREATE ROLE {} WITH", Ident::new(&role.name)?);
         sql.push_str(if role.inherits { " INHERIT" } else { " NOINHERIT" });
         for attribute in role

@@ -25,7 +25,9 @@ pub(crate) async fn read<S: SideMarker, R: Right>(
         for row in &rows {
             let statement = renamed(row.get(0), mapping, None)?.into_owned();
             if !statement.is_empty() {
-                pieces.push(Piece::of_grant(statement));
+                let grantee: Option<&str> = row.get(1);
+                let grantee = grantee.map(|grantee| mapping.role(grantee).to_owned());
+                pieces.push(Piece::of_grant(statement, grantee));
             }
         }
     }

@@ -28,7 +28,8 @@ impl<S: SideMarker> Transaction<'_, S> {
     }
 }
 
-fn met(unmet: &UnmetRights, place: &Place, operation: &str) -> Result<(), PgError> {
+/// An error where the server has warned.
+pub(super) fn met(unmet: &UnmetRights, place: &Place, operation: &str) -> Result<(), PgError> {
     match unmet.take() {
         None => Ok(()),
         Some(warning) => Err(PgError::from_warning(place, operation, &warning)),

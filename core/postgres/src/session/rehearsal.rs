@@ -1,7 +1,9 @@
 //! Trying things out: what only the server can tell, without leaving anything behind.
 
+use super::grants::met;
 use super::settings::Known;
 use super::{Doing, Rehearsal, Session, SideMarker, secret};
+use crate::connect::UnmetRights;
 use crate::error::{PgError, Place};
 use pghaul_core::Code;
 use tokio_postgres::types::ToSql;
@@ -11,6 +13,7 @@ pub struct Rehearsed<'a> {
     transaction: tokio_postgres::Transaction<'a>,
     place: &'a Place,
     known: Known,
+    unmet: &'a UnmetRights,
 }
 
 /// What a rehearsal tries.
@@ -43,7 +46,7 @@ impl<S: SideMarker> Session<S, Rehearsal> {
     /// # Errors
     /// A lost connection.
     pub async fn rehearse(&mut self) -> Result<Rehearsed<'_>, PgError> {
-        let (place, known) = (&self.place, self.facts.known);
+        let (place, known, unmet) = (&self.place, self.facts.known, &*self.unmet);
         let transaction = self.client.build_transaction().read_only(false).start().await;
         let transaction =
             transaction.map_err(|error| PgError::from_driver(place, "begin a rehearsal", &error))?;
@@ -51,6 +54,7 @@ impl<S: SideMarker> Session<S, Rehearsal> {
             transaction,
             place,
             known,
+            unmet,
         })
     }
 }
@@ -60,7 +64,8 @@ impl Rehearsed<'_> {
     /// a lock, but comes back to one for a while: rehearsals of several databases may be in each other's way.
     ///
     /// # Errors
-    /// What the server says, which is the point of it. A statement that controls transactions is refused.
+    /// What the server says, which is the point of it; a warning that a right was not granted or not revoked is an error. A
+    /// statement that controls transactions is refused.
     pub async fn attempt(
         &mut self,
         operation: &str,
@@ -95,6 +100,7 @@ impl Rehearsed<'_> {
         let (place, known) = (self.place, self.known);
         let error = |error: tokio_postgres::Error| PgError::from_driver(place, operation, &error);
         let savepoint = self.transaction.transaction().await.map_err(error)?;
+        self.unmet.take();
         // The extended protocol takes one statement only, so nothing can follow it unseen.
         let touched = match attempt {
             Attempt::Statement(sql, parameters) => savepoint.execute(*sql, parameters).await.map_err(error),
@@ -104,6 +110,7 @@ impl Rehearsed<'_> {
                 secret::run(&doing, known, sql).await.map(|()| 0)
             }
         };
+        let touched = touched.and_then(|rows| met(self.unmet, place, operation).map(|()| rows));
         match touched {
             Ok(rows) => savepoint.commit().await.map_err(error).map(|()| rows),
             Err(failed) => savepoint.rollback().await.map_err(error).and(Err(failed)),
