@@ -126,6 +126,9 @@ fn break_schema(source: &Cluster, database: &str) {
              insert into h values (1);
              create or replace function twice(i int) returns int language plpgsql immutable as
                 'begin raise exception ''not any more''; end';
+             create function one(i int) returns int language sql immutable as 'select i';
+             create function also(i int) returns int language sql immutable as 'select one(i)';
+             create table inlined (id int primary key, also int generated always as (also(id)) stored);
              create materialized view inverse as select 1 / (id - 1) as x from t where id > 1;
              insert into t values (2, 1, now() + interval '1 s'); select pg_sleep(1.1);
              create table fine (id int primary key); insert into fine select generate_series(1, 1000)",
@@ -152,6 +155,7 @@ fn what_the_target_refuses_is_found_before_any_row_moves() {
         let index = (!is_built).then_some("warning object-refused index public.t_look");
         let expected = [
             Some("warning object-refused function public.legacy(internal)"),
+            Some("error object-fails table public.inlined"),
             index,
             Some("warning rows-refused table public.g"),
             Some("error function-fails table public.h"),
@@ -162,6 +166,7 @@ fn what_the_target_refuses_is_found_before_any_row_moves() {
         let words = outcome.stdout.contains("relation \\\"lookup\\\" does not exist");
         assert_eq!(words, !is_built, "{outcome}");
         assert!(outcome.stdout.contains("gone.so"), "{outcome}");
+        assert!(outcome.stdout.contains("in_function"), "{outcome}");
         assert!(outcome.stdout.contains("not any more"), "{outcome}");
         let quiet = migration
             .with_options("check")

@@ -344,13 +344,16 @@ fn message_without_values(state: &str, message: &str, in_rows: bool) -> String {
     }
 }
 
-/// `COPY z, line 2, column i: "abc"` up to the column; of other lines only those that name a function. A block is pghaul's.
+/// `COPY z, line 2, column i: "abc"` up to the column; of other lines only those that name a function. A block is pghaul's, as is a function
+/// with such a name.
 fn context_without_values(context: &str) -> Option<String> {
     let lines: Vec<&str> = context
         .lines()
         .filter_map(|line| {
             if line.starts_with("COPY ") {
                 line.split(": ").next()
+            } else if let Some(function) = line.strip_prefix("SQL function ") {
+                (!function.starts_with("\"pghaul_")).then_some(line)
             } else {
                 let function = line.strip_prefix("PL/pgSQL function ")?;
                 (!function.starts_with("inline_code_block ")).then_some(line)
@@ -385,6 +388,12 @@ mod tests {
         );
         assert_eq!(
             context_without_values("PL/pgSQL function inline_code_block line 16 at RAISE"),
+            None
+        );
+        let of_sql = "SQL function \"also\" during inlining";
+        assert_eq!(context_without_values(of_sql).as_deref(), Some(of_sql));
+        assert_eq!(
+            context_without_values("SQL function \"pghaul_run\" statement 1"),
             None
         );
         assert_eq!(

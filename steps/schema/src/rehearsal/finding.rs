@@ -13,6 +13,9 @@ pub(crate) enum RehearsalFinding {
         why: String,
         /// What can't be created without it.
         dependents: Vec<String>,
+        /// Whether a function of users names what the server does not find.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        in_function: bool,
     },
     /// The target refuses an object that a run lists as incomplete.
     ObjectRefused {
@@ -20,6 +23,9 @@ pub(crate) enum RehearsalFinding {
         why: String,
         /// What can't be created without it.
         dependents: Vec<String>,
+        /// Whether a function of users names what the server does not find.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        in_function: bool,
     },
     /// The target refuses rows of a table.
     RowsRefused {
@@ -86,7 +92,7 @@ impl FindingKind for RehearsalFinding {
 
     fn message(&self) -> String {
         match self {
-            Self::ObjectFails { why, dependents } | Self::ObjectRefused { why, dependents } => {
+            Self::ObjectFails { why, dependents, .. } | Self::ObjectRefused { why, dependents, .. } => {
                 match dependents.as_slice() {
                     [] => format!("refused by the target: {why}"),
                     _ => format!(
@@ -110,6 +116,16 @@ impl FindingKind for RehearsalFinding {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::ObjectFails {
+                in_function: true, ..
+            }
+            | Self::ObjectRefused {
+                in_function: true, ..
+            }
+            | Self::FunctionFails { .. } => {
+                "objects are restored and rows are replicated with an empty search_path: name in the function every object with its \
+                 schema, or on the source: ALTER FUNCTION … SET search_path = …"
+            }
             Self::ObjectFails { .. } => {
                 "provide on the target what the server names, or change or drop the object on the source"
             }
@@ -124,10 +140,6 @@ impl FindingKind for RehearsalFinding {
             Self::RowsRefused { .. } => {
                 "check the functions that the table uses: a run would fail, unless they read rows that a rehearsal lacks, or \
                  depend on the name of the database or the role"
-            }
-            Self::FunctionFails { .. } => {
-                "rows are restored and replicated with an empty search_path: name in the function every object with its \
-                 schema, or on the source: ALTER FUNCTION … SET search_path = …"
             }
             Self::CheckViolated { .. } => {
                 "change the rows or the constraint on the source; a run would list it as incomplete and continue"

@@ -51,6 +51,8 @@ struct Refused {
     why: String,
     /// Whether a run fails without it.
     fails: bool,
+    /// Whether a function of users names what the server does not find.
+    in_function: bool,
     dependents: Vec<String>,
 }
 
@@ -124,6 +126,7 @@ impl Report {
                     CHECK_VIOLATION => RehearsalFinding::CheckViolated { why, calls_functions },
                     _ => RehearsalFinding::ObjectRefused {
                         why,
+                        in_function: false,
                         dependents: Vec::new(),
                     },
                 };
@@ -161,6 +164,8 @@ impl Report {
                 object: entry.object(),
                 why,
                 fails: is_indispensable(entry) || needed_by(archive, entry).is_some(),
+                in_function: finds_nothing(failure)
+                    && failure.causes.iter().any(|cause| cause.contains("function")),
                 dependents: Vec::new(),
             };
             self.refused.insert(entry.id, refused);
@@ -180,11 +185,20 @@ impl Report {
                 object,
                 why,
                 fails,
+                in_function,
                 dependents,
             } = refused;
             let found = match fails {
-                true => RehearsalFinding::ObjectFails { why, dependents },
-                false => RehearsalFinding::ObjectRefused { why, dependents },
+                true => RehearsalFinding::ObjectFails {
+                    why,
+                    dependents,
+                    in_function,
+                },
+                false => RehearsalFinding::ObjectRefused {
+                    why,
+                    dependents,
+                    in_function,
+                },
             };
             (Some(object), found)
         });
